@@ -1,0 +1,4 @@
+//! Generates the foreign code.
+fn main() {
+    uniffi::uniffi_bindgen_main()
+}

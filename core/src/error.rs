@@ -1,0 +1,344 @@
+//! What can go wrong, for people: one code for each thing that somebody can do about it.
+//!
+//! The table below is the only place where a code gets its texts. A code's name is stable: apps and
+//! scripts may compare it. `detail` holds the values (a file, a line, an address), never advice.
+
+use std::fmt;
+
+/// The language of texts for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Language {
+    /// Tiếng Việt.
+    #[default]
+    Vietnamese,
+    /// English.
+    English,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal {
+        vi: $vi:literal, remedy_vi: $remedy_vi:literal,
+        en: $en:literal, remedy_en: $remedy_en:literal,
+    })*) => {
+        /// What happened, as a stable name.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the table.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// Returns the stable name, as it stands in JSON and in logs.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// Says what happened, in one sentence.
+            pub const fn text(self, language: Language) -> &'static str {
+                match (self, language) {
+                    $((Self::$variant, Language::Vietnamese) => $vi,
+                      (Self::$variant, Language::English) => $en,)*
+                }
+            }
+
+            /// Says what to do about it, in one sentence.
+            pub const fn remedy(self, language: Language) -> &'static str {
+                match (self, language) {
+                    $((Self::$variant, Language::Vietnamese) => $remedy_vi,
+                      (Self::$variant, Language::English) => $remedy_en,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The text is not an invitation, or the office does not know its code.
+    InvitationInvalid = "invitation_invalid" {
+        vi: "Thư mời không đúng.", remedy_vi: "Nhập lại, hoặc xin văn phòng thư mời mới.",
+        en: "The invitation is not valid.", remedy_en: "Type it again, or ask the office for a new one.",
+    }
+    /// Another device has already used the invitation.
+    InvitationUsed = "invitation_used" {
+        vi: "Thư mời đã được thiết bị khác dùng.", remedy_vi: "Báo văn phòng nếu không phải chính bạn dùng, rồi xin thư mời mới.",
+        en: "Another device has used this invitation.", remedy_en: "Tell the office if that was not you, and ask for a new one.",
+    }
+    /// The invitation's time is over.
+    InvitationExpired = "invitation_expired" {
+        vi: "Thư mời đã hết hạn.", remedy_vi: "Xin văn phòng thư mời mới.",
+        en: "The invitation has expired.", remedy_en: "Ask the office for a new one.",
+    }
+    /// The store already belongs to a person.
+    AlreadyEnrolled = "already_enrolled" {
+        vi: "Thiết bị này đã được ghi danh.", remedy_vi: "Dùng tiếp, hoặc mở một kho dữ liệu khác cho người khác.",
+        en: "This device is already enrolled.", remedy_en: "Go on using it, or open another store for another person.",
+    }
+    /// Nothing can be synced or written before an enrolment.
+    NotEnrolled = "not_enrolled" {
+        vi: "Thiết bị chưa được ghi danh.", remedy_vi: "Ghi danh bằng thư mời của văn phòng.",
+        en: "This device is not enrolled.", remedy_en: "Enrol it with an invitation from the office.",
+    }
+    /// The office waits for somebody to confirm the device.
+    EnrolmentPending = "enrolment_pending" {
+        vi: "Văn phòng chưa xác nhận thiết bị.", remedy_vi: "Đọc sáu chữ số trên màn hình cho văn phòng so sánh.",
+        en: "The office has not confirmed this device yet.", remedy_en: "Read the six digits on the screen to the office.",
+    }
+    /// The person has as many devices as allowed.
+    TooManyDevices = "too_many_devices" {
+        vi: "Người này đã có đủ số thiết bị cho phép.", remedy_vi: "Nhờ văn phòng gỡ một thiết bị cũ.",
+        en: "This person has as many devices as allowed.", remedy_en: "Ask the office to remove an old device.",
+    }
+    /// No connection to the office's address.
+    OfficeUnreachable = "office_unreachable" {
+        vi: "Không kết nối được với văn phòng.", remedy_vi: "Cứ làm việc tiếp; mọi thứ đã lưu trên máy và sẽ được gửi khi có mạng.",
+        en: "The office cannot be reached.", remedy_en: "Go on working; all is saved here and will be sent when there is a network.",
+    }
+    /// The server at the address is not the office of the invitation.
+    OfficeCertificate = "office_certificate" {
+        vi: "Máy chủ ở địa chỉ này không phải văn phòng đã mời bạn.", remedy_vi: "Đổi sang mạng khác; nếu vẫn vậy, hỏi văn phòng. Chưa có gì được gửi đi.",
+        en: "The server at this address is not the office that invited you.", remedy_en: "Use another network; if it stays so, ask the office. Nothing was sent.",
+    }
+    /// Something answered that does not speak the protocol: often the sign-in page of a public network.
+    NotAnOffice = "not_an_office" {
+        vi: "Trả lời nhận được không phải của văn phòng (thường là trang đăng nhập của mạng công cộng).", remedy_vi: "Mở trình duyệt để đăng nhập mạng, hoặc đổi mạng, rồi đồng bộ lại.",
+        en: "The answer did not come from an office (often it is a public network's sign-in page).", remedy_en: "Sign in to the network in a browser or use another network, then sync again.",
+    }
+    /// The office is too busy or restarting.
+    OfficeBusy = "office_busy" {
+        vi: "Văn phòng đang bận.", remedy_vi: "Thiết bị sẽ tự thử lại sau ít giây.",
+        en: "The office is busy.", remedy_en: "The device tries again by itself in a few seconds.",
+    }
+    /// The office does not accept this device: locked, revoked or unknown.
+    DeviceRefused = "device_refused" {
+        vi: "Văn phòng không chấp nhận thiết bị này.", remedy_vi: "Liên hệ văn phòng; dữ liệu trên máy vẫn còn nguyên.",
+        en: "The office does not accept this device.", remedy_en: "Contact the office; what is on the device stays.",
+    }
+    /// The actor may not do this.
+    NotAllowed = "not_allowed" {
+        vi: "Bạn không có quyền làm việc này.", remedy_vi: "Hỏi văn phòng nếu bạn cần quyền đó.",
+        en: "You are not allowed to do this.", remedy_en: "Ask the office if you need that right.",
+    }
+    /// Bytes that are no request, envelope or reply.
+    Malformed = "malformed" {
+        vi: "Dữ liệu nhận được không đúng dạng.", remedy_vi: "Thử lại; nếu vẫn vậy, cập nhật ứng dụng và báo văn phòng.",
+        en: "The data received is malformed.", remedy_en: "Try again; if it stays so, update the app and tell the office.",
+    }
+    /// More bytes than the limit.
+    TooLarge = "too_large" {
+        vi: "Dữ liệu lớn quá giới hạn.", remedy_vi: "Chia nhỏ rồi thử lại.",
+        en: "This is larger than the limit.", remedy_en: "Split it and try again.",
+    }
+    /// The other side speaks a newer protocol.
+    NewerProtocol = "newer_protocol" {
+        vi: "Bên kia dùng phiên bản mới hơn.", remedy_vi: "Cập nhật ứng dụng; chưa có gì bị mất.",
+        en: "The other side uses a newer version.", remedy_en: "Update the app; nothing is lost.",
+    }
+    /// The database was written by a newer version.
+    DatabaseNewer = "database_newer" {
+        vi: "Cơ sở dữ liệu do một phiên bản mới hơn tạo ra.", remedy_vi: "Cập nhật phần mềm; dữ liệu không bị động đến.",
+        en: "The database was written by a newer version.", remedy_en: "Update the software; the data was not touched.",
+    }
+    /// The database cannot be read.
+    DatabaseCorrupt = "database_corrupt" {
+        vi: "Cơ sở dữ liệu bị hỏng.", remedy_vi: "Giữ nguyên tệp và khôi phục từ bản sao lưu.",
+        en: "The database is damaged.", remedy_en: "Keep the file and restore from a backup.",
+    }
+    /// Another process has the store open.
+    AlreadyOpen = "already_open" {
+        vi: "Kho dữ liệu đang được tiến trình khác mở.", remedy_vi: "Đóng ứng dụng kia trước.",
+        en: "Another process has this store open.", remedy_en: "Close the other application first.",
+    }
+    /// No space left.
+    DiskFull = "disk_full" {
+        vi: "Ổ đĩa đã đầy.", remedy_vi: "Giải phóng dung lượng rồi thử lại; những gì đã lưu vẫn còn.",
+        en: "The disk is full.", remedy_en: "Free some space and try again; what was saved is still there.",
+    }
+    /// A folder cannot be written to.
+    FolderNotWritable = "folder_not_writable" {
+        vi: "Không ghi được vào thư mục.", remedy_vi: "Chọn thư mục khác hoặc sửa quyền của thư mục.",
+        en: "The folder cannot be written to.", remedy_en: "Choose another folder or correct its permissions.",
+    }
+    /// A file or the database cannot be read or written.
+    Storage = "storage" {
+        vi: "Không đọc hoặc ghi được dữ liệu trên đĩa.", remedy_vi: "Kiểm tra ổ đĩa rồi thử lại.",
+        en: "Data on disk cannot be read or written.", remedy_en: "Check the disk and try again.",
+    }
+    /// The address is in use.
+    PortTaken = "port_taken" {
+        vi: "Cổng này đang được chương trình khác dùng.", remedy_vi: "Chọn cổng khác bằng --listen, hoặc dừng chương trình kia.",
+        en: "Another program uses this port.", remedy_en: "Choose another port with --listen, or stop the other program.",
+    }
+    /// The text is not an address to listen on, or not one of this machine.
+    AddressInvalid = "address_invalid" {
+        vi: "Địa chỉ không dùng được.", remedy_vi: "Viết dạng MÁY:CỔNG, ví dụ 0.0.0.0:7443.",
+        en: "The address cannot be used.", remedy_en: "Write it as HOST:PORT, for example 0.0.0.0:7443.",
+    }
+    /// A programme file has something that cannot be read.
+    ProgrammeFile = "programme_file" {
+        vi: "Tệp chương trình có chỗ sai.", remedy_vi: "Sửa chỗ được nêu rồi nhập lại; chưa có gì thay đổi.",
+        en: "The programme file has a mistake.", remedy_en: "Correct the place named and import again; nothing was changed.",
+    }
+    /// The paper is marked as a state secret.
+    StateSecret = "state_secret" {
+        vi: "Tài liệu có dấu mật nên không được nhận.", remedy_vi: "Phát tài liệu mật tại chỗ theo quy định; không đưa vào hệ thống này.",
+        en: "The paper is marked as a state secret and is refused.", remedy_en: "Hand it out on paper as the law says; it must not enter this system.",
+    }
+    /// A paper's file is not there.
+    PaperMissing = "paper_missing" {
+        vi: "Không có tệp của tài liệu.", remedy_vi: "Đồng bộ lại khi có mạng; ở văn phòng, kiểm tra tệp bên cạnh chương trình.",
+        en: "The paper's file is not here.", remedy_en: "Sync when there is a network; at the office, check the file beside the programme.",
+    }
+    /// A paper's bytes do not have the hash that names it.
+    PaperDamaged = "paper_damaged" {
+        vi: "Tệp tài liệu không khớp mã băm.", remedy_vi: "Đồng bộ lại để tải bản đúng.",
+        en: "The paper's file does not match its hash.", remedy_en: "Sync again to fetch the right one.",
+    }
+    /// No such meeting on this device or at this office.
+    MeetingUnknown = "meeting_unknown" {
+        vi: "Không có cuộc họp này.", remedy_vi: "Xem danh sách cuộc họp; đồng bộ nếu cuộc họp vừa được công bố.",
+        en: "There is no such meeting.", remedy_en: "See the list of meetings; sync if it was published just now.",
+    }
+    /// No such item in the programme.
+    ItemUnknown = "item_unknown" {
+        vi: "Không có mục này trong chương trình.", remedy_vi: "Xem lại chương trình mới nhất.",
+        en: "There is no such item in the programme.", remedy_en: "Look at the newest programme.",
+    }
+    /// No such note.
+    NoteUnknown = "note_unknown" {
+        vi: "Không có ghi chú này.", remedy_vi: "Xem danh sách ghi chú.",
+        en: "There is no such note.", remedy_en: "See the list of notes.",
+    }
+    /// No such person.
+    PersonUnknown = "person_unknown" {
+        vi: "Không có người này.", remedy_vi: "Xem danh sách bằng `nghisu person list`.",
+        en: "There is no such person.", remedy_en: "See the list with `nghisu person list`.",
+    }
+    /// A person of that name exists.
+    PersonExists = "person_exists" {
+        vi: "Đã có người tên này.", remedy_vi: "Dùng tên khác để phân biệt.",
+        en: "There is a person of that name.", remedy_en: "Use another name to tell them apart.",
+    }
+    /// A position outside of a text, or within a character.
+    PositionInvalid = "position_invalid" {
+        vi: "Vị trí nằm ngoài văn bản hoặc giữa một ký tự.", remedy_vi: "Tính vị trí theo đơn vị UTF-16 của văn bản hiện tại.",
+        en: "The position is outside of the text or within a character.", remedy_en: "Count positions in UTF-16 code units of the current text.",
+    }
+    /// The folder does not hold an office.
+    OfficeMissing = "office_missing" {
+        vi: "Thư mục này chưa có văn phòng.", remedy_vi: "Chạy `nghisu serve --data THƯ_MỤC` một lần để tạo.",
+        en: "There is no office in this folder.", remedy_en: "Run `nghisu serve --data DIR` once to create it.",
+    }
+    /// The log's chain does not hold.
+    LogDamaged = "log_damaged" {
+        vi: "Nhật ký của văn phòng bị hỏng hoặc bị sửa.", remedy_vi: "Khôi phục từ bản sao lưu; không công bố gì trước khi kiểm tra.",
+        en: "The office's log is damaged or was altered.", remedy_en: "Restore from a backup; publish nothing before it is checked.",
+    }
+    /// The log at the office is not the one this device knows.
+    LogChanged = "log_changed" {
+        vi: "Nhật ký của văn phòng không khớp với những gì thiết bị đã nhận.", remedy_vi: "Liên hệ văn phòng; dữ liệu trên máy vẫn còn nguyên.",
+        en: "The office's log does not match what this device has received.", remedy_en: "Contact the office; what is on the device stays.",
+    }
+    /// Nothing to publish.
+    NothingToPublish = "nothing_to_publish" {
+        vi: "Không có thay đổi để công bố.", remedy_vi: "Nhập hoặc sửa chương trình trước.",
+        en: "There is nothing to publish.", remedy_en: "Import or edit a programme first.",
+    }
+    /// The client was shut down.
+    Closed = "closed" {
+        vi: "Kho dữ liệu đã đóng.", remedy_vi: "Mở lại trước khi dùng.",
+        en: "The store is closed.", remedy_en: "Open it again before use.",
+    }
+    /// A mistake of ours.
+    Internal = "internal" {
+        vi: "Phần mềm gặp lỗi.", remedy_vi: "Báo cho nhóm phát triển kèm chi tiết; dữ liệu đã lưu vẫn còn.",
+        en: "The software has made a mistake.", remedy_en: "Report it with the detail; what was saved is still there.",
+    }
+}
+
+/// Something that went wrong, with the values that belong to it.
+pub struct Error {
+    code: Code,
+    detail: String,
+}
+
+/// The result of what can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// Makes an error of a code and the values that belong to it.
+    pub fn new(code: Code, detail: impl fmt::Display) -> Self {
+        Self { code, detail: detail.to_string() }
+    }
+
+    /// Returns what happened.
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// Returns the values that belong to it: a file, a line, an address. May be empty.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Says what happened, with its values, and what to do about it.
+    pub fn text(&self, language: Language) -> String {
+        let (text, remedy) = (self.code.text(language), self.code.remedy(language));
+        if self.detail.is_empty() { format!("{text} {remedy}") } else { format!("{text} [{}] {remedy}", self.detail) }
+    }
+}
+
+impl From<Code> for Error {
+    fn from(code: Code) -> Self {
+        Self { code, detail: String::new() }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(Language::English))
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({})", self.code.name(), self.detail)
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_code_has_its_own_name_and_texts_in_both_languages() {
+        let mut seen = BTreeSet::new();
+        for &code in Code::ALL {
+            let name = code.name();
+            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{name}");
+            assert!(seen.insert(name.to_owned()), "{name} stands twice");
+            for language in [Language::Vietnamese, Language::English] {
+                for sentence in [code.text(language), code.remedy(language)] {
+                    assert!(sentence.ends_with('.') && sentence.len() > 8, "{name}: {sentence:?}");
+                }
+                assert!(seen.insert(code.text(language).to_owned()), "{name}: its text stands twice");
+            }
+            assert_ne!(code.text(Language::Vietnamese), code.text(Language::English), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_error_says_what_happened_where_and_what_to_do() {
+        let error = Error::new(Code::ProgrammeFile, "kh.toml:12: expected a date");
+        assert_eq!(
+            error.text(Language::English),
+            "The programme file has a mistake. [kh.toml:12: expected a date] \
+             Correct the place named and import again; nothing was changed."
+        );
+    }
+}

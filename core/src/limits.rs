@@ -1,0 +1,55 @@
+//! Every limit by name, with its default and its reason. Checked before anything is allocated.
+
+/// Bytes of one sync request: a page of envelopes, and what a phone sends within seconds on 3G.
+pub const REQUEST_BYTES_MAX: usize = 4 << 20;
+/// Bytes of entries in one page of a reply, before compression: what a device applies in a second.
+pub const PAGE_BYTES_MAX: usize = 1 << 20;
+/// Bytes that one segment may unpack to: a page, and one entry of the largest kind beside it.
+pub const SEGMENT_BYTES_MAX: usize = PAGE_BYTES_MAX + OFFICE_PAYLOAD_BYTES_MAX + (64 << 10);
+/// Bytes of one reply as it arrives.
+pub const REPLY_BYTES_MAX: usize = 2 * SEGMENT_BYTES_MAX;
+/// Envelopes in one request: bounds the office's transaction.
+pub const REQUEST_ENVELOPES_MAX: usize = 256;
+/// Bytes of an act or a record.
+pub const RECORD_PAYLOAD_BYTES_MAX: usize = 8 << 10;
+/// Bytes of a change by a secretary or a group member: what the gate tries at once.
+pub const DRAFT_PAYLOAD_BYTES_MAX: usize = 64 << 10;
+/// Bytes of a change written by the office: a programme of some hundred items, published at once.
+pub const OFFICE_PAYLOAD_BYTES_MAX: usize = 768 << 10;
+/// Bytes of a payload in a person's own notes.
+pub const NOTE_PAYLOAD_BYTES_MAX: usize = 256 << 10;
+/// Bytes of an envelope's header: its fields at their largest.
+pub const HEADER_BYTES_MAX: usize = 512;
+/// UTF-16 code units of a note's text.
+pub const NOTE_TEXT_UNITS_MAX: usize = 1 << 20;
+/// UTF-16 code units of one splice, so that the change it makes stays under [`NOTE_PAYLOAD_BYTES_MAX`]:
+/// a larger one is split into several changes.
+pub const SPLICE_UNITS_MAX: usize = 16 << 10;
+/// Operations after which a note is closed and continued in a new document: load time grows with history.
+pub const DOCUMENT_OPERATIONS_MAX: u64 = 50_000;
+/// Levels of maps and lists within each other.
+pub const NESTING_MAX: usize = 16;
+/// Devices of one person.
+pub const DEVICES_PER_PERSON_MAX: usize = 5;
+/// Bytes of a paper file.
+pub const PAPER_BYTES_MAX: u64 = 100 << 20;
+/// Bytes of a paper's text.
+pub const PAPER_TEXT_BYTES_MAX: u64 = 16 << 20;
+/// Envelopes that an office takes from one device in a day.
+pub const ENVELOPES_PER_DEVICE_AND_DAY_MAX: u64 = 5_000;
+/// Entries that a device stores in one transaction, so that an edit never waits long.
+pub const STEP_ENTRIES_MAX: usize = 64;
+/// Bytes that a device stores in one transaction; a larger entry goes alone.
+pub const STEP_BYTES_MAX: usize = 256 << 10;
+/// Milliseconds that an invitation shown as a QR code stays valid.
+pub const INVITATION_QR_MS: u64 = 15 * 60 * 1000;
+/// Milliseconds that an invitation sent as a letter stays valid.
+pub const INVITATION_LETTER_MS: u64 = 24 * 60 * 60 * 1000;
+/// Milliseconds that a read token stays valid.
+pub const READ_TOKEN_MS: u64 = 15 * 60 * 1000;
+/// Milliseconds that a device certificate stays valid: one year.
+pub const CERTIFICATE_MS: u64 = 365 * 24 * 60 * 60 * 1000;
+/// Clock difference in milliseconds from which it is shown to the user.
+pub const CLOCK_DIFFERENCE_SHOWN_MS: u64 = 2 * 60 * 1000;
+/// Bytes of a programme file that is imported.
+pub const PROGRAMME_FILE_BYTES_MAX: u64 = 16 << 20;
