@@ -269,7 +269,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// Makes an error of a code and the values that belong to it.
     pub fn new(code: Code, detail: impl fmt::Display) -> Self {
-        Self { code, detail: detail.to_string() }
+        Self {
+            code,
+            detail: detail.to_string(),
+        }
     }
 
     /// Returns what happened.
@@ -285,13 +288,20 @@ impl Error {
     /// Says what happened, with its values, and what to do about it.
     pub fn text(&self, language: Language) -> String {
         let (text, remedy) = (self.code.text(language), self.code.remedy(language));
-        if self.detail.is_empty() { format!("{text} {remedy}") } else { format!("{text} [{}] {remedy}", self.detail) }
+        if self.detail.is_empty() {
+            format!("{text} {remedy}")
+        } else {
+            format!("{text} [{}] {remedy}", self.detail)
+        }
     }
 }
 
 impl From<Code> for Error {
     fn from(code: Code) -> Self {
-        Self { code, detail: String::new() }
+        Self {
+            code,
+            detail: String::new(),
+        }
     }
 }
 
@@ -320,15 +330,28 @@ mod tests {
         let mut seen = BTreeSet::new();
         for &code in Code::ALL {
             let name = code.name();
-            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{name}");
+            assert!(
+                name.chars().all(|c| c.is_ascii_lowercase() || c == '_'),
+                "{name}"
+            );
             assert!(seen.insert(name.to_owned()), "{name} stands twice");
             for language in [Language::Vietnamese, Language::English] {
                 for sentence in [code.text(language), code.remedy(language)] {
-                    assert!(sentence.ends_with('.') && sentence.len() > 8, "{name}: {sentence:?}");
+                    assert!(
+                        sentence.ends_with('.') && sentence.len() > 8,
+                        "{name}: {sentence:?}"
+                    );
                 }
-                assert!(seen.insert(code.text(language).to_owned()), "{name}: its text stands twice");
+                assert!(
+                    seen.insert(code.text(language).to_owned()),
+                    "{name}: its text stands twice"
+                );
             }
-            assert_ne!(code.text(Language::Vietnamese), code.text(Language::English), "{name}");
+            assert_ne!(
+                code.text(Language::Vietnamese),
+                code.text(Language::English),
+                "{name}"
+            );
         }
     }
 

@@ -211,13 +211,19 @@ impl FromStr for Hash {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let bytes = HEXLOWER.decode(text.to_ascii_lowercase().as_bytes()).map_err(|_| ParseError)?;
+        let bytes = HEXLOWER
+            .decode(text.to_ascii_lowercase().as_bytes())
+            .map_err(|_| ParseError)?;
         Self::from_slice(&bytes).ok_or(ParseError)
     }
 }
 
 impl<C> Encode<C> for Hash {
-    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+    fn encode<W: encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
         e.bytes(&self.0)?.ok()
     }
 }
@@ -307,7 +313,9 @@ impl Feed {
             | Self::Record(meeting)
             | Self::Floor(meeting) => Audience::Meeting(meeting),
             Self::CircleProgramme(_, circle) => Audience::Circle(circle),
-            Self::Outbox(person) | Self::Notes(person) | Self::Person(person) => Audience::Person(person),
+            Self::Outbox(person) | Self::Notes(person) | Self::Person(person) => {
+                Audience::Person(person)
+            }
             Self::Group(organisation) => Audience::Group(organisation),
         }
     }
@@ -454,6 +462,93 @@ impl fmt::Display for Feed {
     }
 }
 
+/// What a payload is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Uncompressed Automerge change chunks.
+    Changes,
+    /// An Automerge bundle of many small changes, from one's own vault or under the office's signature.
+    Bundle,
+    /// A publication record.
+    Publication,
+    /// A delegate's act.
+    Act,
+    /// A batch of the office's receipts.
+    Receipts,
+    /// A device certificate.
+    Certificate,
+    /// The end of a device.
+    Revocation,
+    /// Access to an audience is given.
+    Grant,
+    /// Access to an audience ends.
+    Withdrawal,
+    /// An order to a device: lock or wipe.
+    Order,
+    /// What the office notes for auditors.
+    Audit,
+    /// The owner has purged a document.
+    Tombstone,
+    /// A kind of a later version: kept, passed on, not understood.
+    Other(u16),
+}
+
+impl Kind {
+    /// Returns the number that travels.
+    pub const fn number(self) -> u16 {
+        match self {
+            Self::Changes => 1,
+            Self::Bundle => 2,
+            Self::Publication => 3,
+            Self::Act => 4,
+            Self::Receipts => 5,
+            Self::Certificate => 6,
+            Self::Revocation => 7,
+            Self::Grant => 8,
+            Self::Withdrawal => 9,
+            Self::Order => 10,
+            Self::Audit => 11,
+            Self::Tombstone => 12,
+            Self::Other(number) => number,
+        }
+    }
+
+    /// Returns the kind of a number.
+    pub const fn of_number(number: u16) -> Self {
+        match number {
+            1 => Self::Changes,
+            2 => Self::Bundle,
+            3 => Self::Publication,
+            4 => Self::Act,
+            5 => Self::Receipts,
+            6 => Self::Certificate,
+            7 => Self::Revocation,
+            8 => Self::Grant,
+            9 => Self::Withdrawal,
+            10 => Self::Order,
+            11 => Self::Audit,
+            12 => Self::Tombstone,
+            other => Self::Other(other),
+        }
+    }
+}
+
+impl<C> Encode<C> for Kind {
+    fn encode<W: encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
+        e.u16(self.number())?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Kind {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        d.u16().map(Self::of_number)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -477,6 +572,15 @@ mod tests {
             assert_eq!(Feed::from_slice(&feed.to_bytes()), Some(feed));
         }
         assert_eq!(Feed::from_slice(&[4; 16]), None);
+    }
+
+    #[test]
+    fn every_kind_is_read_back_from_its_number() {
+        for number in 0..40 {
+            assert_eq!(Kind::of_number(number).number(), number);
+        }
+        assert_eq!(Kind::Changes.number(), 1);
+        assert_eq!(Kind::Tombstone.number(), 12);
     }
 
     #[test]

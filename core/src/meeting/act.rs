@@ -1,0 +1,225 @@
+//! Acts: what a delegate states with his signature. Registering to speak, handing in a question.
+//!
+//! An act has a random id by which every repeat is recognised. It is signed when it is made; the
+//! envelope that carries it is signed when it is sent, so the act outlives the device that made it.
+
+use minicbor::{Decode, Encode};
+use serde::Serialize;
+
+use crate::{
+    cbor,
+    error::{Code, Error, Result},
+    ids::{ActId, DeviceId, Hash, MeetingId, PersonId, domain},
+    limits::RECORD_PAYLOAD_BYTES_MAX,
+    meeting::programme::ItemId,
+    time::Timestamp,
+};
+
+/// What an act states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum ActKind {
+    /// Đăng ký phát biểu.
+    #[n(1)]
+    SpeakingRegistration,
+    /// Phiếu chất vấn.
+    #[n(2)]
+    QuestionSlip,
+    /// Rút một đăng ký hoặc phiếu; names the act withdrawn.
+    #[n(3)]
+    Withdrawal,
+}
+
+impl ActKind {
+    /// Returns the stable name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SpeakingRegistration => "speaking_registration",
+            Self::QuestionSlip => "question_slip",
+            Self::Withdrawal => "withdrawal",
+        }
+    }
+
+    /// Returns the kind of a stable name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        [
+            Self::SpeakingRegistration,
+            Self::QuestionSlip,
+            Self::Withdrawal,
+        ]
+        .into_iter()
+        .find(|kind| kind.name() == name)
+    }
+}
+
+/// An act's content, as its author signed it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Act {
+    /// Recognises every repeat.
+    #[n(0)]
+    pub id: ActId,
+    /// Who states it.
+    #[n(1)]
+    pub person: PersonId,
+    /// The meeting that it is about.
+    #[n(2)]
+    pub meeting: MeetingId,
+    /// The item that it is about, if any.
+    #[n(3)]
+    pub item: Option<ItemId>,
+    /// What it states.
+    #[n(4)]
+    pub kind: ActKind,
+    /// The topic of a speech, the text of a question.
+    #[n(5)]
+    pub text: String,
+    /// To whom a question is put.
+    #[n(6)]
+    pub addressee: Option<String>,
+    /// The act that a withdrawal takes back.
+    #[n(7)]
+    pub withdraws: Option<ActId>,
+    /// The device's clock when it was made. Shown, never decided by.
+    #[n(8)]
+    pub made_at: Timestamp,
+}
+
+/// An act with the signature of the device on which it was made.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct SignedAct {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    content: Vec<u8>,
+    /// The device on which the act was made.
+    #[n(1)]
+    pub made_on: DeviceId,
+    #[cbor(n(2), with = "minicbor::bytes")]
+    signature: Vec<u8>,
+}
+
+impl SignedAct {
+    /// Signs an act with `sign`, which signs a domain string and a message.
+    ///
+    /// # Errors
+    /// [`Code::TooLarge`] if the act exceeds the limit for records; what the signer says.
+    pub fn sign(
+        act: &Act,
+        made_on: DeviceId,
+        sign: impl FnOnce(&[u8], &[u8]) -> Result<Vec<u8>>,
+    ) -> Result<Self> {
+        let content = cbor::encode(act);
+        if content.len() > RECORD_PAYLOAD_BYTES_MAX - 256 {
+            return Err(Error::new(
+                Code::TooLarge,
+                format_args!("{} bytes", content.len()),
+            ));
+        }
+        let signature = sign(domain::ACT, &content)?;
+        Ok(Self {
+            content,
+            made_on,
+            signature,
+        })
+    }
+
+    /// Reads what [`SignedAct::encode`] wrote. Whether the signature holds is for the caller to check.
+    ///
+    /// # Errors
+    /// [`Code::Malformed`].
+    pub fn decode(bytes: &[u8]) -> Result<(Self, Act)> {
+        let signed: Self = cbor::decode_canonical(bytes, "act")?;
+        let act = cbor::decode_canonical(&signed.content, "act")?;
+        Ok((signed, act))
+    }
+
+    /// Returns the bytes that travel.
+    pub fn encode(&self) -> Vec<u8> {
+        cbor::encode(self)
+    }
+
+    /// Returns what the signature is over, and the signature.
+    pub fn signed_parts(&self) -> (&[u8], &[u8]) {
+        (&self.content, &self.signature)
+    }
+}
+
+impl Act {
+    /// Returns the hash by which the office tells a repeat from another act under the same id:
+    /// over the content alone, without signature and device.
+    pub fn content_hash(&self) -> Hash {
+        Hash::of(domain::ACT, &[&cbor::encode(self)])
+    }
+}
+
+/// One receipt: the office has the act.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Receipt {
+    /// The number in the meeting's series, from 1; absent where the act merged into another
+    /// or withdraws one.
+    #[n(0)]
+    pub number: Option<u64>,
+    /// Whose act.
+    #[n(1)]
+    pub person: PersonId,
+    /// About which item.
+    #[n(2)]
+    pub item: Option<ItemId>,
+    /// What it states.
+    #[n(3)]
+    pub kind: ActKind,
+    /// When the office had it, by its own clock.
+    #[n(4)]
+    pub received_at: Timestamp,
+    /// Which act.
+    #[n(5)]
+    pub act: ActId,
+    /// The act's content, as a hash.
+    #[n(6)]
+    pub act_hash: Hash,
+    /// The standing act of the same person, item and kind that this one joins,
+    /// or the act that this one withdraws.
+    #[n(7)]
+    pub refers_to: Option<ActId>,
+}
+
+/// The receipts that the office gave in one transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ReceiptBatch {
+    /// The meeting.
+    #[n(0)]
+    pub meeting: MeetingId,
+    /// The receipts, in the order of receipt.
+    #[n(1)]
+    pub receipts: Vec<Receipt>,
+}
+
+/// The office's statement that a programme, at these heads, is what it publishes.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Publication {
+    /// The meeting.
+    #[n(0)]
+    pub meeting: MeetingId,
+    /// The number of this publication of the meeting, from 1.
+    #[n(1)]
+    pub number: u64,
+    /// The publication that this one follows; 0 before the first.
+    #[n(2)]
+    pub base_number: u64,
+    /// The programme's heads, sorted.
+    #[n(3)]
+    pub heads: Vec<Hash>,
+    /// SHA-256 of the programme's canonical JSON (RFC 8785) at these heads.
+    #[n(4)]
+    pub content: Hash,
+    /// What has changed, in the office's words.
+    #[n(5)]
+    pub note: String,
+    /// When it was published, by the office's clock.
+    #[n(6)]
+    pub published_at: Timestamp,
+}

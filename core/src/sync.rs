@@ -1,0 +1,4 @@
+//! How devices and office agree.
+
+pub mod envelope;
+pub mod wire;

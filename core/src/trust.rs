@@ -1,0 +1,5 @@
+//! Who may what, and how it is proven.
+
+pub mod decide;
+pub mod enrol;
+pub mod keys;
