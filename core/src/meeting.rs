@@ -1,30 +1,26 @@
-//! Typed views.
+//! What a meeting is: its programme, papers and outcomes, and what changed in them.
+//!
+//! A [`Programme`] is a plain value. Secretaries draft it, the office publishes it, devices show it,
+//! and each of them holds it in another form (an Automerge document, a table, a file); this module
+//! knows none of these and has no IO.
+//!
+//! - [`programme`]: the value itself, its JSON, and the way back to OParl.
+//! - [`canonical`]: the one way to write JSON that is hashed and signed.
+//! - [`order`]: order as a short text on every item, since a map of items has no positions and a
+//!   list cannot be merged without doubling what two people moved.
+//! - [`changes`]: what is different between two programmes, as a delegate would say it. An item is
+//!   known by its id, and where an author deletes an item and writes it again, by number and title:
+//!   notes on it would be lost otherwise. Renumbering is one change, and never a move.
+
 pub mod act;
-/// temp
-pub mod programme {
-    /// temp
-    #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-    pub struct ItemId(String);
-    impl serde::Serialize for ItemId {
-        fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-            s.serialize_str(&self.0)
-        }
-    }
-    impl<C> minicbor::Encode<C> for ItemId {
-        fn encode<W: minicbor::encode::Write>(
-            &self,
-            e: &mut minicbor::Encoder<W>,
-            _: &mut C,
-        ) -> Result<(), minicbor::encode::Error<W::Error>> {
-            e.str(&self.0)?.ok()
-        }
-    }
-    impl<'b, C> minicbor::Decode<'b, C> for ItemId {
-        fn decode(
-            d: &mut minicbor::Decoder<'b>,
-            _: &mut C,
-        ) -> Result<Self, minicbor::decode::Error> {
-            Ok(Self(d.str()?.to_owned()))
-        }
-    }
-}
+pub mod canonical;
+pub mod changes;
+pub mod order;
+pub mod programme;
+
+pub use canonical::{canonical_json, content_hash};
+pub use changes::{Change, changes};
+pub use programme::{
+    Item, ItemId, ItemType, Kind, Meeting, Ordinal, Outcome, OutcomeId, Paper, PaperFile, PaperId,
+    PaperState, Participant, Place, Programme, Recurrence, State, Task, Term,
+};
