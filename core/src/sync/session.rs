@@ -319,12 +319,24 @@ impl<'s> Session<'s> {
             body.envelopes.push(bytes.into());
             true
         };
-        let mut left_over = !work.unsettled.iter().all(|envelope| fits(envelope, &mut sent));
+        let mut left_over = !work
+            .unsettled
+            .iter()
+            .all(|envelope| fits(envelope, &mut sent));
         let mut fresh = Vec::new();
         for pending in std::mem::take(&mut work.pending) {
+            if left_over {
+                break;
+            }
             let mut chain = work.chain;
-            let envelope = Envelope::sign(&mut chain, pending.subject, pending.payload, pending.at, self.signer)?;
-            if left_over || !fits(&envelope, &mut sent) {
+            let envelope = Envelope::sign(
+                &mut chain,
+                pending.subject,
+                pending.payload,
+                pending.at,
+                self.signer,
+            )?;
+            if !fits(&envelope, &mut sent) {
                 left_over = true;
                 break;
             }
@@ -347,6 +359,7 @@ impl<'s> Session<'s> {
             Prepared {
                 work,
                 sent,
+                left_over,
                 request,
             },
             fresh,
@@ -403,7 +416,12 @@ impl<'s> Session<'s> {
         synced: Synced,
     ) -> Result<(VecDeque<Step>, bool)> {
         let malformed = |what: &str| Error::new(Code::Malformed, format_args!("reply: {what}"));
-        let Prepared { work, sent, left_over, .. } = prepared;
+        let Prepared {
+            work,
+            sent,
+            left_over,
+            ..
+        } = prepared;
         if let Some(online) = &synced.online {
             self.parties.office = self.new_office_key(online)?;
         }
@@ -458,10 +476,9 @@ impl<'s> Session<'s> {
             complete: !synced.more,
         };
         steps.extend(cut(outcomes, entries, end).into_iter().map(Step::Page));
-        let more_to_send = !held && (!work.pending.is_empty() || sent.len() < work.unsettled.len());
         Ok((
             steps,
-            synced.more || more_to_send || self.resent && synced.stopped.is_some(),
+            synced.more || (left_over && !held) || synced.stopped.is_some(),
         ))
     }
 
