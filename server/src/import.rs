@@ -214,10 +214,11 @@ fn hash_file(
     if !real_path.starts_with(real_folder) {
         return Err(missing(&"not beside the programme"));
     }
-    let mut file = File::open(real_path).map_err(|error| missing(&error))?;
-    if !file.metadata().map_err(|error| missing(&error))?.is_file() {
+    // Opening what is not a file may wait for ever.
+    if !real_path.is_file() {
         return Err(missing(&"not a file"));
     }
+    let mut file = File::open(real_path).map_err(|error| missing(&error))?;
     let mut hasher = Sha256::new();
     let mut text = Some(Vec::new());
     let mut piece = vec![0; 64 << 10];

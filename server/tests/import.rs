@@ -1,5 +1,8 @@
 //! Whole programme files with their papers, in folders of their own.
-#![expect(clippy::unwrap_used, reason = "the helpers below the tests are tests too")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers below the tests are tests too"
+)]
 
 use std::{
     fs,

@@ -437,7 +437,7 @@ mod tests {
     #[test]
     fn the_state_is_told_where_it_can_be() {
         for (fields, state) in [
-            (json!({}), State::Planned),
+            (json!({"agendaItem": null}), State::Planned),
             (json!({"meetingState": "durchgeführt"}), State::Held),
             (json!({"meetingState": "Running"}), State::Running),
             (json!({"meetingState": "???"}), State::Planned),
@@ -446,7 +446,10 @@ mod tests {
                 State::Cancelled,
             ),
         ] {
-            assert_eq!(one(&meeting_of(fields)).programme.meeting.state, state);
+            let value = meeting_of(fields);
+            let programme = one(&value).programme;
+            assert_eq!(programme.meeting.state, state);
+            assert_eq!(programme.to_oparl(), Some(value));
         }
     }
 
