@@ -387,6 +387,14 @@ impl Document {
         }
     }
 
+    /// Puts a text, number, truth value or null under `key`; a map or list becomes null.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] never happens on a document of ours.
+    pub fn put_scalar(&mut self, key: &str, value: &serde_json::Value) -> Result<()> {
+        self.inner.put(ROOT, key, scalar(value)).map_err(internal)
+    }
+
     /// Puts an empty text under `key`, to be filled with [`Document::splice_text`].
     ///
     /// # Errors

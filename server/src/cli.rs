@@ -321,12 +321,12 @@ fn qr_code(text: &str) -> Result<String> {
         .map_err(|error| Error::new(Code::Internal, format_args!("QR code: {error}")))?;
     let width = code.width();
     let dark = |x: usize, y: usize| {
-        // Two light modules around it, without which no camera finds it.
-        let inside = (2..width + 2).contains(&x) && (2..width + 2).contains(&y);
-        inside && code[(x - 2, y - 2)] == qrcode::Color::Dark
+        // Four light modules around it, as the standard asks.
+        let inside = (4..width + 4).contains(&x) && (4..width + 4).contains(&y);
+        inside && code[(x - 4, y - 4)] == qrcode::Color::Dark
     };
-    let rows = (0..(width + 4).div_ceil(2)).map(|row| {
-        (0..width + 4)
+    let rows = (0..(width + 8).div_ceil(2)).map(|row| {
+        (0..width + 8)
             .map(|x| match (dark(x, 2 * row), dark(x, 2 * row + 1)) {
                 (true, true) => ' ',
                 (true, false) => '▄',

@@ -1,0 +1,623 @@
+//! What an app calls: open, enrol, read, write, sync, listen.
+//!
+//! The shell decides nothing. It owns the store's thread and the connection, reads the clock and
+//! draws random numbers, and passes both on. Every call may be cancelled by dropping its future: what
+//! it had begun to write is then written whole or not at all.
+
+mod driver;
+mod http;
+
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use sha2::{Digest, Sha256};
+use tokio::{
+    fs::{self, File},
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::{Mutex, RwLock, broadcast},
+};
+
+use crate::{
+    error::{Code, Error, Result},
+    ids::{ActId, DocumentId, Hash, MeetingId},
+    meeting::{
+        Change, ItemId,
+        act::{Act, ActKind, Receipt},
+    },
+    store::{
+        Acted, Changed, Identity, MeetingRow, NotSent, Note, NoteTarget, Programmed, Salvage,
+        Splice, Store, file_error,
+    },
+    sync::session::{Report, Session},
+    time::Timestamp,
+    trust::{
+        enrol::{
+            Address, EnrolmentReply, EnrolmentRequest, Invitation, encode_request, fingerprint,
+        },
+        keys::{DeviceSigner, SoftwareKey},
+    },
+};
+use driver::{StoreHandle, StoreThread};
+use http::Http;
+
+/// Where a device keeps what it has, and what it is called.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The folder of the store: one SQLite file and the papers. It is created if it is not there.
+    pub directory: PathBuf,
+    /// The name by which its owner knows the device: at most 100 characters.
+    pub device_name: String,
+}
+
+/// How a device stands.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// Whose device this is; `None` before the enrolment.
+    pub identity: Option<Identity>,
+    /// Changes and acts that the office has not settled.
+    pub unsent: u64,
+    /// When the log was last read to its end, by the office's clock.
+    pub synced_at: Option<Timestamp>,
+    /// What was carried over from a damaged database when the store was opened.
+    pub salvage: Option<Salvage>,
+}
+
+/// What a download of papers did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Downloaded {
+    /// Files that arrived whole.
+    pub files: u32,
+    /// Their bytes that crossed the network.
+    pub bytes: u64,
+}
+
+/// A device: its store, and its way to the office.
+#[derive(Debug)]
+pub struct Client {
+    config: Config,
+    key: Arc<SoftwareKey>,
+    store: RwLock<Option<StoreThread>>,
+    http: RwLock<Option<Http>>,
+    syncing: Mutex<()>,
+    changed: broadcast::Sender<Changed>,
+    salvage: Option<Salvage>,
+}
+
+/// Changes of rows as they happen. Dropping it ends it.
+#[derive(Debug)]
+pub struct Subscription {
+    first: bool,
+    receiver: broadcast::Receiver<Changed>,
+}
+
+impl Client {
+    /// Opens the store, with or without a network. The first start needs no office either; only
+    /// [`Client::enrol`] does.
+    ///
+    /// # Errors
+    /// [`Code::AlreadyOpen`], [`Code::DatabaseNewer`], [`Code::FolderNotWritable`], [`Code::DiskFull`],
+    /// [`Code::Storage`].
+    pub async fn open(config: Config) -> Result<Self> {
+        let directory = config.directory.clone();
+        let seed = zeroize::Zeroizing::new(random::<32>()?);
+        let thread = StoreThread::open(move || Store::open(&directory, &seed, clock())).await?;
+        let begun = thread
+            .handle()
+            .call(|store| {
+                Ok((
+                    store.key_seed()?,
+                    store.identity()?,
+                    store.salvage().cloned(),
+                ))
+            })
+            .await?;
+        let (key, identity, salvage) = begun;
+        let http = identity
+            .map(|identity| Http::new(&identity.address, fingerprint(&identity.root)))
+            .transpose()?;
+        Ok(Self {
+            config,
+            key: Arc::new(SoftwareKey::from_slice(&key)?),
+            store: RwLock::new(Some(thread)),
+            http: RwLock::new(http),
+            syncing: Mutex::new(()),
+            changed: broadcast::channel(256).0,
+            salvage,
+        })
+    }
+
+    /// Enrols this device with an invitation of the office. Safe to repeat after any interruption.
+    ///
+    /// # Errors
+    /// [`Code::InvitationInvalid`], [`Code::InvitationUsed`], [`Code::InvitationExpired`],
+    /// [`Code::AlreadyEnrolled`], [`Code::EnrolmentPending`] (its detail holds the six digits),
+    /// [`Code::TooManyDevices`], [`Code::OfficeUnreachable`], [`Code::OfficeCertificate`],
+    /// [`Code::NotAnOffice`].
+    pub async fn enrol(&self, invitation: &str) -> Result<Identity> {
+        let invitation: Invitation = invitation.parse()?;
+        if self.call(|store| store.identity()).await?.is_some() {
+            return Err(Code::AlreadyEnrolled.into());
+        }
+        let http = Http::new(&invitation.address, invitation.root)?;
+        let request = EnrolmentRequest {
+            version: 1,
+            code: invitation.code,
+            key: self.key.public_key(),
+            name: self.config.device_name.clone(),
+            root: invitation.root,
+            sealing_key: None,
+        };
+        let reply = http
+            .post("/v1/enrol", encode_request(&request, self.key.as_ref())?)
+            .await?;
+        let reply: EnrolmentReply = crate::cbor::decode(&reply, "enrolment reply")?;
+        let enrolled = reply.check(&invitation, &self.key.public_key())?;
+        let address = invitation.address;
+        let identity = self
+            .call(move |store| {
+                store.enrol(
+                    &address,
+                    &enrolled,
+                    reply.epoch,
+                    &reply.body_name,
+                    &reply.person_name,
+                )?;
+                store.identity()
+            })
+            .await?;
+        *self.http.write().await = Some(http);
+        identity.ok_or_else(|| Code::Internal.into())
+    }
+
+    /// Uses another address of the same office, for example after it has moved to another network.
+    ///
+    /// # Errors
+    /// [`Code::NotEnrolled`], [`Code::OfficeCertificate`], [`Code::Storage`].
+    pub async fn move_office(&self, address: Address) -> Result<()> {
+        let identity = self
+            .call(|store| store.identity())
+            .await?
+            .ok_or(Code::NotEnrolled)?;
+        let http = Http::new(&address, fingerprint(&identity.root))?;
+        self.call(move |store| store.move_office(&address)).await?;
+        *self.http.write().await = Some(http);
+        Ok(())
+    }
+
+    /// Hands in what the office has not settled and reads what is new, until both are done. A second
+    /// call while one runs waits for it and then syncs again.
+    ///
+    /// # Errors
+    /// [`Code::NotEnrolled`]; [`Code::OfficeUnreachable`], [`Code::OfficeBusy`], [`Code::NotAnOffice`]
+    /// and [`Code::OfficeCertificate`], after which nothing is lost and it can be tried again;
+    /// [`Code::DeviceRefused`], [`Code::LogChanged`], [`Code::DiskFull`], [`Code::Storage`].
+    pub async fn sync(&self) -> Result<Report> {
+        let _one = self.syncing.lock().await;
+        let store = self.handle().await?;
+        let parties = store.call(|store| store.parties()).await?;
+        let http = self.http.read().await.clone().ok_or(Code::NotEnrolled)?;
+        let mut session = Session::new(parties, self.key.as_ref(), u64::from_be_bytes(random()?));
+        driver::run(&mut session, &store, &http, |changed| self.tell(changed)).await
+    }
+
+    /// Fetches the files of published papers that are not here yet. Each is checked by its SHA-256
+    /// before it counts; one that was interrupted goes on where it stopped. `progress` hears of bytes
+    /// done and bytes in all.
+    ///
+    /// # Errors
+    /// As [`Client::sync`], and [`Code::PaperDamaged`].
+    pub async fn fetch_papers(
+        &self,
+        progress: impl Fn(u64, u64) + Send + Sync,
+    ) -> Result<Downloaded> {
+        let http = self.http.read().await.clone().ok_or(Code::NotEnrolled)?;
+        let missing = self.call(|store| store.missing_files()).await?;
+        let total: u64 = missing.values().sum();
+        let mut downloaded = Downloaded::default();
+        let mut done = 0;
+        for (hash, length) in missing {
+            let bytes = match self.fetch_paper(&http, hash, length).await {
+                // The token's time is over: a sync brings a new one.
+                Err(error) if error.code() == Code::DeviceRefused => {
+                    self.sync().await?;
+                    self.fetch_paper(&http, hash, length).await?
+                }
+                fetched => fetched?,
+            };
+            downloaded.files += 1;
+            downloaded.bytes += bytes;
+            done += length;
+            progress(done, total);
+            self.tell(BTreeSet::from([Changed::Papers]));
+        }
+        Ok(downloaded)
+    }
+
+    async fn fetch_paper(&self, http: &Http, hash: Hash, length: u64) -> Result<u64> {
+        let (path, token) = self
+            .call(move |store| Ok((store.file_path(&hash), store.read_token()?)))
+            .await?;
+        let part = path.with_extension("part");
+        let io = |error: std::io::Error| file_error(&part, &error);
+        let mut hasher = Sha256::new();
+        let have = hash_file(&part, &mut hasher, length).await.map_err(io)?;
+        let mut paper = http
+            .paper(&hash, &token.ok_or(Code::NotEnrolled)?, have)
+            .await?;
+        let mut options = File::options();
+        options.create(true).write(true);
+        if paper.start == 0 {
+            hasher = Sha256::new();
+            options.truncate(true);
+        } else {
+            options.append(true);
+        }
+        let mut file = options.open(&part).await.map_err(io)?;
+        let (mut written, mut arrived) = (paper.start, 0);
+        while let Some(piece) = paper.next().await? {
+            written += piece.len() as u64;
+            arrived += piece.len() as u64;
+            if written > length {
+                break;
+            }
+            hasher.update(&piece);
+            file.write_all(&piece).await.map_err(io)?;
+        }
+        file.sync_all().await.map_err(io)?;
+        if written < length {
+            return Err(Error::new(
+                Code::OfficeUnreachable,
+                format_args!("{written} of {length} bytes"),
+            ));
+        }
+        let found: [u8; 32] = hasher.finalize().into();
+        if written > length || found != *hash.as_bytes() {
+            fs::remove_file(&part).await.map_err(io)?;
+            return Err(Error::new(Code::PaperDamaged, hash));
+        }
+        fs::rename(&part, &path).await.map_err(io)?;
+        self.call(move |store| store.put_file(&hash)).await?;
+        Ok(arrived)
+    }
+
+    /// Returns how this device stands.
+    ///
+    /// # Errors
+    /// [`Code::Storage`], [`Code::Closed`].
+    pub async fn status(&self) -> Result<Status> {
+        let salvage = self.salvage.clone();
+        self.call(move |store| {
+            Ok(Status {
+                identity: store.identity()?,
+                unsent: store.unsent()?,
+                synced_at: store.synced_at()?,
+                salvage,
+            })
+        })
+        .await
+    }
+
+    /// Returns the meetings in the order of their time.
+    ///
+    /// # Errors
+    /// [`Code::Storage`], [`Code::Closed`].
+    pub async fn meetings(&self) -> Result<Vec<MeetingRow>> {
+        self.call(|store| store.meetings()).await
+    }
+
+    /// Returns the newest published programme of a meeting.
+    ///
+    /// # Errors
+    /// [`Code::MeetingUnknown`], [`Code::Storage`], [`Code::Closed`].
+    pub async fn programme(&self, meeting: MeetingId) -> Result<Programmed> {
+        self.call(move |store| store.programme(meeting)).await
+    }
+
+    /// Returns what has changed in a programme since its owner last looked.
+    ///
+    /// # Errors
+    /// [`Code::MeetingUnknown`], [`Code::Storage`], [`Code::Closed`].
+    pub async fn changes_since_looked(&self, meeting: MeetingId) -> Result<Vec<Change>> {
+        self.call(move |store| store.changes_since_looked(meeting))
+            .await
+    }
+
+    /// Notes that the owner has looked at the programme as it is shown.
+    ///
+    /// # Errors
+    /// [`Code::MeetingUnknown`], [`Code::DiskFull`], [`Code::Storage`], [`Code::Closed`].
+    pub async fn mark_looked(&self, meeting: MeetingId) -> Result<()> {
+        self.call(move |store| store.mark_looked(meeting)).await
+    }
+
+    /// Returns where the file of a paper is; its bytes have the published hash.
+    ///
+    /// # Errors
+    /// [`Code::PaperMissing`], [`Code::MeetingUnknown`], [`Code::Storage`], [`Code::Closed`].
+    pub async fn paper(&self, meeting: MeetingId, paper: &str) -> Result<PathBuf> {
+        let paper = paper.to_owned();
+        self.call(move |store| store.paper(meeting, &paper)).await
+    }
+
+    /// Returns the notes about a meeting, or all notes.
+    ///
+    /// # Errors
+    /// [`Code::Storage`], [`Code::Closed`].
+    pub async fn notes(&self, meeting: Option<MeetingId>) -> Result<Vec<Note>> {
+        self.call(move |store| store.notes(meeting)).await
+    }
+
+    /// Returns a note.
+    ///
+    /// # Errors
+    /// [`Code::NoteUnknown`], [`Code::Storage`], [`Code::Closed`].
+    pub async fn note(&self, note: DocumentId) -> Result<Note> {
+        self.call(move |store| store.note(note)).await
+    }
+
+    /// Writes a new note. It is on disk when this returns.
+    ///
+    /// # Errors
+    /// [`Code::NotEnrolled`], [`Code::TooLarge`], [`Code::DiskFull`], [`Code::Storage`], [`Code::Closed`].
+    pub async fn create_note(&self, target: NoteTarget, text: &str) -> Result<Note> {
+        let (id, text) = (DocumentId::from_bytes(random()?), text.to_owned());
+        let note = self
+            .call(move |store| store.create_note(id, &target, &text, clock()))
+            .await?;
+        self.tell(BTreeSet::from([Changed::Note(note.id)]));
+        Ok(note)
+    }
+
+    /// Changes a note's text; positions count UTF-16 code units. It is on disk when this returns.
+    ///
+    /// # Errors
+    /// [`Code::NoteUnknown`], [`Code::PositionInvalid`], [`Code::TooLarge`], [`Code::DiskFull`],
+    /// [`Code::Storage`], [`Code::Closed`].
+    pub async fn edit_note(&self, note: DocumentId, splices: Vec<Splice>) -> Result<Note> {
+        let note = self
+            .call(move |store| store.edit_note(note, &splices, clock()))
+            .await?;
+        self.tell(BTreeSet::from([Changed::Note(note.id)]));
+        Ok(note)
+    }
+
+    /// Hides a note on all of its owner's devices.
+    ///
+    /// # Errors
+    /// [`Code::NoteUnknown`], [`Code::DiskFull`], [`Code::Storage`], [`Code::Closed`].
+    pub async fn delete_note(&self, note: DocumentId) -> Result<()> {
+        self.call(move |store| store.delete_note(note, clock()))
+            .await?;
+        self.tell(BTreeSet::from([Changed::Note(note)]));
+        Ok(())
+    }
+
+    /// Registers to speak, with an optional topic. The act is signed and on disk when this returns;
+    /// its place is the office's receipt.
+    ///
+    /// # Errors
+    /// [`Code::MeetingUnknown`], [`Code::ItemUnknown`], [`Code::NotEnrolled`], [`Code::TooLarge`],
+    /// [`Code::DiskFull`], [`Code::Storage`], [`Code::Closed`].
+    pub async fn register_to_speak(
+        &self,
+        meeting: MeetingId,
+        item: Option<ItemId>,
+        topic: &str,
+    ) -> Result<ActId> {
+        self.act(
+            meeting,
+            item,
+            ActKind::SpeakingRegistration,
+            topic.to_owned(),
+            None,
+            None,
+        )
+        .await
+    }
+
+    /// Hands in a question, to a person or post if `addressee` names one.
+    ///
+    /// # Errors
+    /// As [`Client::register_to_speak`].
+    pub async fn hand_in_question(
+        &self,
+        meeting: MeetingId,
+        item: Option<ItemId>,
+        addressee: Option<String>,
+        text: &str,
+    ) -> Result<ActId> {
+        self.act(
+            meeting,
+            item,
+            ActKind::QuestionSlip,
+            text.to_owned(),
+            addressee,
+            None,
+        )
+        .await
+    }
+
+    /// Takes an act back.
+    ///
+    /// # Errors
+    /// As [`Client::register_to_speak`].
+    pub async fn withdraw(&self, meeting: MeetingId, act: ActId) -> Result<ActId> {
+        self.act(
+            meeting,
+            None,
+            ActKind::Withdrawal,
+            String::new(),
+            None,
+            Some(act),
+        )
+        .await
+    }
+
+    async fn act(
+        &self,
+        meeting: MeetingId,
+        item: Option<ItemId>,
+        kind: ActKind,
+        text: String,
+        addressee: Option<String>,
+        withdraws: Option<ActId>,
+    ) -> Result<ActId> {
+        let (id, document) = (
+            ActId::from_bytes(random()?),
+            DocumentId::from_bytes(random()?),
+        );
+        let changed = self
+            .call(move |store| {
+                let person = store
+                    .identity()?
+                    .ok_or(Code::NotEnrolled)?
+                    .certificate
+                    .person;
+                let act = Act {
+                    id,
+                    person,
+                    meeting,
+                    item,
+                    kind,
+                    text,
+                    addressee,
+                    withdraws,
+                    made_at: clock(),
+                };
+                store.put_act(&act, document)
+            })
+            .await?;
+        self.tell(BTreeSet::from([changed]));
+        Ok(id)
+    }
+
+    /// Returns this person's acts in a meeting, or all of them.
+    ///
+    /// # Errors
+    /// [`Code::Storage`], [`Code::Closed`].
+    pub async fn acts(&self, meeting: Option<MeetingId>) -> Result<Vec<Acted>> {
+        self.call(move |store| store.acts(meeting)).await
+    }
+
+    /// Returns the office's receipts in a meeting, in the order of receipt: this is how all see who
+    /// has registered.
+    ///
+    /// # Errors
+    /// [`Code::Storage`], [`Code::Closed`].
+    pub async fn receipts(&self, meeting: MeetingId) -> Result<Vec<Receipt>> {
+        self.call(move |store| store.receipts(meeting)).await
+    }
+
+    /// Returns what the office has refused for good, readable.
+    ///
+    /// # Errors
+    /// [`Code::Storage`], [`Code::Closed`].
+    pub async fn not_sent(&self) -> Result<Vec<NotSent>> {
+        self.call(|store| store.not_sent()).await
+    }
+
+    /// Returns everything but notes as canonical JSON (RFC 8785).
+    ///
+    /// # Errors
+    /// [`Code::Storage`], [`Code::Closed`].
+    pub async fn view(&self) -> Result<String> {
+        self.call(|store| store.view()).await
+    }
+
+    /// Begins to listen. The first thing heard is [`Changed::Everything`], so that a listener reads
+    /// the current state first.
+    pub fn subscribe(&self) -> Subscription {
+        Subscription {
+            first: true,
+            receiver: self.changed.subscribe(),
+        }
+    }
+
+    /// Closes the store: waits for a sync that runs and releases every lock. Later calls fail with
+    /// [`Code::Closed`]; a second call does nothing.
+    pub async fn shut_down(&self) {
+        let _one = self.syncing.lock().await;
+        let thread = self.store.write().await.take();
+        if let Some(thread) = thread {
+            thread.close().await;
+        }
+    }
+
+    async fn handle(&self) -> Result<StoreHandle> {
+        let store = self.store.read().await;
+        store
+            .as_ref()
+            .map(StoreThread::handle)
+            .ok_or_else(|| Code::Closed.into())
+    }
+
+    async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.handle().await?.call(work).await
+    }
+
+    fn tell(&self, changed: BTreeSet<Changed>) {
+        for change in changed {
+            // Nobody listening is no error.
+            let _ = self.changed.send(change);
+        }
+    }
+}
+
+impl Subscription {
+    /// Waits for the next change; `None` once the client is gone.
+    pub async fn next(&mut self) -> Option<Changed> {
+        if std::mem::take(&mut self.first) {
+            return Some(Changed::Everything);
+        }
+        match self.receiver.recv().await {
+            Ok(change) => Some(change),
+            Err(broadcast::error::RecvError::Lagged(_)) => Some(Changed::Everything),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}
+
+/// Hashes the beginning of a file that is there already, and returns its length; 0 if it is too long.
+async fn hash_file(
+    path: &std::path::Path,
+    hasher: &mut Sha256,
+    length_max: u64,
+) -> std::io::Result<u64> {
+    let mut file = match File::open(path).await {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    if file.metadata().await?.len() >= length_max {
+        return Ok(0);
+    }
+    let (mut buffer, mut length) = (vec![0; 64 << 10], 0);
+    loop {
+        let count = file.read(&mut buffer).await?;
+        if count == 0 {
+            return Ok(length);
+        }
+        hasher.update(&buffer[..count]);
+        length += count as u64;
+    }
+}
+
+fn clock() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_unix_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| Error::new(Code::Internal, error))?;
+    Ok(bytes)
+}

@@ -1,0 +1,363 @@
+//! What a device keeps: one SQLite file, and the files of papers beside it.
+//!
+//! There is no unsaved state. A call that changes something returns after its transaction is on
+//! disk (WAL, `synchronous=FULL`), and everything that belongs together is in that one transaction:
+//! a change, its row in the outbox and the rows that the app reads.
+//!
+//! A file that SQLite cannot read any more is moved aside and never deleted, since it may hold the
+//! only copy of a note; what can still be read of it is carried over. A file of a newer version is
+//! refused untouched. One process opens a store at a time.
+
+mod documents;
+mod inbox;
+mod listing;
+mod notes;
+mod outbox;
+mod salvage;
+mod schema;
+
+use std::{
+    collections::VecDeque,
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+};
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
+
+use crate::{
+    document::Document,
+    error::{Code, Error, Result},
+    ids::{DocumentId, LogId, PersonId},
+    sync::wire::Cursor,
+    time::Timestamp,
+    trust::{
+        enrol::{Address, Certificate, Enrolled, OnlineKey, Signed, signed_bytes},
+        keys::{DeviceSigner, PublicKey, SoftwareKey},
+    },
+};
+
+pub use listing::{ActState, Acted, MeetingRow, NotSent, Note, Programmed, Receipted};
+pub use notes::{NoteTarget, Splice};
+pub use salvage::Salvage;
+
+/// Something that rows changed in; what an app shows of it has to be read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Changed {
+    /// A meeting's programme, its papers, or the list of meetings.
+    Meeting(crate::ids::MeetingId),
+    /// A note.
+    Note(DocumentId),
+    /// Acts or receipts of a meeting.
+    Acts(crate::ids::MeetingId),
+    /// Files of papers arrived.
+    Papers,
+    /// Any of these: the listener was too slow to be told one by one.
+    Everything,
+}
+
+/// Whose device this is, and of which office.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The office's address.
+    pub address: Address,
+    /// The office's root key.
+    pub root: PublicKey,
+    /// The office's online key.
+    pub online: OnlineKey,
+    /// The device's certificate.
+    pub certificate: Certificate,
+    /// The name of the body.
+    pub body_name: String,
+    /// The name of the person.
+    pub person_name: String,
+}
+
+/// The store of one device. All calls block.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+    directory: PathBuf,
+    key: SoftwareKey,
+    open: VecDeque<(DocumentId, Document)>,
+    salvage: Option<Salvage>,
+    _lock: File,
+}
+
+const FILE_NAME: &str = "nghisu.db";
+
+impl Store {
+    /// Opens the store in `directory` and creates what is not there yet. `seed` is random and
+    /// becomes the device's key if it has none; `now` names a damaged file that is moved aside.
+    ///
+    /// # Errors
+    /// [`Code::AlreadyOpen`], [`Code::DatabaseNewer`], [`Code::FolderNotWritable`], [`Code::DiskFull`],
+    /// [`Code::Storage`]. None of them changes anything on disk.
+    pub fn open(directory: &Path, seed: &[u8; 32], now: Timestamp) -> Result<Self> {
+        fs::create_dir_all(directory.join("papers")).map_err(|error| folder(directory, &error))?;
+        let lock = lock(directory)?;
+        let path = directory.join(FILE_NAME);
+        let (connection, salvage) = match schema::open(&path) {
+            Err(error) if error.code() == Code::DatabaseCorrupt => salvage::move_aside(&path, now)?,
+            opened => (opened?, None),
+        };
+        let mut store = Self {
+            connection,
+            directory: directory.to_owned(),
+            key: SoftwareKey::from_seed(seed),
+            open: VecDeque::new(),
+            salvage,
+            _lock: lock,
+        };
+        match store.state("key")? {
+            Some(kept) => store.key = SoftwareKey::from_slice(&kept)?,
+            None => store.set_state(&[("key", seed)])?,
+        }
+        if store.salvage.is_some() {
+            store.read_again()?;
+        }
+        Ok(store)
+    }
+
+    /// Returns what was carried over from a damaged file, if this opening found one.
+    pub const fn salvage(&self) -> Option<&Salvage> {
+        self.salvage.as_ref()
+    }
+
+    /// Returns the key of this device.
+    pub fn signer(&self) -> &dyn DeviceSigner {
+        &self.key
+    }
+
+    /// Returns the secret of the device's key, for the one who signs outside of the store's thread.
+    pub(crate) fn key_seed(&self) -> Result<zeroize::Zeroizing<Vec<u8>>> {
+        let seed = self.state("key")?.ok_or(Code::DatabaseCorrupt)?;
+        Ok(zeroize::Zeroizing::new(seed))
+    }
+
+    /// Returns the folder of the store.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Returns whose device this is; `None` before the enrolment.
+    ///
+    /// # Errors
+    /// [`Code::DatabaseCorrupt`] if what is kept cannot be read.
+    pub fn identity(&self) -> Result<Option<Identity>> {
+        let Some(certificate) = self.state("certificate")? else {
+            return Ok(None);
+        };
+        let required = |name: &str| {
+            self.state(name)?
+                .ok_or_else(|| Error::new(Code::DatabaseCorrupt, name))
+        };
+        let text = |name: &str| {
+            String::from_utf8(required(name)?).map_err(|_| Error::new(Code::DatabaseCorrupt, name))
+        };
+        let root: PublicKey = crate::cbor::decode(&required("root")?, "root")?;
+        let online: Signed = crate::cbor::decode(&required("online")?, "online key")?;
+        let certificate: Signed = crate::cbor::decode(&certificate, "certificate")?;
+        Ok(Some(Identity {
+            address: Address {
+                authority: text("address")?,
+                tls: required("tls")? == [1],
+            },
+            root,
+            online: online.unverified()?,
+            certificate: certificate.unverified()?,
+            body_name: text("body_name")?,
+            person_name: text("person_name")?,
+        }))
+    }
+
+    /// Keeps what the enrolment brought.
+    ///
+    /// # Errors
+    /// [`Code::AlreadyEnrolled`] if the store belongs to somebody; [`Code::DiskFull`], [`Code::Storage`].
+    pub fn enrol(
+        &mut self,
+        address: &Address,
+        enrolled: &Enrolled,
+        epoch: u32,
+        body_name: &str,
+        person_name: &str,
+    ) -> Result<()> {
+        if self.state("certificate")?.is_some() {
+            return Err(Code::AlreadyEnrolled.into());
+        }
+        self.set_state(&[
+            ("address", address.authority.as_bytes()),
+            ("tls", &[u8::from(address.tls)]),
+            ("root", &crate::cbor::encode(&enrolled.root)),
+            ("online", &signed_bytes(&enrolled.online_signed)),
+            ("certificate", &signed_bytes(&enrolled.certificate_signed)),
+            (
+                "incarnation",
+                &enrolled.certificate.incarnation.to_be_bytes(),
+            ),
+            ("epoch", &epoch.to_be_bytes()),
+            ("body_name", body_name.as_bytes()),
+            ("person_name", person_name.as_bytes()),
+        ])
+    }
+
+    /// Keeps another address of the same office.
+    ///
+    /// # Errors
+    /// [`Code::DiskFull`], [`Code::Storage`].
+    pub fn move_office(&mut self, address: &Address) -> Result<()> {
+        self.set_state(&[
+            ("address", address.authority.as_bytes()),
+            ("tls", &[u8::from(address.tls)]),
+        ])
+    }
+
+    /// Returns when the log was last read to its end, by the office's clock.
+    ///
+    /// # Errors
+    /// [`Code::Storage`].
+    pub fn synced_at(&self) -> Result<Option<Timestamp>> {
+        Ok(self.number("synced_at")?.map(Timestamp::from_unix_ms))
+    }
+
+    /// Returns the token that opens papers, from the newest sync.
+    ///
+    /// # Errors
+    /// [`Code::Storage`].
+    pub fn read_token(&self) -> Result<Option<Vec<u8>>> {
+        self.state("read_token")
+    }
+
+    fn person(&self) -> Result<(LogId, PersonId)> {
+        let identity = self.identity()?.ok_or(Code::NotEnrolled)?;
+        Ok((identity.certificate.log, identity.certificate.person))
+    }
+
+    fn cursor(&self) -> Result<Option<Cursor>> {
+        self.state("cursor")?
+            .map(|bytes| crate::cbor::decode(&bytes, "cursor"))
+            .transpose()
+    }
+
+    fn state(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT value FROM state WHERE name = ?1")
+            .map_err(sql)?;
+        statement
+            .query_row([name], |row| row.get(0))
+            .optional()
+            .map_err(sql)
+    }
+
+    fn number(&self, name: &str) -> Result<Option<u64>> {
+        let Some(bytes) = self.state(name)? else {
+            return Ok(None);
+        };
+        let mut number = [0; 8];
+        let at = 8usize
+            .checked_sub(bytes.len())
+            .ok_or_else(|| Error::new(Code::DatabaseCorrupt, name))?;
+        number[at..].copy_from_slice(&bytes);
+        Ok(Some(u64::from_be_bytes(number)))
+    }
+
+    fn set_state(&mut self, values: &[(&str, &[u8])]) -> Result<()> {
+        self.write(|transaction| {
+            for (name, value) in values {
+                put_state(transaction, name, value)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Runs `work` in one transaction that is on disk when this returns.
+    fn write<T>(
+        &mut self,
+        work: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(sql)?;
+        let value = work(&transaction)?;
+        transaction.commit().map_err(sql)?;
+        Ok(value)
+    }
+}
+
+fn put_state(transaction: &rusqlite::Transaction<'_>, name: &str, value: &[u8]) -> Result<()> {
+    transaction
+        .prepare_cached("INSERT INTO state (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2")
+        .and_then(|mut statement| statement.execute((name, value)))
+        .map(|_| ())
+        .map_err(sql)
+}
+
+fn lock(directory: &Path) -> Result<File> {
+    let path = directory.join(format!("{FILE_NAME}.lock"));
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .map_err(|error| folder(directory, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::new(Code::AlreadyOpen, directory.display())),
+        Err(TryLockError::Error(error)) => Err(file_error(&path, &error)),
+    }
+}
+
+fn folder(directory: &Path, error: &std::io::Error) -> Error {
+    if is_full(error) {
+        return Error::new(Code::DiskFull, directory.display());
+    }
+    Error::new(
+        Code::FolderNotWritable,
+        format_args!("{}: {error}", directory.display()),
+    )
+}
+
+/// Turns an error about a file into what people can do about it.
+pub(crate) fn file_error(path: &Path, error: &std::io::Error) -> Error {
+    if is_full(error) {
+        return Error::new(Code::DiskFull, path.display());
+    }
+    Error::new(Code::Storage, format_args!("{}: {error}", path.display()))
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+    )
+}
+
+/// Turns an error of SQLite into what people can do about it.
+fn sql(error: rusqlite::Error) -> Error {
+    let code = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => Code::DiskFull,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Code::DatabaseCorrupt,
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            Code::FolderNotWritable
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Code::AlreadyOpen,
+        _ => Code::Storage,
+    };
+    Error::new(code, error)
+}
+
+/// Reads an id or a hash from a column.
+fn column<T>(bytes: &[u8], read: impl FnOnce(&[u8]) -> Option<T>) -> Result<T> {
+    read(bytes).ok_or_else(|| Error::new(Code::DatabaseCorrupt, "an id"))
+}
+
+/// Reads a number that SQLite keeps signed.
+fn unsigned(number: i64) -> u64 {
+    number.max(0).unsigned_abs()
+}
+
+/// Writes a number that SQLite keeps signed. All of ours are far below its limit.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

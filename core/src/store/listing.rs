@@ -1,0 +1,568 @@
+//! What apps read: rows, never documents.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use rusqlite::OptionalExtension;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::{
+    Changed, NoteTarget, Store, column, inbox::meeting_id, outbox::put_pending, signed, sql,
+    unsigned,
+};
+use crate::{
+    error::{Code, Error, Result},
+    ids::{DocumentId, Feed, Hash, Kind, MeetingId},
+    meeting::{
+        Change, ItemId, Programme,
+        act::{Act, Receipt, SignedAct},
+        canonical_json, changes,
+    },
+    time::Timestamp,
+};
+
+/// A meeting in the list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeetingRow {
+    /// The meeting.
+    pub id: MeetingId,
+    /// The number of the publication that is shown.
+    pub number: u64,
+    /// When it was published.
+    pub published_at: Timestamp,
+    /// What the office wrote of the changes.
+    pub note: String,
+    /// The meeting itself.
+    pub meeting: crate::meeting::Meeting,
+    /// The number of items.
+    pub items: u64,
+    /// The number of papers.
+    pub papers: u64,
+    /// The number of papers' files that are not here yet.
+    pub files_missing: u64,
+}
+
+/// A published programme.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Programmed {
+    /// The meeting.
+    pub id: MeetingId,
+    /// The number of the publication.
+    pub number: u64,
+    /// SHA-256 of its canonical JSON, as published.
+    pub content: Hash,
+    /// When it was published.
+    pub published_at: Timestamp,
+    /// What the office wrote of the changes.
+    pub note: String,
+    /// The programme.
+    pub programme: Programme,
+}
+
+/// A note as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The note's document.
+    pub id: DocumentId,
+    /// What it is about.
+    pub target: NoteTarget,
+    /// Its text; positions in it count UTF-16 code units.
+    pub text: String,
+    /// When it was made, by the clock of the device that made it.
+    pub created_at: Timestamp,
+    /// When this device last wrote in it.
+    pub edited_at: Timestamp,
+    /// Whether its owner has deleted it.
+    pub deleted: bool,
+    /// Changes that the office has not settled: 0 means that the office has all of it.
+    pub unsent: u64,
+}
+
+/// How far an act is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum ActState {
+    /// Saved here.
+    Written,
+    /// At the office.
+    Accepted {
+        /// When the office had it, by its own clock.
+        received_at: Timestamp,
+    },
+    /// Refused for good.
+    Refused {
+        /// Why, as a stable name.
+        reason: String,
+    },
+}
+
+/// An act of this person, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acted {
+    /// The act.
+    pub act: Act,
+    /// How far it is.
+    pub state: ActState,
+    /// The office's receipt, once it is here.
+    pub receipt: Option<Receipt>,
+}
+
+/// A receipt for anybody's act in a meeting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipted {
+    /// The meeting.
+    pub meeting: MeetingId,
+    /// The receipt.
+    pub receipt: Receipt,
+}
+
+/// Something that the office refused for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotSent {
+    /// The document that it belongs to.
+    pub document: DocumentId,
+    /// Why, as a stable name.
+    pub reason: String,
+    /// Its text, or that of the whole note.
+    pub text: String,
+    /// When it was written.
+    pub at: Timestamp,
+}
+
+impl Store {
+    /// Returns the meetings in the order of their time; those without a date come last.
+    ///
+    /// # Errors
+    /// [`Code::Storage`].
+    pub fn meetings(&self) -> Result<Vec<MeetingRow>> {
+        let query = "SELECT id, number, published_at, note, programme,
+                (SELECT count(*) FROM item WHERE meeting = meeting.id),
+                (SELECT count(*) FROM paper WHERE meeting = meeting.id),
+                (SELECT count(*) FROM file WHERE present = 0 AND hash IN
+                    (SELECT unhex(json_extract(content, '$.file.hash')) FROM paper WHERE meeting = meeting.id))
+            FROM meeting ORDER BY sort_key, id";
+        let mut statement = self.connection.prepare_cached(query).map_err(sql)?;
+        let mut rows = statement.query([]).map_err(sql)?;
+        let mut meetings = Vec::new();
+        while let Some(row) = rows.next().map_err(sql)? {
+            let (id, programme): (Vec<u8>, String) =
+                (row.get(0).map_err(sql)?, row.get(4).map_err(sql)?);
+            let count = |index: usize| row.get(index).map(unsigned).map_err(sql);
+            meetings.push(MeetingRow {
+                id: meeting_id(&id)?,
+                number: count(1)?,
+                published_at: Timestamp::from_unix_ms(count(2)?),
+                note: row.get(3).map_err(sql)?,
+                meeting: Programme::from_json(&json_of(&programme)?)?.meeting,
+                items: count(5)?,
+                papers: count(6)?,
+                files_missing: count(7)?,
+            });
+        }
+        Ok(meetings)
+    }
+
+    /// Returns the newest published programme of a meeting.
+    ///
+    /// # Errors
+    /// [`Code::MeetingUnknown`], [`Code::Storage`].
+    pub fn programme(&self, meeting: MeetingId) -> Result<Programmed> {
+        let (row, content) = self.programme_json(meeting)?;
+        Ok(Programmed {
+            programme: Programme::from_json(&content)?,
+            ..row
+        })
+    }
+
+    fn programme_json(&self, meeting: MeetingId) -> Result<(Programmed, Value)> {
+        let query =
+            "SELECT number, content, published_at, note, programme FROM meeting WHERE id = ?1";
+        let mut statement = self.connection.prepare_cached(query).map_err(sql)?;
+        let row: Option<(i64, Vec<u8>, i64, String, String)> = statement
+            .query_row([meeting.as_bytes()], |row| {
+                Ok((
+                    row.get(0)?,
+                    row.get(1)?,
+                    row.get(2)?,
+                    row.get(3)?,
+                    row.get(4)?,
+                ))
+            })
+            .optional()
+            .map_err(sql)?;
+        let Some((number, content, published_at, note, head)) = row else {
+            return Err(Error::new(Code::MeetingUnknown, meeting));
+        };
+        let mut programme = json_of(&head)?;
+        for (table, parent) in [
+            ("item", "items"),
+            ("paper", "papers"),
+            ("outcome", "outcomes"),
+        ] {
+            let rows = self.rows(table, meeting)?;
+            if let Some(programme) = programme.as_object_mut() {
+                programme.insert(parent.to_owned(), Value::Object(rows));
+            }
+        }
+        let shown = Programmed {
+            id: meeting,
+            number: unsigned(number),
+            content: column(&content, Hash::from_slice)?,
+            published_at: Timestamp::from_unix_ms(unsigned(published_at)),
+            note,
+            programme: Programme::default(),
+        };
+        Ok((shown, programme))
+    }
+
+    fn rows(&self, table: &str, meeting: MeetingId) -> Result<Map<String, Value>> {
+        let mut statement = self
+            .connection
+            .prepare_cached(&format!(
+                "SELECT id, content FROM {table} WHERE meeting = ?1"
+            ))
+            .map_err(sql)?;
+        let mut rows = statement.query([meeting.as_bytes()]).map_err(sql)?;
+        let mut map = Map::new();
+        while let Some(row) = rows.next().map_err(sql)? {
+            let content: String = row.get(1).map_err(sql)?;
+            map.insert(row.get(0).map_err(sql)?, json_of(&content)?);
+        }
+        Ok(map)
+    }
+
+    /// Returns what has changed in a meeting's programme since its owner last looked; nothing if he
+    /// has never looked.
+    ///
+    /// # Errors
+    /// [`Code::MeetingUnknown`], [`Code::Storage`].
+    pub fn changes_since_looked(&self, meeting: MeetingId) -> Result<Vec<Change>> {
+        let query = "SELECT programme FROM looked WHERE meeting = ?1";
+        let looked: Option<String> = self
+            .connection
+            .query_row(query, [meeting.as_bytes()], |row| row.get(0))
+            .optional()
+            .map_err(sql)?;
+        let now = self.programme(meeting)?.programme;
+        match looked {
+            Some(looked) => Ok(changes(&Programme::from_json(&json_of(&looked)?)?, &now)),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Notes that the owner has looked at the programme as it is shown.
+    ///
+    /// # Errors
+    /// [`Code::MeetingUnknown`], [`Code::DiskFull`], [`Code::Storage`].
+    pub fn mark_looked(&mut self, meeting: MeetingId) -> Result<()> {
+        let (row, programme) = self.programme_json(meeting)?;
+        self.write(|transaction| {
+            transaction
+                .execute(
+                    "INSERT OR REPLACE INTO looked (meeting, number, programme) VALUES (?1, ?2, ?3)",
+                    (meeting.as_bytes(), signed(row.number), programme.to_string()),
+                )
+                .map(|_| ())
+                .map_err(sql)
+        })
+    }
+
+    /// Returns the notes about a meeting, or all of them; deleted ones are left out.
+    ///
+    /// # Errors
+    /// [`Code::Storage`].
+    pub fn notes(&self, meeting: Option<MeetingId>) -> Result<Vec<Note>> {
+        let query = format!(
+            "SELECT {} FROM note WHERE NOT deleted AND (?1 IS NULL OR meeting = ?1) ORDER BY created_at, id",
+            Note::COLUMNS
+        );
+        let mut statement = self.connection.prepare_cached(&query).map_err(sql)?;
+        let mut rows = statement
+            .query([meeting.map(|meeting| *meeting.as_bytes())])
+            .map_err(sql)?;
+        let mut notes = Vec::new();
+        while let Some(row) = rows.next().map_err(sql)? {
+            notes.push(Note::of_row(row)?);
+        }
+        Ok(notes)
+    }
+
+    /// Signs and stores an act, and puts it into the outbox. It is on disk when this returns.
+    /// `document` is random and names the series that the act begins.
+    ///
+    /// # Errors
+    /// [`Code::MeetingUnknown`], [`Code::ItemUnknown`], [`Code::TooLarge`], [`Code::NotEnrolled`],
+    /// [`Code::DiskFull`], [`Code::Storage`].
+    pub fn put_act(&mut self, act: &Act, document: DocumentId) -> Result<Changed> {
+        let person = self.person()?.1;
+        if act.person != person {
+            return Err(Error::new(Code::NotAllowed, "an act of somebody else"));
+        }
+        self.programme_json(act.meeting)?;
+        if let Some(item) = &act.item {
+            self.check_item(act.meeting, item)?;
+        }
+        let signed_act = SignedAct::sign(act, self.device(), |domain, message| {
+            self.signer().sign(domain, message)
+        })?;
+        let content = signed_act.encode();
+        self.write(|transaction| {
+            transaction
+                .execute(
+                    "INSERT INTO act (id, content, meeting, state) VALUES (?1, ?2, ?3, 'written')",
+                    (act.id.as_bytes(), &content, act.meeting.as_bytes()),
+                )
+                .map_err(sql)?;
+            put_pending(
+                transaction,
+                Feed::Outbox(person),
+                document,
+                Kind::Act,
+                &content,
+                act.made_at,
+            )
+        })?;
+        Ok(Changed::Acts(act.meeting))
+    }
+
+    fn check_item(&self, meeting: MeetingId, item: &ItemId) -> Result<()> {
+        let query = "SELECT 1 FROM item WHERE meeting = ?1 AND id = ?2";
+        let found: Option<i64> = self
+            .connection
+            .query_row(query, (meeting.as_bytes(), item.as_str()), |row| row.get(0))
+            .optional()
+            .map_err(sql)?;
+        found
+            .map(|_| ())
+            .ok_or_else(|| Error::new(Code::ItemUnknown, item.as_str()))
+    }
+
+    /// Returns this person's acts in a meeting, or all of them, in the order in which they were made.
+    ///
+    /// # Errors
+    /// [`Code::Storage`].
+    pub fn acts(&self, meeting: Option<MeetingId>) -> Result<Vec<Acted>> {
+        let query = "SELECT content, state, reason, received_at,
+                (SELECT receipt.content FROM receipt WHERE receipt.act = act.id ORDER BY seq, position LIMIT 1)
+            FROM act WHERE ?1 IS NULL OR meeting = ?1";
+        let mut statement = self.connection.prepare_cached(query).map_err(sql)?;
+        let mut rows = statement
+            .query([meeting.map(|meeting| *meeting.as_bytes())])
+            .map_err(sql)?;
+        let mut acts = Vec::new();
+        while let Some(row) = rows.next().map_err(sql)? {
+            let (content, state): (Vec<u8>, String) =
+                (row.get(0).map_err(sql)?, row.get(1).map_err(sql)?);
+            let (reason, received_at): (Option<String>, Option<i64>) =
+                (row.get(2).map_err(sql)?, row.get(3).map_err(sql)?);
+            let receipt: Option<Vec<u8>> = row.get(4).map_err(sql)?;
+            acts.push(Acted {
+                act: SignedAct::decode(&content)?.1,
+                state: match (state.as_str(), received_at) {
+                    ("accepted", Some(ms)) => ActState::Accepted {
+                        received_at: Timestamp::from_unix_ms(unsigned(ms)),
+                    },
+                    ("refused" | "redo", _) => ActState::Refused {
+                        reason: reason.unwrap_or_default(),
+                    },
+                    _ => ActState::Written,
+                },
+                receipt: receipt
+                    .map(|bytes| crate::cbor::decode(&bytes, "receipt"))
+                    .transpose()?,
+            });
+        }
+        acts.sort_by_key(|acted| (acted.act.made_at, acted.act.id));
+        Ok(acts)
+    }
+
+    /// Returns the office's receipts in a meeting, in the order of receipt.
+    ///
+    /// # Errors
+    /// [`Code::Storage`].
+    pub fn receipts(&self, meeting: MeetingId) -> Result<Vec<Receipt>> {
+        let all = self.all_receipts()?;
+        Ok(all
+            .into_iter()
+            .filter(|row| row.meeting == meeting)
+            .map(|row| row.receipt)
+            .collect())
+    }
+
+    fn all_receipts(&self) -> Result<Vec<Receipted>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT meeting, content FROM receipt ORDER BY seq, position")
+            .map_err(sql)?;
+        let mut rows = statement.query([]).map_err(sql)?;
+        let mut receipts = Vec::new();
+        while let Some(row) = rows.next().map_err(sql)? {
+            let (meeting, content): (Vec<u8>, Vec<u8>) =
+                (row.get(0).map_err(sql)?, row.get(1).map_err(sql)?);
+            receipts.push(Receipted {
+                meeting: meeting_id(&meeting)?,
+                receipt: crate::cbor::decode(&content, "receipt")?,
+            });
+        }
+        Ok(receipts)
+    }
+
+    /// Returns what the office refused for good.
+    ///
+    /// # Errors
+    /// [`Code::Storage`].
+    pub fn not_sent(&self) -> Result<Vec<NotSent>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT document, reason, text, at FROM not_sent ORDER BY at, envelope")
+            .map_err(sql)?;
+        let mut rows = statement.query([]).map_err(sql)?;
+        let mut tray = Vec::new();
+        while let Some(row) = rows.next().map_err(sql)? {
+            let document: Vec<u8> = row.get(0).map_err(sql)?;
+            tray.push(NotSent {
+                document: column(&document, DocumentId::from_slice)?,
+                reason: row.get(1).map_err(sql)?,
+                text: row.get(2).map_err(sql)?,
+                at: Timestamp::from_unix_ms(unsigned(row.get(3).map_err(sql)?)),
+            });
+        }
+        Ok(tray)
+    }
+
+    /// Returns the files of published papers that are not here, with their lengths in bytes.
+    ///
+    /// # Errors
+    /// [`Code::Storage`].
+    pub fn missing_files(&self) -> Result<BTreeMap<Hash, u64>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT hash, length FROM file WHERE present = 0")
+            .map_err(sql)?;
+        let mut rows = statement.query([]).map_err(sql)?;
+        let mut missing = BTreeMap::new();
+        while let Some(row) = rows.next().map_err(sql)? {
+            let hash: Vec<u8> = row.get(0).map_err(sql)?;
+            missing.insert(
+                column(&hash, Hash::from_slice)?,
+                unsigned(row.get(1).map_err(sql)?),
+            );
+        }
+        Ok(missing)
+    }
+
+    /// Notes that the verified bytes of a file are at [`Store::file_path`].
+    ///
+    /// # Errors
+    /// [`Code::DiskFull`], [`Code::Storage`].
+    pub fn put_file(&mut self, hash: &Hash) -> Result<()> {
+        self.write(|transaction| {
+            transaction
+                .execute(
+                    "UPDATE file SET present = 1 WHERE hash = ?1",
+                    [hash.as_bytes()],
+                )
+                .map(|_| ())
+                .map_err(sql)
+        })
+    }
+
+    /// Returns where the bytes of a file belong.
+    pub fn file_path(&self, hash: &Hash) -> PathBuf {
+        self.directory.join("papers").join(hash.to_string())
+    }
+
+    /// Returns where the file of a paper is.
+    ///
+    /// # Errors
+    /// [`Code::PaperMissing`] if it is not here, or the meeting has no such paper.
+    pub fn paper(&self, meeting: MeetingId, paper: &str) -> Result<PathBuf> {
+        let programme = self.programme(meeting)?.programme;
+        let found = programme
+            .papers
+            .iter()
+            .find(|(id, _)| id.as_str() == paper)
+            .and_then(|(_, paper)| paper.file.as_ref());
+        let missing = || Error::new(Code::PaperMissing, paper);
+        let hash = found.ok_or_else(missing)?.hash;
+        let present: Option<bool> = self
+            .connection
+            .query_row(
+                "SELECT present FROM file WHERE hash = ?1",
+                [hash.as_bytes()],
+                |row| row.get(0),
+            )
+            .optional()
+            .map_err(sql)?;
+        let path = self.file_path(&hash);
+        if present == Some(true) && path.is_file() {
+            Ok(path)
+        } else {
+            Err(missing())
+        }
+    }
+
+    /// Returns everything but notes as canonical JSON (RFC 8785): what the office's export of this
+    /// person must equal once all is quiet.
+    ///
+    /// # Errors
+    /// [`Code::Storage`].
+    pub fn view(&self) -> Result<String> {
+        let mut meetings = Map::new();
+        for row in self.meetings()? {
+            let (shown, programme) = self.programme_json(row.id)?;
+            meetings.insert(
+                row.id.to_string(),
+                json!({
+                    "number": shown.number,
+                    "content": shown.content,
+                    "note": shown.note,
+                    "published_at": shown.published_at,
+                    "programme": programme,
+                }),
+            );
+        }
+        let receipts: Vec<Value> = self.all_receipts()?.iter().map(receipt_json).collect();
+        let view = json!({ "acts": self.acts_json()?, "meetings": meetings, "receipts": receipts });
+        Ok(canonical_json(&view))
+    }
+
+    fn acts_json(&self) -> Result<Vec<Value>> {
+        let query =
+            "SELECT content, seq, received_at FROM act WHERE state = 'accepted' ORDER BY seq";
+        let mut statement = self.connection.prepare_cached(query).map_err(sql)?;
+        let mut rows = statement.query([]).map_err(sql)?;
+        let mut acts = Vec::new();
+        while let Some(row) = rows.next().map_err(sql)? {
+            let content: Vec<u8> = row.get(0).map_err(sql)?;
+            let (_, act) = SignedAct::decode(&content)?;
+            let (seq, received_at): (i64, i64) =
+                (row.get(1).map_err(sql)?, row.get(2).map_err(sql)?);
+            acts.push(json!({
+                "id": act.id,
+                "kind": act.kind,
+                "meeting": act.meeting,
+                "item": act.item,
+                "text": act.text,
+                "addressee": act.addressee,
+                "withdraws": act.withdraws,
+                "made_at": act.made_at,
+                "seq": unsigned(seq),
+                "received_at": Timestamp::from_unix_ms(unsigned(received_at)),
+            }));
+        }
+        Ok(acts)
+    }
+}
+
+fn receipt_json(row: &Receipted) -> Value {
+    let mut value = serde_json::to_value(&row.receipt).unwrap_or_default();
+    if let Some(object) = value.as_object_mut() {
+        object.insert("meeting".to_owned(), json!(row.meeting));
+    }
+    value
+}
+
+fn json_of(text: &str) -> Result<Value> {
+    serde_json::from_str(text).map_err(|error| Error::new(Code::DatabaseCorrupt, error))
+}

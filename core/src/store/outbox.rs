@@ -1,0 +1,321 @@
+//! What this device has written and the office has not settled.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{OptionalExtension, Row, Transaction};
+
+use super::{Store, column, put_state, signed, sql, unsigned};
+use crate::{
+    error::{Code, Result},
+    ids::{DeviceId, DocumentId, Feed, Hash, Kind},
+    limits::{NOTE_PAYLOAD_BYTES_MAX, REQUEST_ENVELOPES_MAX},
+    meeting::act::SignedAct,
+    sync::{
+        envelope::{Chain, Envelope, Subject},
+        session::{Parties, Pending, Work},
+        wire::Outcome,
+    },
+    time::Timestamp,
+    trust::{
+        enrol::{Certificate, Signed},
+        keys::PublicKey,
+    },
+};
+
+impl Store {
+    /// Returns who takes part in the conversation with the office.
+    ///
+    /// # Errors
+    /// [`Code::NotEnrolled`].
+    pub fn parties(&self) -> Result<Parties> {
+        let identity = self.identity()?.ok_or(Code::NotEnrolled)?;
+        Ok(Parties {
+            log: identity.certificate.log,
+            root: identity.root,
+            office: identity.online.key,
+            device: self.device(),
+        })
+    }
+
+    /// Returns what a request is made of.
+    ///
+    /// # Errors
+    /// [`Code::NotEnrolled`], [`Code::Storage`].
+    pub fn work(&self) -> Result<Work> {
+        let incarnation = self.incarnation()?;
+        Ok(Work {
+            epoch: self
+                .number("epoch")?
+                .and_then(|epoch| u32::try_from(epoch).ok())
+                .unwrap_or(1),
+            cursor: self.cursor()?,
+            counter: self.number("counter")?.unwrap_or(0),
+            chain: self.chain(incarnation)?,
+            unsettled: self.unsettled(incarnation)?,
+            pending: self.pending()?,
+            keys: self.keys()?,
+            own: self.state("own")?.is_some(),
+        })
+    }
+
+    /// Returns the number of changes and acts that the office has not settled.
+    ///
+    /// # Errors
+    /// [`Code::Storage`].
+    pub fn unsent(&self) -> Result<u64> {
+        let count = "SELECT (SELECT count(*) FROM pending) + (SELECT count(*) FROM envelope WHERE outcome IS NULL)";
+        self.connection
+            .query_row(count, [], |row| row.get(0))
+            .map(unsigned)
+            .map_err(sql)
+    }
+
+    fn chain(&self, incarnation: u32) -> Result<Chain> {
+        let newest = "SELECT device_seq, id FROM envelope WHERE incarnation = ?1 ORDER BY device_seq DESC LIMIT 1";
+        let mut statement = self.connection.prepare_cached(newest).map_err(sql)?;
+        let mut rows = statement.query([incarnation]).map_err(sql)?;
+        let mut chain = Chain::start(self.device(), incarnation);
+        if let Some(row) = rows.next().map_err(sql)? {
+            let id: Vec<u8> = row.get(1).map_err(sql)?;
+            chain.device_seq = unsigned(row.get(0).map_err(sql)?);
+            chain.newest = column(&id, Hash::from_slice)?;
+        }
+        Ok(chain)
+    }
+
+    fn unsettled(&self, incarnation: u32) -> Result<Vec<Envelope>> {
+        let query = "SELECT bytes FROM envelope WHERE incarnation = ?1 AND outcome IS NULL ORDER BY device_seq LIMIT ?2";
+        let mut statement = self.connection.prepare_cached(query).map_err(sql)?;
+        let limit = signed(REQUEST_ENVELOPES_MAX as u64 + 1);
+        let rows = statement
+            .query_map((incarnation, limit), |row| row.get::<_, Vec<u8>>(0))
+            .map_err(sql)?;
+        rows.map(|bytes| Envelope::decode(&bytes.map_err(sql)?))
+            .collect()
+    }
+
+    /// Returns what is in no envelope yet: the changes of one document together, as far as a
+    /// payload holds them, in the place of the first; each act by itself.
+    fn pending(&self) -> Result<Vec<Pending>> {
+        let Some(identity) = self.identity()? else {
+            return Err(Code::NotEnrolled.into());
+        };
+        let log = identity.certificate.log;
+        let query = "SELECT n, feed, document, kind, generation, payload, at FROM pending ORDER BY n LIMIT 20000";
+        let mut statement = self.connection.prepare_cached(query).map_err(sql)?;
+        let mut rows = statement.query([]).map_err(sql)?;
+        let mut all: Vec<Pending> = Vec::new();
+        let mut growing: BTreeMap<DocumentId, usize> = BTreeMap::new();
+        while let Some(row) = rows.next().map_err(sql)? {
+            let next = pending_row(row, log)?;
+            let document = next.subject.document;
+            let open = growing.get(&document).and_then(|&at| all.get_mut(at));
+            match open {
+                Some(open)
+                    if next.subject == open.subject
+                        && next.subject.kind == Kind::Changes
+                        && open.payload.len() + next.payload.len() <= NOTE_PAYLOAD_BYTES_MAX =>
+                {
+                    open.payload.extend(next.payload);
+                    open.covers = next.covers;
+                }
+                _ => {
+                    if all.len() > REQUEST_ENVELOPES_MAX {
+                        break;
+                    }
+                    growing.insert(document, all.len());
+                    all.push(next);
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Returns the keys by which other devices' envelopes are checked.
+    fn keys(&self) -> Result<BTreeMap<DeviceId, PublicKey>> {
+        let query = "SELECT bytes FROM kept WHERE kind = ?1";
+        let mut statement = self.connection.prepare_cached(query).map_err(sql)?;
+        let rows = statement
+            .query_map([Kind::Certificate.number()], |row| row.get::<_, Vec<u8>>(0))
+            .map_err(sql)?;
+        let mut keys = BTreeMap::new();
+        for bytes in rows {
+            let envelope = Envelope::decode(&bytes.map_err(sql)?)?;
+            let signed: Signed = crate::cbor::decode(envelope.payload(), "certificate")?;
+            let certificate: Certificate = signed.unverified()?;
+            keys.insert(certificate.device(), certificate.key);
+        }
+        Ok(keys)
+    }
+
+    /// Stores new envelopes and takes what they cover out of the pending rows.
+    pub(super) fn save_envelopes(&mut self, envelopes: &[(Envelope, i64)]) -> Result<()> {
+        self.write(|transaction| {
+            for (envelope, covers) in envelopes {
+                let header = envelope.header();
+                transaction
+                    .prepare_cached(
+                        "INSERT INTO envelope (incarnation, device_seq, id, document, bytes) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    )
+                    .and_then(|mut statement| {
+                        statement.execute((
+                            header.incarnation,
+                            signed(header.device_seq),
+                            envelope.id().as_bytes(),
+                            header.document.as_bytes(),
+                            envelope.encode(),
+                        ))
+                    })
+                    .map_err(sql)?;
+                transaction
+                    .prepare_cached("DELETE FROM pending WHERE document = ?1 AND n <= ?2")
+                    .and_then(|mut statement| statement.execute((header.document.as_bytes(), covers)))
+                    .map_err(sql)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Offers the envelopes after `device_seq` again.
+    pub(super) fn unsettle(&mut self, device_seq: u64) -> Result<()> {
+        let incarnation = self.incarnation()?;
+        self.write(|transaction| {
+            transaction
+                .execute(
+                    "UPDATE envelope SET outcome = NULL, reason = NULL WHERE incarnation = ?1 AND device_seq > ?2",
+                    (incarnation, signed(device_seq)),
+                )
+                .map(|_| ())
+                .map_err(sql)
+        })
+    }
+
+    /// Reads the log again from the beginning at the next sync, one's own envelopes among it.
+    pub(super) fn read_again(&mut self) -> Result<()> {
+        self.write(|transaction| {
+            transaction
+                .execute("DELETE FROM state WHERE name = 'cursor'", [])
+                .map_err(sql)?;
+            put_state(transaction, "own", &[1])
+        })
+    }
+}
+
+fn pending_row(row: &Row<'_>, log: crate::ids::LogId) -> Result<Pending> {
+    let (feed, document): (Vec<u8>, Vec<u8>) = (row.get(1).map_err(sql)?, row.get(2).map_err(sql)?);
+    Ok(Pending {
+        covers: row.get(0).map_err(sql)?,
+        subject: Subject {
+            log,
+            feed: column(&feed, Feed::from_slice)?,
+            document: column(&document, DocumentId::from_slice)?,
+            kind: Kind::of_number(row.get(3).map_err(sql)?),
+            generation: row.get(4).map_err(sql)?,
+        },
+        payload: row.get(5).map_err(sql)?,
+        at: Timestamp::from_unix_ms(unsigned(row.get(6).map_err(sql)?)),
+    })
+}
+
+/// Puts a change or an act into the outbox, in the transaction that stores it.
+pub(super) fn put_pending(
+    transaction: &Transaction<'_>,
+    feed: Feed,
+    document: DocumentId,
+    kind: Kind,
+    payload: &[u8],
+    at: Timestamp,
+) -> Result<()> {
+    let row = (
+        feed.to_bytes(),
+        document.as_bytes(),
+        kind.number(),
+        payload,
+        signed(at.unix_ms()),
+    );
+    transaction
+        .prepare_cached(
+            "INSERT INTO pending (feed, document, kind, generation, payload, at) VALUES (?1, ?2, ?3, 0, ?4, ?5)",
+        )
+        .and_then(|mut statement| statement.execute(row))
+        .map(|_| ())
+        .map_err(sql)
+}
+
+/// Notes what became of an envelope. Returns the envelope if the outcome is final and new.
+pub(super) fn settle(
+    transaction: &Transaction<'_>,
+    id: &Hash,
+    outcome: &Outcome,
+) -> Result<Option<Envelope>> {
+    let (name, reason, seq, received_at) = match outcome {
+        Outcome::Accepted {
+            seq, received_at, ..
+        } => (
+            "accepted",
+            None,
+            Some(signed(*seq)),
+            Some(signed(received_at.unix_ms())),
+        ),
+        Outcome::Refused { reason } => ("refused", Some(reason.as_str()), None, None),
+        Outcome::Redo { reason } => ("redo", Some(reason.as_str()), None, None),
+        Outcome::Held { .. } => return Ok(None),
+    };
+    let changed = transaction
+        .prepare_cached(
+            "UPDATE envelope SET outcome = ?2, reason = ?3, seq = ?4, received_at = ?5 WHERE id = ?1 AND outcome IS NULL",
+        )
+        .and_then(|mut statement| statement.execute((id.as_bytes(), name, reason, seq, received_at)))
+        .map_err(sql)?;
+    if changed == 0 {
+        return Ok(None);
+    }
+    let bytes: Vec<u8> = transaction
+        .prepare_cached("SELECT bytes FROM envelope WHERE id = ?1")
+        .and_then(|mut statement| statement.query_row([id.as_bytes()], |row| row.get(0)))
+        .map_err(sql)?;
+    let envelope = Envelope::decode(&bytes)?;
+    match outcome {
+        Outcome::Refused { reason } | Outcome::Redo { reason } => {
+            put_not_sent(transaction, id, &envelope, reason)?
+        }
+        Outcome::Accepted { .. } | Outcome::Held { .. } => {}
+    }
+    if envelope.header().kind == Kind::Act {
+        let (_, act) = SignedAct::decode(envelope.payload())?;
+        transaction
+            .execute(
+                "UPDATE act SET state = ?2, reason = ?3, seq = ?4, received_at = ?5 WHERE id = ?1",
+                (act.id.as_bytes(), name, reason, seq, received_at),
+            )
+            .map_err(sql)?;
+    }
+    Ok(Some(envelope))
+}
+
+/// Puts what was refused for good into the tray, readable.
+fn put_not_sent(
+    transaction: &Transaction<'_>,
+    id: &Hash,
+    envelope: &Envelope,
+    reason: &str,
+) -> Result<()> {
+    let header = envelope.header();
+    let text = if header.kind == Kind::Act {
+        SignedAct::decode(envelope.payload())?.1.text
+    } else {
+        let query = "SELECT text FROM note WHERE id = ?1";
+        let text: Option<String> = transaction
+            .query_row(query, [header.document.as_bytes()], |row| row.get(0))
+            .optional()
+            .map_err(sql)?;
+        text.unwrap_or_default()
+    };
+    transaction
+        .execute(
+            "INSERT OR IGNORE INTO not_sent (envelope, document, reason, text, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            (id.as_bytes(), header.document.as_bytes(), reason, text, signed(header.at.unix_ms())),
+        )
+        .map(|_| ())
+        .map_err(sql)
+}

@@ -1,0 +1,109 @@
+//! The one way to open a database: pragmas, then the migrations that it has not had.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::sql;
+use crate::error::{Code, Error, Result};
+
+/// The migrations in order; a database's `user_version` counts those that it has had.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+
+/// `"NGHS"`: tells our files from other SQLite files.
+const APPLICATION_ID: i32 = 0x4e47_4853;
+
+/// Opens the database at `path`, creates or migrates it.
+///
+/// # Errors
+/// [`Code::DatabaseNewer`], [`Code::DatabaseCorrupt`], or what [`sql`] says.
+pub(super) fn open(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(sql)?;
+    let version: i64 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(sql)?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if version > known {
+        return Err(Error::new(
+            Code::DatabaseNewer,
+            format_args!("version {version}, known {known}"),
+        ));
+    }
+    check(&connection, version)?;
+    prepare(&connection)?;
+    migrate(&mut connection, version)?;
+    Ok(connection)
+}
+
+fn check(connection: &Connection, version: i64) -> Result<()> {
+    let id: i32 = connection
+        .pragma_query_value(None, "application_id", |row| row.get(0))
+        .map_err(sql)?;
+    if version > 0 && id != APPLICATION_ID {
+        return Err(Error::new(
+            Code::DatabaseCorrupt,
+            "not a store of this software",
+        ));
+    }
+    let found: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(sql)?;
+    if found == "ok" {
+        Ok(())
+    } else {
+        Err(Error::new(Code::DatabaseCorrupt, found))
+    }
+}
+
+fn prepare(connection: &Connection) -> Result<()> {
+    // `fullfsync` reaches the platter on Apple systems and is ignored elsewhere; temporary tables in
+    // memory since Android has no usable temporary folder.
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = FULL;
+             PRAGMA fullfsync = ON;
+             PRAGMA checkpoint_fullfsync = ON;
+             PRAGMA temp_store = MEMORY;
+             PRAGMA trusted_schema = OFF;
+             PRAGMA busy_timeout = 2000;",
+        )
+        .map_err(sql)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    let mode: String = connection
+        .pragma_query_value(None, "journal_mode", |row| row.get(0))
+        .map_err(sql)?;
+    let level: i64 = connection
+        .pragma_query_value(None, "synchronous", |row| row.get(0))
+        .map_err(sql)?;
+    if (mode.as_str(), level) != ("wal", 2) {
+        return Err(Error::new(
+            Code::Storage,
+            format_args!("journal mode {mode}, synchronous {level}"),
+        ));
+    }
+    Ok(())
+}
+
+fn migrate(connection: &mut Connection, version: i64) -> Result<()> {
+    for (number, migration) in (1i64..)
+        .zip(MIGRATIONS)
+        .skip_while(|(number, _)| *number <= version)
+    {
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(sql)?;
+        transaction.execute_batch(migration).map_err(sql)?;
+        transaction
+            .pragma_update(None, "application_id", APPLICATION_ID)
+            .map_err(sql)?;
+        transaction
+            .pragma_update(None, "user_version", number)
+            .map_err(sql)?;
+        transaction.commit().map_err(sql)?;
+    }
+    Ok(())
+}

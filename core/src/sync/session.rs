@@ -1,0 +1,598 @@
+//! The device's half of the conversation.
+//!
+//! [`Session::handle`] is told what happened, then [`Session::poll`] is called until it returns
+//! `None`; each output asks the shell for one thing, and the shell reports back with the next input.
+//!
+//! ```text
+//!   Wanted ─► Load ─► Loaded ─► Save(envelopes) ─► Saved ─► Send ─► Reply ─► Save(page)… ─► Saved ─┐
+//!               ▲            └──── nothing to save ──────────┘                                     │
+//!               └────────────────── more to read, or more to send ─────────────────────────────────┤
+//!                                                                                         Finished ◄┘
+//! ```
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::{
+    error::{Code, Error, Result},
+    ids::{DeviceId, Feed, Hash, Kind, LogId, domain},
+    limits::{REQUEST_BYTES_MAX, REQUEST_ENVELOPES_MAX, STEP_BYTES_MAX, STEP_ENTRIES_MAX},
+    sync::{
+        backoff::Backoff,
+        envelope::{Chain, Envelope, Subject},
+        wire::{
+            Cursor, Entry, LogHead, Outcome, Reply, Request, RequestBody, RequestHead, Synced,
+            VERSION,
+        },
+    },
+    time::Timestamp,
+    trust::{
+        enrol::{Certificate, OnlineKey, Signed},
+        keys::{DeviceSigner, PublicKey},
+    },
+};
+
+/// Who takes part: fixed from the enrolment on.
+#[derive(Debug, Clone)]
+pub struct Parties {
+    /// The log, which also names the office.
+    pub log: LogId,
+    /// The office's root key, which the invitation pinned.
+    pub root: PublicKey,
+    /// The office's online key.
+    pub office: PublicKey,
+    /// This device.
+    pub device: DeviceId,
+}
+
+/// What the store has for a request.
+#[derive(Debug, Clone)]
+pub struct Work {
+    /// The log's epoch as the device knows it.
+    pub epoch: u32,
+    /// Where the device stands in the log.
+    pub cursor: Option<Cursor>,
+    /// The highest request counter used so far, as far as the store knows.
+    pub counter: u64,
+    /// Where the device's chain stands.
+    pub chain: Chain,
+    /// Envelopes that are stored and have no final outcome, in the order of the chain.
+    pub unsettled: Vec<Envelope>,
+    /// What is in no envelope yet, in the order in which it was written.
+    pub pending: Vec<Pending>,
+    /// Keys of other devices whose envelopes this device reads, by certificate.
+    pub keys: BTreeMap<DeviceId, PublicKey>,
+    /// Whether the device has to get its own envelopes back too.
+    pub own: bool,
+}
+
+/// Something written that is in no envelope yet.
+#[derive(Debug, Clone)]
+pub struct Pending {
+    /// What it is about.
+    pub subject: Subject,
+    /// Its content.
+    pub payload: Vec<u8>,
+    /// The newest of the store's pending rows that it covers: all rows of its document up to here.
+    pub covers: i64,
+    /// When it was written, by the device's clock.
+    pub at: Timestamp,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input {
+    /// Somebody wants to sync.
+    Wanted,
+    /// The answer to [`Output::Load`].
+    Loaded(Box<Work>),
+    /// What [`Output::Save`] asked for is on disk.
+    Saved,
+    /// The office's answer to [`Output::Send`].
+    Replied(Vec<u8>),
+    /// What was asked for failed: the store, the network, the office's refusal.
+    Failed(Error),
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Output {
+    /// Read the work from the store.
+    Load,
+    /// Store this in one transaction and say [`Input::Saved`] when it is on disk.
+    Save(Box<Step>),
+    /// Send these bytes to `POST /v1/sync`.
+    Send(Vec<u8>),
+    /// The sync has ended.
+    Finished(Result<Report>),
+}
+
+/// What the store writes in one transaction.
+#[derive(Debug)]
+pub enum Step {
+    /// New envelopes, in the order of the chain, and the newest pending row that each covers.
+    Envelopes(Vec<(Envelope, i64)>),
+    /// A page of a reply, or a part of one.
+    Page(Page),
+    /// Envelopes after this `device_seq` have to be offered again.
+    Unsettle {
+        /// The newest envelope that the office has.
+        device_seq: u64,
+    },
+    /// The log has another epoch, or the office has never heard of our cursor: read it again from
+    /// the beginning. Nothing that the device holds is dropped.
+    ReadAgain,
+}
+
+/// A part of a reply.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// What became of envelopes, by their ids.
+    pub outcomes: Vec<(Hash, Outcome)>,
+    /// Entries in the order of the log.
+    pub entries: Vec<Incoming>,
+    /// Set in a page's last part: where the device stands, and what else the reply said.
+    pub end: Option<PageEnd>,
+}
+
+/// What a reply said beside outcomes and entries.
+#[derive(Debug)]
+pub struct PageEnd {
+    /// Where the device stands.
+    pub cursor: Cursor,
+    /// The request counter that was used.
+    pub counter: u64,
+    /// Opens papers.
+    pub read_token: Vec<u8>,
+    /// The office's clock.
+    pub office_now: Timestamp,
+    /// All entries up to this number are in a backup.
+    pub backed_up: u64,
+    /// Whether the log was read to its end.
+    pub complete: bool,
+}
+
+/// An entry as it arrived.
+#[derive(Debug)]
+pub struct Incoming {
+    /// Its number in the log.
+    pub seq: u64,
+    /// Its number in the feed.
+    pub feed_seq: u64,
+    /// When the office had it.
+    pub received_at: Timestamp,
+    /// The envelope with its author's signature checked, or why it cannot be taken.
+    pub envelope: Result<Envelope>,
+    /// The envelope's bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// What a sync did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Report {
+    /// Requests sent until all of the device's own work was settled.
+    pub requests: u32,
+    /// Further requests until the log was read to its end.
+    pub pulls: u32,
+    /// Envelopes accepted by the office.
+    pub accepted: u32,
+    /// Envelopes refused for good.
+    pub refused: u32,
+    /// Entries received.
+    pub received: u32,
+}
+
+#[derive(Debug)]
+enum State {
+    Quiet,
+    Loading,
+    SavingEnvelopes(Box<Prepared>),
+    Waiting(Box<Prepared>),
+    SavingPage { rest: VecDeque<Step>, again: bool },
+}
+
+#[derive(Debug)]
+struct Prepared {
+    work: Work,
+    sent: Vec<Hash>,
+    /// Whether there is more to hand in than this request holds.
+    left_over: bool,
+    request: Vec<u8>,
+}
+
+/// The device's half of the conversation. See the module's page.
+pub struct Session<'s> {
+    parties: Parties,
+    signer: &'s dyn DeviceSigner,
+    state: State,
+    outputs: VecDeque<Output>,
+    report: Report,
+    counter_seen: u64,
+    resent: bool,
+    reread: bool,
+    backoff: Backoff,
+    dice: u64,
+    now: Timestamp,
+}
+
+impl<'s> Session<'s> {
+    /// Makes a session that is quiet. `dice` is random and moves the pauses after failures.
+    pub fn new(parties: Parties, signer: &'s dyn DeviceSigner, dice: u64) -> Self {
+        Self {
+            parties,
+            signer,
+            state: State::Quiet,
+            outputs: VecDeque::new(),
+            report: Report::default(),
+            counter_seen: 0,
+            resent: false,
+            reread: false,
+            backoff: Backoff::default(),
+            dice,
+            now: Timestamp::default(),
+        }
+    }
+
+    /// Takes in what happened. An input that does not answer the last output is passed over.
+    pub fn handle(&mut self, now: Timestamp, input: Input) {
+        self.now = now;
+        let state = std::mem::replace(&mut self.state, State::Quiet);
+        match (state, input) {
+            (State::Quiet, Input::Wanted) => {
+                self.report = Report::default();
+                (self.resent, self.reread) = (false, false);
+                self.load();
+            }
+            (State::Quiet, _) => {}
+            (_, Input::Failed(error)) => self.finish(Err(error)),
+            (State::Loading, Input::Loaded(work)) => self.prepare(*work),
+            (State::SavingEnvelopes(prepared), Input::Saved) => {
+                self.outputs
+                    .push_back(Output::Send(prepared.request.clone()));
+                self.state = State::Waiting(prepared);
+            }
+            (State::Waiting(prepared), Input::Replied(bytes)) => self.take_reply(*prepared, &bytes),
+            (State::SavingPage { rest, again }, Input::Saved) => self.save_next(rest, again),
+            (state, _) => self.state = state,
+        }
+    }
+
+    /// Returns the next thing to do. Call it after every [`Session::handle`] until it returns `None`.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Returns when to say [`Input::Wanted`] again after a failure. Changes when a sync ends.
+    pub const fn deadline(&self) -> Option<Timestamp> {
+        self.backoff.until()
+    }
+
+    fn load(&mut self) {
+        self.outputs.push_back(Output::Load);
+        self.state = State::Loading;
+    }
+
+    fn finish(&mut self, ended: Result<Report>) {
+        match &ended {
+            Ok(_) => self.backoff.succeed(),
+            Err(_) => {
+                self.backoff.fail(self.now, 0, self.dice);
+                self.dice = self
+                    .dice
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+            }
+        }
+        self.outputs.push_back(Output::Finished(ended));
+        self.state = State::Quiet;
+    }
+
+    fn prepare(&mut self, work: Work) {
+        match self.build(work) {
+            Ok((prepared, fresh)) if fresh.is_empty() => {
+                self.outputs
+                    .push_back(Output::Send(prepared.request.clone()));
+                self.state = State::Waiting(Box::new(prepared));
+            }
+            Ok((prepared, fresh)) => {
+                self.outputs
+                    .push_back(Output::Save(Box::new(Step::Envelopes(fresh))));
+                self.state = State::SavingEnvelopes(Box::new(prepared));
+            }
+            Err(error) => self.finish(Err(error)),
+        }
+    }
+
+    fn build(&self, mut work: Work) -> Result<(Prepared, Vec<(Envelope, i64)>)> {
+        let mut room = REQUEST_BYTES_MAX - (64 << 10);
+        let mut body = RequestBody {
+            own: work.own,
+            ..RequestBody::default()
+        };
+        let mut sent = Vec::new();
+        let mut fits = |envelope: &Envelope, sent: &mut Vec<Hash>| {
+            let bytes = envelope.encode();
+            if sent.len() == REQUEST_ENVELOPES_MAX || bytes.len() + 16 > room {
+                return false;
+            }
+            room -= bytes.len() + 16;
+            sent.push(envelope.id());
+            body.envelopes.push(bytes.into());
+            true
+        };
+        let mut left_over = !work
+            .unsettled
+            .iter()
+            .all(|envelope| fits(envelope, &mut sent));
+        let mut fresh = Vec::new();
+        for pending in std::mem::take(&mut work.pending) {
+            if left_over {
+                break;
+            }
+            let mut chain = work.chain;
+            let envelope = Envelope::sign(
+                &mut chain,
+                pending.subject,
+                pending.payload,
+                pending.at,
+                self.signer,
+            )?;
+            if !fits(&envelope, &mut sent) {
+                left_over = true;
+                break;
+            }
+            work.chain = chain;
+            fresh.push((envelope, pending.covers));
+        }
+        work.counter = work.counter.max(self.counter_seen) + 1;
+        let head = RequestHead {
+            version: VERSION,
+            log: self.parties.log,
+            office: self.parties.office.device(),
+            device: self.parties.device,
+            epoch: work.epoch,
+            counter: work.counter,
+            cursor: work.cursor.clone(),
+            body: Hash::ZERO,
+        };
+        let request = Request::encode(head, &body, self.signer)?;
+        Ok((
+            Prepared {
+                work,
+                sent,
+                left_over,
+                request,
+            },
+            fresh,
+        ))
+    }
+
+    fn take_reply(&mut self, prepared: Prepared, bytes: &[u8]) {
+        let handed_in = !prepared.sent.is_empty();
+        if handed_in || self.report.requests == 0 {
+            self.report.requests += 1;
+        } else {
+            self.report.pulls += 1;
+        }
+        self.counter_seen = prepared.work.counter;
+        let taken = Reply::decode(bytes).and_then(|reply| match reply {
+            Reply::Synced(synced) => self.take_synced(prepared, *synced),
+            Reply::CounterTooLow { counter } if counter >= self.counter_seen => {
+                self.counter_seen = counter;
+                Ok((VecDeque::new(), true))
+            }
+            Reply::CounterTooLow { .. } => Err(Error::new(
+                Code::Malformed,
+                "reply: a counter that is not too low",
+            )),
+            Reply::LogChanged { .. } if !self.reread && prepared.work.cursor.is_some() => {
+                self.reread = true;
+                Ok((VecDeque::from([Step::ReadAgain]), true))
+            }
+            Reply::LogChanged { epoch } => {
+                Err(Error::new(Code::LogChanged, format_args!("epoch {epoch}")))
+            }
+        });
+        match taken {
+            Ok((steps, again)) => self.save_next(steps, again),
+            Err(error) => self.finish(Err(error)),
+        }
+    }
+
+    fn save_next(&mut self, mut rest: VecDeque<Step>, again: bool) {
+        match rest.pop_front() {
+            Some(step) => {
+                self.outputs.push_back(Output::Save(Box::new(step)));
+                self.state = State::SavingPage { rest, again };
+            }
+            None if again => self.load(),
+            None => self.finish(Ok(self.report)),
+        }
+    }
+
+    /// Checks a reply and cuts it into steps. The second value says whether another request follows.
+    fn take_synced(
+        &mut self,
+        prepared: Prepared,
+        synced: Synced,
+    ) -> Result<(VecDeque<Step>, bool)> {
+        let malformed = |what: &str| Error::new(Code::Malformed, format_args!("reply: {what}"));
+        let Prepared {
+            work,
+            sent,
+            left_over,
+            ..
+        } = prepared;
+        if let Some(online) = &synced.online {
+            self.parties.office = self.new_office_key(online)?;
+        }
+        let head: LogHead = synced.head.verify(domain::HEAD, &self.parties.office)?;
+        if head.log != self.parties.log || synced.cursor.log != self.parties.log {
+            return Err(malformed("another log"));
+        }
+        if synced.outcomes.len() > sent.len() {
+            return Err(malformed("more outcomes than envelopes"));
+        }
+        let after = work.cursor.as_ref().map_or(0, |cursor| cursor.seq);
+        if synced.cursor.seq < after {
+            return Err(malformed("a cursor that goes back"));
+        }
+        let mut steps = VecDeque::new();
+        if let Some(stopped) = &synced.stopped {
+            let retry = stopped.reason == "chain"
+                && stopped.device_seq < work.chain.device_seq
+                && !self.resent;
+            if !retry {
+                return Err(Error::new(
+                    Code::LogChanged,
+                    format_args!("{} at {}", stopped.reason, stopped.device_seq),
+                ));
+            }
+            self.resent = true;
+            steps.push_back(Step::Unsettle {
+                device_seq: stopped.device_seq,
+            });
+        }
+        let held = synced.outcomes.iter().any(|outcome| !outcome.is_final());
+        for outcome in &synced.outcomes {
+            match outcome {
+                Outcome::Accepted { .. } => self.report.accepted += 1,
+                Outcome::Refused { .. } => self.report.refused += 1,
+                Outcome::Held { .. } | Outcome::Redo { .. } => {}
+            }
+        }
+        let unanswered = sent.len() > synced.outcomes.len() && synced.stopped.is_none();
+        if unanswered && !held {
+            return Err(malformed("fewer outcomes than envelopes"));
+        }
+        let entries = self.check_entries(&work, &synced, after)?;
+        self.report.received += u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        let outcomes = sent.iter().copied().zip(synced.outcomes).collect();
+        let end = PageEnd {
+            cursor: synced.cursor,
+            counter: work.counter,
+            read_token: synced.read_token,
+            office_now: synced.now,
+            backed_up: synced.backed_up,
+            complete: !synced.more,
+        };
+        steps.extend(cut(outcomes, entries, end).into_iter().map(Step::Page));
+        Ok((
+            steps,
+            synced.more || (left_over && !held) || synced.stopped.is_some(),
+        ))
+    }
+
+    fn new_office_key(&self, online: &Signed) -> Result<PublicKey> {
+        let online: OnlineKey = online.verify(domain::ONLINE_KEY, &self.parties.root)?;
+        if online.log != self.parties.log {
+            return Err(Error::new(
+                Code::OfficeCertificate,
+                "an online key of another log",
+            ));
+        }
+        Ok(online.key)
+    }
+
+    fn check_entries(&self, work: &Work, synced: &Synced, after: u64) -> Result<Vec<Incoming>> {
+        let mut entries: Vec<Entry> = Vec::new();
+        for segment in &synced.segments {
+            entries.extend(segment.unpack()?);
+        }
+        entries.retain(|entry| entry.seq > after);
+        entries.extend(synced.backfilled.iter().cloned());
+        entries.sort_by_key(|entry| entry.seq);
+        entries.dedup_by_key(|entry| entry.seq);
+        if entries.iter().any(|entry| entry.seq > synced.cursor.seq) {
+            return Err(Error::new(
+                Code::Malformed,
+                "reply: an entry beyond its cursor",
+            ));
+        }
+        let mut keys = work.keys.clone();
+        Ok(entries
+            .into_iter()
+            .map(|entry| self.check_entry(entry, &mut keys))
+            .collect())
+    }
+
+    fn check_entry(&self, entry: Entry, keys: &mut BTreeMap<DeviceId, PublicKey>) -> Incoming {
+        let envelope = Envelope::decode(&entry.envelope).and_then(|envelope| {
+            let author = envelope.header().device;
+            let key = if author == self.parties.office.device() {
+                Some(&self.parties.office)
+            } else {
+                keys.get(&author)
+            };
+            match key {
+                Some(key) if envelope.header().log == self.parties.log && envelope.verify(key) => {}
+                Some(_) => return Err(Error::new(Code::Malformed, "a signature does not hold")),
+                None => {
+                    return Err(Error::new(
+                        Code::Malformed,
+                        "an author without a certificate",
+                    ));
+                }
+            }
+            let by_office = author == self.parties.office.device();
+            if !by_office
+                && !matches!(
+                    envelope.header().feed,
+                    Feed::Notes(_) | Feed::Outbox(_) | Feed::Group(_) | Feed::Draft(_)
+                )
+            {
+                return Err(Error::new(Code::NotAllowed, "only the office writes there"));
+            }
+            if by_office && envelope.header().kind == Kind::Certificate {
+                let signed: Signed = crate::cbor::decode(envelope.payload(), "certificate")?;
+                let certificate: Certificate =
+                    signed.verify(domain::CERTIFICATE, &self.parties.office)?;
+                keys.insert(certificate.device(), certificate.key);
+            }
+            Ok(envelope)
+        });
+        let Entry {
+            seq,
+            feed_seq,
+            received_at,
+            envelope: bytes,
+        } = entry;
+        Incoming {
+            seq,
+            feed_seq,
+            received_at,
+            envelope,
+            bytes,
+        }
+    }
+}
+
+/// Cuts a page into parts that the store writes without keeping an edit waiting.
+/// The cursor moves in the last part, so a part that is repeated must change nothing.
+fn cut(outcomes: Vec<(Hash, Outcome)>, entries: Vec<Incoming>, end: PageEnd) -> Vec<Page> {
+    let mut pages = vec![Page {
+        outcomes,
+        ..Page::default()
+    }];
+    let mut bytes = 0;
+    for entry in entries {
+        let full = match pages.last() {
+            Some(page) => {
+                page.entries.len() == STEP_ENTRIES_MAX
+                    || (bytes > 0 && bytes + entry.bytes.len() > STEP_BYTES_MAX)
+            }
+            None => true,
+        };
+        if full {
+            pages.push(Page::default());
+            bytes = 0;
+        }
+        bytes += entry.bytes.len();
+        if let Some(page) = pages.last_mut() {
+            page.entries.push(entry);
+        }
+    }
+    if let Some(page) = pages.last_mut() {
+        page.end = Some(end);
+    }
+    pages
+}
