@@ -324,9 +324,10 @@ async fn stop_asked() -> Result<()> {
 
 fn listen(text: &str) -> Result<TcpListener> {
     let invalid = |error: std::io::Error| {
-        let code = match error.kind() {
-            std::io::ErrorKind::AddrInUse => Code::PortTaken,
-            _ => Code::AddressInvalid,
+        let code = if error.kind() == std::io::ErrorKind::AddrInUse {
+            Code::PortTaken
+        } else {
+            Code::AddressInvalid
         };
         Error::new(code, format_args!("{text}: {error}"))
     };

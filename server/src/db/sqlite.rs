@@ -855,10 +855,10 @@ fn maybe_blob<T>(
     index: usize,
     read: impl FnOnce(&[u8]) -> Option<T>,
 ) -> rusqlite::Result<Option<T>> {
-    match row.get_ref(index)? {
-        rusqlite::types::ValueRef::Null => Ok(None),
-        _ => blob(row, index, read).map(Some),
+    if row.get_ref(index)? == rusqlite::types::ValueRef::Null {
+        return Ok(None);
     }
+    blob(row, index, read).map(Some)
 }
 
 fn wrong(index: usize, kind: Type) -> rusqlite::Error {
