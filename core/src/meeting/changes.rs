@@ -343,22 +343,20 @@ fn one_item_changes(id: &ItemId, old: &Item, new: &Item, list: &mut Vec<Change>)
     }
 }
 
-/// Returns for items under a new id the id under which they were deleted.
+/// Returns for items under a new id the id under which they were deleted. An item without a title
+/// says too little to be found again.
 fn recreated<'a>(old: &'a Programme, new: &'a Programme) -> BTreeMap<&'a ItemId, &'a ItemId> {
+    let words = |item: &Item| (number(item), same_words(&item.title));
     let mut gone: BTreeMap<(Option<String>, String), VecDeque<&ItemId>> = BTreeMap::new();
     for (id, item) in old.items_in_order() {
-        if !new.items.contains_key(id) {
-            gone.entry((number(item), same_words(&item.title)))
-                .or_default()
-                .push_back(id);
+        if !new.items.contains_key(id) && !item.title.trim().is_empty() {
+            gone.entry(words(item)).or_default().push_back(id);
         }
     }
     let mut pairs = BTreeMap::new();
     for (id, item) in new.items_in_order() {
         if !old.items.contains_key(id)
-            && let Some(old_id) = gone
-                .get_mut(&(number(item), same_words(&item.title)))
-                .and_then(VecDeque::pop_front)
+            && let Some(old_id) = gone.get_mut(&words(item)).and_then(VecDeque::pop_front)
         {
             pairs.insert(id, old_id);
         }
@@ -523,16 +521,16 @@ impl Timing {
     }
 
     fn text(&self, language: Language) -> String {
-        let (from, to, minutes) = match language {
-            Language::Vietnamese => ("", "đến", "phút"),
-            Language::English => ("", "until", "min"),
+        let (until, minutes) = match language {
+            Language::Vietnamese => ("đến", "phút"),
+            Language::English => ("until", "min"),
         };
         let mut parts = Vec::new();
         if let Some(when) = &self.when {
-            parts.push(format!("{from}{}", when.written(language)));
+            parts.push(when.written(language));
         }
         if let Some(end) = &self.end {
-            parts.push(format!("{to} {}", end.written(language)));
+            parts.push(format!("{until} {}", end.written(language)));
         }
         if let Some(count) = self.minutes {
             parts.push(format!("{count} {minutes}"));
@@ -882,6 +880,10 @@ mod tests {
         assert_eq!(
             english(&old, &programme(&[("x", "2", "A")])),
             ["Item 2 “A”: new", "Item 1 “A”: removed"]
+        );
+        assert_eq!(
+            english(&programme(&[("a", "", " ")]), &programme(&[("x", "", " ")])),
+            ["Item “ ”: new", "Item “ ”: removed"]
         );
         assert_eq!(
             english(&old, &programme(&[("x", "1", "B")])),

@@ -561,7 +561,7 @@ impl Programme {
             .map(|(id, _)| id.as_str())
             .collect();
         let listed = listed_ids(&meeting);
-        if !ids.is_empty() || meeting.contains_key("agendaItem") {
+        if !ids.is_empty() || meeting.get("agendaItem").is_some_and(Value::is_array) {
             // OParl says the order of items in `order`, not by their places in the list. A list in
             // other order comes back as it was.
             let mut by_order = listed.clone();
