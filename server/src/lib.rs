@@ -1,3 +1,15 @@
-//! x
+//! What the office runs: the log, programmes and papers, and the devices that sync with it.
+//!
+//! [`Office`] is the office itself: a folder, and what happens to it. [`Server`] puts it on the
+//! network. The commands of `nghisu` are in [`cli`].
 
+pub mod cli;
+pub mod clock;
+mod db;
 pub mod import;
+pub mod office;
+pub mod routes;
+mod serve;
+
+pub use office::Office;
+pub use serve::{Server, ServerHandle};

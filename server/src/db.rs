@@ -1,0 +1,279 @@
+//! The office's database: one writer, several readers, nothing answered before it is on disk.
+//!
+//! All writing goes through one thread that owns the write connection. It takes what is queued, up
+//! to [`GROUP_JOBS_MAX`] jobs, runs each in a savepoint, commits once and only then answers: a disk
+//! that syncs 100 times a second still takes in thousands of envelopes. Other processes (the
+//! commands beside `serve`) write to the same file; each transaction therefore begins by taking the
+//! write lock and reads again what it depends on.
+
+pub(crate) mod sqlite;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError, mpsc},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use nghisu_core::{Code, Error, Result};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+pub(crate) use sqlite::Tx;
+
+/// Jobs in one commit: bounds how long the first waits for the last.
+const GROUP_JOBS_MAX: usize = 64;
+/// Jobs that may wait: whoever comes after them waits to be queued.
+const QUEUE_JOBS_MAX: usize = 256;
+/// Connections that are kept open for reading.
+const READERS_MAX: usize = 4;
+/// How long a transaction waits for another process's: an import of many files takes seconds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
+/// Marks the file as an office's ("ngsu").
+const APPLICATION_ID: i32 = 0x6e67_7375;
+/// What brings a database of version `n` to version `n + 1`, in order.
+const MIGRATIONS: &[&str] = &[include_str!("db/migrations/0001.sql")];
+
+/// What the writer does within a savepoint; what it returns is called after the commit.
+type Job = Box<dyn FnOnce(&Connection) -> Answer + Send>;
+type Answer = Box<dyn FnOnce(Result<()>) + Send>;
+
+/// An open database.
+pub(crate) struct Db {
+    path: PathBuf,
+    queue: Option<mpsc::SyncSender<Job>>,
+    writer: Option<JoinHandle<()>>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl Db {
+    /// Opens the database, or makes an empty one, and brings it to this version.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let mut connection = connect(path)?;
+        migrate(&mut connection)?;
+        let (queue, jobs) = mpsc::sync_channel(QUEUE_JOBS_MAX);
+        let writer = std::thread::Builder::new()
+            .name("nghisu-writer".into())
+            .spawn(move || write_all(&connection, &jobs))
+            .map_err(|error| Error::new(Code::Internal, format_args!("writer thread: {error}")))?;
+        Ok(Self {
+            path: path.to_owned(),
+            queue: Some(queue),
+            writer: Some(writer),
+            readers: Mutex::default(),
+        })
+    }
+
+    /// Runs `job` in a transaction of the writer and returns its result once it is on disk.
+    /// If it fails, nothing that it wrote stays.
+    pub(crate) fn write<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let job: Job = Box::new(move |connection| {
+            let result = in_savepoint(connection, job);
+            Box::new(move |committed| {
+                // Whoever asked may be gone.
+                let _ = sender.send(committed.and(result));
+            })
+        });
+        let gone = || Error::new(Code::Closed, "writer");
+        let queue = self.queue.as_ref().ok_or_else(gone)?;
+        queue.send(job).map_err(|_| gone())?;
+        receiver.recv().map_err(|_| gone())?
+    }
+
+    /// Runs `job` in a read transaction: all that it reads is of one moment.
+    pub(crate) fn read<T>(&self, job: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
+        let kept = self
+            .readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let connection = match kept {
+            Some(connection) => connection,
+            None => connect_to_read(&self.path)?,
+        };
+        connection.execute_batch("BEGIN").map_err(error)?;
+        let result = job(&Tx::new(&connection));
+        connection.execute_batch("ROLLBACK").map_err(error)?;
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < READERS_MAX {
+            readers.push(connection);
+        }
+        result
+    }
+}
+
+impl Drop for Db {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+fn write_all(connection: &Connection, jobs: &mpsc::Receiver<Job>) {
+    while let Ok(first) = jobs.recv() {
+        let group = std::iter::once(first)
+            .chain(jobs.try_iter())
+            .take(GROUP_JOBS_MAX);
+        write_group(connection, group);
+    }
+}
+
+fn write_group(connection: &Connection, jobs: impl Iterator<Item = Job>) {
+    let begun = connection.execute_batch("BEGIN IMMEDIATE").map_err(error);
+    let mut answers = Vec::new();
+    let mut lost = begun.err();
+    for job in jobs {
+        answers.push(job(connection));
+        // A full disk makes SQLite give up the whole transaction, not only the savepoint.
+        if lost.is_none() && connection.is_autocommit() {
+            lost = Some(Error::new(Code::DiskFull, "the transaction was given up"));
+        }
+    }
+    let committed = match lost {
+        Some(error) => Err(error),
+        None => connection.execute_batch("COMMIT").map_err(error),
+    };
+    if committed.is_err() && !connection.is_autocommit() {
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    for answer in answers {
+        answer(match &committed {
+            Ok(()) => Ok(()),
+            Err(error) => Err(Error::new(error.code(), error.detail())),
+        });
+    }
+}
+
+fn in_savepoint<T>(connection: &Connection, job: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
+    if connection.is_autocommit() {
+        return Err(Error::new(Code::Storage, "no transaction"));
+    }
+    connection.execute_batch("SAVEPOINT job").map_err(error)?;
+    let result = catch_unwind(AssertUnwindSafe(|| job(&Tx::new(connection))))
+        .unwrap_or_else(|_| Err(Error::new(Code::Internal, "a job of the writer panicked")));
+    match &result {
+        Ok(_) => connection.execute_batch("RELEASE job").map_err(error)?,
+        Err(_) if connection.is_autocommit() => {}
+        Err(_) => connection
+            .execute_batch("ROLLBACK TO job; RELEASE job")
+            .map_err(error)?,
+    }
+    result
+}
+
+fn connect(path: &Path) -> Result<Connection> {
+    let opening = |failure: rusqlite::Error| opening_error(&failure, path);
+    let connection = Connection::open(path).map_err(opening)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(opening)?;
+    let mode: String = connection
+        .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
+        .map_err(opening)?;
+    connection
+        .execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16384;")
+        .map_err(opening)?;
+    let synchronous: i64 = connection
+        .query_row("PRAGMA synchronous", [], |row| row.get(0))
+        .map_err(opening)?;
+    if mode != "wal" || synchronous != 2 {
+        return Err(Error::new(
+            Code::Storage,
+            format_args!(
+                "{}: no safe writing here (journal {mode}, synchronous {synchronous})",
+                path.display()
+            ),
+        ));
+    }
+    connection.set_prepared_statement_cache_capacity(128);
+    Ok(connection)
+}
+
+fn connect_to_read(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(error)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(error)?;
+    connection
+        .execute_batch(
+            "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16384;",
+        )
+        .map_err(error)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn migrate(connection: &mut Connection) -> Result<()> {
+    let transaction = connection
+        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+        .map_err(error)?;
+    let version: i64 = transaction
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(error)?;
+    let application: i32 = transaction
+        .query_row("PRAGMA application_id", [], |row| row.get(0))
+        .map_err(error)?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if version > known {
+        return Err(Error::new(
+            Code::DatabaseNewer,
+            format_args!("version {version}, this software knows {known}"),
+        ));
+    }
+    if version > 0 && application != APPLICATION_ID {
+        return Err(Error::new(
+            Code::DatabaseCorrupt,
+            "not an office's database",
+        ));
+    }
+    let done = usize::try_from(version).unwrap_or(0);
+    for migration in MIGRATIONS.iter().skip(done) {
+        transaction.execute_batch(migration).map_err(error)?;
+    }
+    transaction
+        .execute_batch(&format!(
+            "PRAGMA user_version = {known}; PRAGMA application_id = {APPLICATION_ID};"
+        ))
+        .map_err(error)?;
+    transaction.commit().map_err(error)
+}
+
+/// Says what a failure of SQLite means to people.
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "this is what map_err passes on"
+)]
+pub(crate) fn error(failure: rusqlite::Error) -> Error {
+    Error::new(code_of(&failure), failure)
+}
+
+fn opening_error(failure: &rusqlite::Error, path: &Path) -> Error {
+    match code_of(failure) {
+        Code::FolderNotWritable => Error::new(Code::FolderNotWritable, path.display()),
+        code => Error::new(code, format_args!("{}: {failure}", path.display())),
+    }
+}
+
+fn code_of(failure: &rusqlite::Error) -> Code {
+    const MEANINGS: &[(ErrorCode, Code)] = &[
+        (ErrorCode::DiskFull, Code::DiskFull),
+        (ErrorCode::DatabaseCorrupt, Code::DatabaseCorrupt),
+        (ErrorCode::NotADatabase, Code::DatabaseCorrupt),
+        (ErrorCode::DatabaseBusy, Code::OfficeBusy),
+        (ErrorCode::DatabaseLocked, Code::OfficeBusy),
+        (ErrorCode::ReadOnly, Code::FolderNotWritable),
+        (ErrorCode::PermissionDenied, Code::FolderNotWritable),
+        (ErrorCode::CannotOpen, Code::FolderNotWritable),
+    ];
+    let known = failure
+        .sqlite_error_code()
+        .and_then(|code| MEANINGS.iter().find(|(known, _)| *known == code));
+    match (known, failure) {
+        (Some((_, code)), _) => *code,
+        (None, rusqlite::Error::InvalidColumnType(..)) => Code::DatabaseCorrupt,
+        (None, _) => Code::Storage,
+    }
+}

@@ -1,0 +1,877 @@
+//! What the office asks of its database, one method a need, in SQLite's words.
+
+use nghisu_core::{
+    Code, Error, Result, cbor,
+    ids::{ActId, Audience, DeviceId, DocumentId, Feed, Hash, LogId, MeetingId, PersonId},
+    meeting::act::{ActKind, Publication},
+    sync::{envelope::Chain, wire::Outcome},
+    time::Timestamp,
+    trust::{
+        decide::{DeviceStatus, Role},
+        enrol::{Address, Signed},
+        keys::PublicKey,
+    },
+};
+use rusqlite::{Connection, OptionalExtension, Params, Row, types::Type};
+
+use super::error;
+
+/// A transaction.
+pub(crate) struct Tx<'c> {
+    connection: &'c Connection,
+}
+
+/// What the office knows of itself.
+#[derive(Debug, Clone)]
+pub(crate) struct OfficeRow {
+    pub(crate) log: LogId,
+    pub(crate) epoch: u32,
+    pub(crate) secret: [u8; 32],
+    pub(crate) online: Signed,
+    pub(crate) body_name: String,
+    pub(crate) address: Option<Address>,
+}
+
+/// Where the log and the office's own chain stand.
+#[derive(Debug, Clone)]
+pub(crate) struct Counter {
+    pub(crate) seq: u64,
+    pub(crate) chain: Hash,
+    pub(crate) head: Signed,
+    pub(crate) device_seq: u64,
+    pub(crate) newest: Hash,
+}
+
+/// Somebody with an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Names the person.
+    pub id: PersonId,
+    /// The name, unique within the body, in Unicode's composed form.
+    pub name: String,
+    /// What the person is to the body.
+    pub role: Role,
+}
+
+/// A device as the office holds it.
+#[derive(Debug, Clone)]
+pub(crate) struct DeviceRow {
+    pub(crate) id: DeviceId,
+    pub(crate) person: PersonId,
+    pub(crate) key: PublicKey,
+    pub(crate) status: DeviceStatus,
+    pub(crate) certificate: Signed,
+    pub(crate) counter: u64,
+    pub(crate) chain: Chain,
+    pub(crate) quota_day: u64,
+    pub(crate) quota_used: u64,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct InvitationRow {
+    pub(crate) person: PersonId,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) used_by: Option<DeviceId>,
+}
+
+/// An entry without the bytes of its envelope.
+#[derive(Debug, Clone)]
+pub(crate) struct EntryRow {
+    pub(crate) seq: u64,
+    pub(crate) feed: Feed,
+    pub(crate) feed_seq: u64,
+    pub(crate) envelope: Hash,
+    pub(crate) device: DeviceId,
+    pub(crate) length: usize,
+    pub(crate) received_at: Timestamp,
+    pub(crate) chain: Hash,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct MeetingRow {
+    pub(crate) id: MeetingId,
+    pub(crate) external_id: String,
+}
+
+/// An Automerge document of the office in its saved form.
+#[derive(Debug, Clone)]
+pub(crate) struct DocumentRow {
+    pub(crate) id: DocumentId,
+    pub(crate) saved: Vec<u8>,
+}
+
+/// An act as far as receipts depend on it.
+#[derive(Debug, Clone)]
+pub(crate) struct ActRow {
+    pub(crate) id: ActId,
+    pub(crate) content: Hash,
+    pub(crate) person: PersonId,
+    pub(crate) meeting: MeetingId,
+    pub(crate) item: Option<String>,
+    pub(crate) kind: ActKind,
+    pub(crate) standing: bool,
+    pub(crate) merged_into: Option<ActId>,
+    pub(crate) withdraws: Option<ActId>,
+}
+
+impl<'c> Tx<'c> {
+    pub(crate) const fn new(connection: &'c Connection) -> Self {
+        Self { connection }
+    }
+
+    fn run(&self, sql: &str, params: impl Params) -> Result<usize> {
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(params))
+            .map_err(error)
+    }
+
+    fn one<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>> {
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_row(params, read).optional())
+            .map_err(error)
+    }
+
+    fn all<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(error)?;
+        let rows = statement.query_map(params, read).map_err(error)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(error)
+    }
+
+    // The office itself.
+
+    pub(crate) fn office(&self) -> Result<Option<OfficeRow>> {
+        self.one(
+            "SELECT log, epoch, secret, online, body_name, authority, tls FROM office",
+            [],
+            |row| {
+                let tls = row.get(6)?;
+                Ok(OfficeRow {
+                    log: blob(row, 0, LogId::from_slice)?,
+                    epoch: small(row, 1)?,
+                    secret: blob(row, 2, |bytes| bytes.try_into().ok())?,
+                    online: blob(row, 3, signed)?,
+                    body_name: row.get(4)?,
+                    address: row
+                        .get::<_, Option<String>>(5)?
+                        .map(|authority| Address { authority, tls }),
+                })
+            },
+        )
+    }
+
+    pub(crate) fn add_office(&self, office: &OfficeRow, head: &Signed) -> Result<()> {
+        self.run(
+            "INSERT INTO office (one, log, epoch, secret, online, body_name) VALUES (1, ?, ?, ?, ?, ?)",
+            (
+                office.log.as_bytes(),
+                office.epoch,
+                office.secret,
+                cbor::encode(&office.online),
+                &office.body_name,
+            ),
+        )?;
+        self.run(
+            "INSERT INTO counter (one, seq, chain, head, device_seq, newest) VALUES (1, 0, ?1, ?2, 0, ?1)",
+            (Hash::ZERO.as_bytes(), cbor::encode(head)),
+        )
+        .map(drop)
+    }
+
+    pub(crate) fn set_body_name(&self, name: &str) -> Result<()> {
+        self.run("UPDATE office SET body_name = ?", [name])
+            .map(drop)
+    }
+
+    pub(crate) fn set_address(&self, address: &Address) -> Result<()> {
+        self.run(
+            "UPDATE office SET authority = ?, tls = ?",
+            (&address.authority, address.tls),
+        )
+        .map(drop)
+    }
+
+    /// Returns the names that the TLS leaf was issued for and until when it holds.
+    pub(crate) fn leaf(&self) -> Result<(String, Timestamp)> {
+        let leaf = self.one("SELECT leaf_names, leaf_until FROM office", [], |row| {
+            Ok((row.get(0)?, time(row, 1)?))
+        })?;
+        Ok(leaf.unwrap_or_default())
+    }
+
+    pub(crate) fn set_leaf(&self, names: &str, until: Timestamp) -> Result<()> {
+        self.run(
+            "UPDATE office SET leaf_names = ?, leaf_until = ?",
+            (names, int(until.unix_ms())),
+        )
+        .map(drop)
+    }
+
+    pub(crate) fn counter(&self) -> Result<Counter> {
+        let counter = self.one(
+            "SELECT seq, chain, head, device_seq, newest FROM counter",
+            [],
+            |row| {
+                Ok(Counter {
+                    seq: uint(row, 0)?,
+                    chain: blob(row, 1, Hash::from_slice)?,
+                    head: blob(row, 2, signed)?,
+                    device_seq: uint(row, 3)?,
+                    newest: blob(row, 4, Hash::from_slice)?,
+                })
+            },
+        )?;
+        counter.ok_or_else(|| Error::new(Code::DatabaseCorrupt, "no counter"))
+    }
+
+    pub(crate) fn set_counter(&self, counter: &Counter) -> Result<()> {
+        self.run(
+            "UPDATE counter SET seq = ?, chain = ?, head = ?, device_seq = ?, newest = ?",
+            (
+                int(counter.seq),
+                counter.chain.as_bytes(),
+                cbor::encode(&counter.head),
+                int(counter.device_seq),
+                counter.newest.as_bytes(),
+            ),
+        )
+        .map(drop)
+    }
+
+    // The log.
+
+    pub(crate) fn newest_feed_seq(&self, feed: Feed) -> Result<u64> {
+        let newest = self.one(
+            "SELECT max(feed_seq) FROM entry WHERE feed = ?",
+            [feed.to_bytes()],
+            |row| Ok(row.get::<_, Option<i64>>(0)?.unwrap_or(0)),
+        )?;
+        Ok(newest.map_or(0, i64::unsigned_abs))
+    }
+
+    pub(crate) fn add_entry(&self, entry: &EntryRow, bytes: &[u8]) -> Result<()> {
+        self.run(
+            "INSERT INTO entry (seq, feed, feed_seq, envelope_id, device, length, received_at, chain)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                int(entry.seq),
+                entry.feed.to_bytes(),
+                int(entry.feed_seq),
+                entry.envelope.as_bytes(),
+                entry.device.as_bytes(),
+                int(entry.length as u64),
+                int(entry.received_at.unix_ms()),
+                entry.chain.as_bytes(),
+            ),
+        )?;
+        self.run(
+            "INSERT INTO envelope (id, bytes) VALUES (?, ?)",
+            (entry.envelope.as_bytes(), bytes),
+        )
+        .map(drop)
+    }
+
+    pub(crate) fn add_entry_audience(&self, audience: Audience, seq: u64) -> Result<()> {
+        self.run(
+            "INSERT INTO entry_audience (audience, seq) VALUES (?, ?)",
+            (audience.to_bytes(), int(seq)),
+        )
+        .map(drop)
+    }
+
+    pub(crate) fn chain_at(&self, seq: u64) -> Result<Option<Hash>> {
+        self.one("SELECT chain FROM entry WHERE seq = ?", [int(seq)], |row| {
+            blob(row, 0, Hash::from_slice)
+        })
+    }
+
+    /// Returns the audience's entries after `after` up to `to`, at most `count`, without bytes.
+    pub(crate) fn entries_of_audience(
+        &self,
+        audience: Audience,
+        after: u64,
+        to: u64,
+        count: usize,
+    ) -> Result<Vec<EntryRow>> {
+        self.all(
+            "SELECT e.seq, feed, feed_seq, envelope_id, device, length, received_at, chain
+             FROM entry_audience a JOIN entry e ON e.seq = a.seq
+             WHERE a.audience = ?1 AND a.seq > ?2 AND a.seq <= ?3 ORDER BY a.seq LIMIT ?4",
+            (audience.to_bytes(), int(after), int(to), int(count as u64)),
+            entry,
+        )
+    }
+
+    /// Returns the feed's entries whose `feed_seq` is above `after` and at most `to`.
+    pub(crate) fn entries_of_feed(
+        &self,
+        feed: Feed,
+        after: u64,
+        to: u64,
+        count: usize,
+    ) -> Result<Vec<EntryRow>> {
+        self.all(
+            "SELECT seq, feed, feed_seq, envelope_id, device, length, received_at, chain
+             FROM entry WHERE feed = ?1 AND feed_seq > ?2 AND feed_seq <= ?3
+             ORDER BY feed_seq LIMIT ?4",
+            (feed.to_bytes(), int(after), int(to), int(count as u64)),
+            entry,
+        )
+    }
+
+    /// Returns the log's entries after `after`, at most `count`, without bytes.
+    pub(crate) fn entries(&self, after: u64, count: usize) -> Result<Vec<EntryRow>> {
+        self.all(
+            "SELECT seq, feed, feed_seq, envelope_id, device, length, received_at, chain
+             FROM entry WHERE seq > ? ORDER BY seq LIMIT ?",
+            (int(after), int(count as u64)),
+            entry,
+        )
+    }
+
+    pub(crate) fn envelope(&self, id: Hash) -> Result<Option<Vec<u8>>> {
+        self.one(
+            "SELECT bytes FROM envelope WHERE id = ?",
+            [id.as_bytes()],
+            |row| row.get(0),
+        )
+    }
+
+    // People, devices, invitations.
+
+    pub(crate) fn add_person(&self, person: &Person) -> Result<()> {
+        self.run(
+            "INSERT INTO person (id, name, role) VALUES (?, ?, ?)",
+            (person.id.as_bytes(), &person.name, role_number(person.role)),
+        )
+        .map(drop)
+    }
+
+    pub(crate) fn person(&self, id: PersonId) -> Result<Option<Person>> {
+        self.one(
+            "SELECT id, name, role FROM person WHERE id = ?",
+            [id.as_bytes()],
+            person,
+        )
+    }
+
+    pub(crate) fn person_of_name(&self, name: &str) -> Result<Option<Person>> {
+        self.one(
+            "SELECT id, name, role FROM person WHERE name = ?",
+            [name],
+            person,
+        )
+    }
+
+    pub(crate) fn people(&self) -> Result<Vec<Person>> {
+        self.all(
+            "SELECT id, name, role FROM person ORDER BY name",
+            [],
+            person,
+        )
+    }
+
+    pub(crate) fn add_device(&self, device: &DeviceRow, name: &str, at: Timestamp) -> Result<()> {
+        self.run(
+            "INSERT INTO device (id, person, key, name, status, certificate, enrolled_at, incarnation, newest)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                device.id.as_bytes(),
+                device.person.as_bytes(),
+                cbor::encode(&device.key),
+                name,
+                status_number(device.status),
+                cbor::encode(&device.certificate),
+                int(at.unix_ms()),
+                device.chain.incarnation,
+                device.chain.newest.as_bytes(),
+            ),
+        )
+        .map(drop)
+    }
+
+    pub(crate) fn device(&self, id: DeviceId) -> Result<Option<DeviceRow>> {
+        self.one(
+            "SELECT id, person, key, status, certificate, counter, incarnation, device_seq, newest,
+                    quota_day, quota_used
+             FROM device WHERE id = ?",
+            [id.as_bytes()],
+            |row| {
+                let id = blob(row, 0, DeviceId::from_slice)?;
+                Ok(DeviceRow {
+                    id,
+                    person: blob(row, 1, PersonId::from_slice)?,
+                    key: blob(row, 2, |bytes| cbor::decode(bytes, "key").ok())?,
+                    status: status(row, 3)?,
+                    certificate: blob(row, 4, signed)?,
+                    counter: uint(row, 5)?,
+                    chain: Chain {
+                        device: id,
+                        incarnation: small(row, 6)?,
+                        device_seq: uint(row, 7)?,
+                        newest: blob(row, 8, Hash::from_slice)?,
+                    },
+                    quota_day: uint(row, 9)?,
+                    quota_used: uint(row, 10)?,
+                })
+            },
+        )
+    }
+
+    /// Stores what a request moves on: counter, chain and quota.
+    pub(crate) fn set_device(&self, device: &DeviceRow) -> Result<()> {
+        self.run(
+            "UPDATE device SET counter = ?, incarnation = ?, device_seq = ?, newest = ?,
+                    quota_day = ?, quota_used = ? WHERE id = ?",
+            (
+                int(device.counter),
+                device.chain.incarnation,
+                int(device.chain.device_seq),
+                device.chain.newest.as_bytes(),
+                int(device.quota_day),
+                int(device.quota_used),
+                device.id.as_bytes(),
+            ),
+        )
+        .map(drop)
+    }
+
+    pub(crate) fn set_device_status(&self, id: DeviceId, status: DeviceStatus) -> Result<usize> {
+        self.run(
+            "UPDATE device SET status = ? WHERE id = ?",
+            (status_number(status), id.as_bytes()),
+        )
+    }
+
+    /// Counts the devices of a person that are not closed for good.
+    pub(crate) fn count_devices_of(&self, person: PersonId) -> Result<u64> {
+        self.count(
+            "SELECT count(*) FROM device WHERE person = ? AND status <> 4",
+            [person.as_bytes()],
+        )
+    }
+
+    pub(crate) fn count_devices(&self) -> Result<u64> {
+        self.count("SELECT count(*) FROM device", [])
+    }
+
+    fn count(&self, sql: &str, params: impl Params) -> Result<u64> {
+        Ok(self.one(sql, params, |row| uint(row, 0))?.unwrap_or(0))
+    }
+
+    pub(crate) fn add_invitation(
+        &self,
+        code: Hash,
+        person: PersonId,
+        expires_at: Timestamp,
+    ) -> Result<()> {
+        self.run(
+            "INSERT INTO invitation (code_hash, person, expires_at) VALUES (?, ?, ?)",
+            (
+                code.as_bytes(),
+                person.as_bytes(),
+                int(expires_at.unix_ms()),
+            ),
+        )
+        .map(drop)
+    }
+
+    pub(crate) fn invitation(&self, code: Hash) -> Result<Option<InvitationRow>> {
+        self.one(
+            "SELECT person, expires_at, used_by FROM invitation WHERE code_hash = ?",
+            [code.as_bytes()],
+            |row| {
+                Ok(InvitationRow {
+                    person: blob(row, 0, PersonId::from_slice)?,
+                    expires_at: time(row, 1)?,
+                    used_by: maybe_blob(row, 2, DeviceId::from_slice)?,
+                })
+            },
+        )
+    }
+
+    pub(crate) fn use_invitation(&self, code: Hash, device: DeviceId) -> Result<()> {
+        self.run(
+            "UPDATE invitation SET used_by = ? WHERE code_hash = ?",
+            (device.as_bytes(), code.as_bytes()),
+        )
+        .map(drop)
+    }
+
+    pub(crate) fn count_open_invitations(&self, now: Timestamp) -> Result<u64> {
+        self.count(
+            "SELECT count(*) FROM invitation WHERE used_by IS NULL AND expires_at >= ?",
+            [int(now.unix_ms())],
+        )
+    }
+
+    // Outcomes.
+
+    pub(crate) fn outcome(&self, device: DeviceId, envelope: Hash) -> Result<Option<Outcome>> {
+        self.one(
+            "SELECT outcome FROM outcome WHERE envelope_id = ? AND device = ?",
+            (envelope.as_bytes(), device.as_bytes()),
+            |row| blob(row, 0, |bytes| cbor::decode(bytes, "outcome").ok()),
+        )
+    }
+
+    pub(crate) fn add_outcome(&self, chain: &Chain, outcome: &Outcome) -> Result<()> {
+        self.run(
+            "INSERT INTO outcome (device, incarnation, device_seq, envelope_id, outcome) VALUES (?, ?, ?, ?, ?)",
+            (
+                chain.device.as_bytes(),
+                chain.incarnation,
+                int(chain.device_seq),
+                chain.newest.as_bytes(),
+                cbor::encode(outcome),
+            ),
+        )
+        .map(drop)
+    }
+
+    pub(crate) fn add_refused_document(
+        &self,
+        device: DeviceId,
+        document: DocumentId,
+        generation: u32,
+    ) -> Result<()> {
+        self.run(
+            "INSERT OR IGNORE INTO refused_document (device, document, generation) VALUES (?, ?, ?)",
+            (device.as_bytes(), document.as_bytes(), generation),
+        )
+        .map(drop)
+    }
+
+    pub(crate) fn is_refused_document(
+        &self,
+        device: DeviceId,
+        document: DocumentId,
+        generation: u32,
+    ) -> Result<bool> {
+        let found = self.one(
+            "SELECT 1 FROM refused_document WHERE device = ? AND document = ? AND generation = ?",
+            (device.as_bytes(), document.as_bytes(), generation),
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
+    }
+
+    // Meetings, documents, publications.
+
+    pub(crate) fn meetings(&self) -> Result<Vec<MeetingRow>> {
+        self.all(
+            "SELECT id, external_id FROM meeting ORDER BY external_id",
+            [],
+            meeting,
+        )
+    }
+
+    pub(crate) fn meeting_of_external_id(&self, external_id: &str) -> Result<Option<MeetingRow>> {
+        self.one(
+            "SELECT id, external_id FROM meeting WHERE external_id = ?",
+            [external_id],
+            meeting,
+        )
+    }
+
+    pub(crate) fn add_meeting(&self, meeting: &MeetingRow) -> Result<()> {
+        self.run(
+            "INSERT INTO meeting (id, external_id) VALUES (?, ?)",
+            (meeting.id.as_bytes(), &meeting.external_id),
+        )
+        .map(drop)
+    }
+
+    pub(crate) fn document(&self, feed: Feed) -> Result<Option<DocumentRow>> {
+        self.one(
+            "SELECT id, saved FROM document WHERE feed = ?",
+            [feed.to_bytes()],
+            |row| {
+                Ok(DocumentRow {
+                    id: blob(row, 0, DocumentId::from_slice)?,
+                    saved: row.get(1)?,
+                })
+            },
+        )
+    }
+
+    pub(crate) fn set_document(&self, feed: Feed, document: &DocumentRow) -> Result<()> {
+        self.run(
+            "INSERT INTO document (feed, id, saved) VALUES (?1, ?2, ?3)
+             ON CONFLICT (feed) DO UPDATE SET id = ?2, saved = ?3",
+            (feed.to_bytes(), document.id.as_bytes(), &document.saved),
+        )
+        .map(drop)
+    }
+
+    /// Returns the newest publication of the meeting.
+    pub(crate) fn newest_publication(&self, meeting: MeetingId) -> Result<Option<Publication>> {
+        self.one(
+            "SELECT record FROM publication WHERE meeting = ? ORDER BY number DESC LIMIT 1",
+            [meeting.as_bytes()],
+            |row| blob(row, 0, |bytes| cbor::decode(bytes, "publication").ok()),
+        )
+    }
+
+    pub(crate) fn published_meetings(&self) -> Result<Vec<MeetingId>> {
+        self.all("SELECT DISTINCT meeting FROM publication", [], |row| {
+            blob(row, 0, MeetingId::from_slice)
+        })
+    }
+
+    pub(crate) fn is_published(&self, meeting: MeetingId) -> Result<bool> {
+        let found = self.one(
+            "SELECT 1 FROM publication WHERE meeting = ? LIMIT 1",
+            [meeting.as_bytes()],
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
+    }
+
+    pub(crate) fn add_publication(&self, publication: &Publication) -> Result<()> {
+        self.run(
+            "INSERT INTO publication (meeting, number, record) VALUES (?, ?, ?)",
+            (
+                publication.meeting.as_bytes(),
+                int(publication.number),
+                cbor::encode(publication),
+            ),
+        )
+        .map(drop)
+    }
+
+    pub(crate) fn add_published_item(&self, meeting: MeetingId, item: &str) -> Result<()> {
+        self.run(
+            "INSERT OR IGNORE INTO published_item (meeting, item) VALUES (?, ?)",
+            (meeting.as_bytes(), item),
+        )
+        .map(drop)
+    }
+
+    pub(crate) fn is_published_item(&self, meeting: MeetingId, item: &str) -> Result<bool> {
+        let found = self.one(
+            "SELECT 1 FROM published_item WHERE meeting = ? AND item = ?",
+            (meeting.as_bytes(), item),
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
+    }
+
+    pub(crate) fn add_paper_ref(
+        &self,
+        hash: Hash,
+        meeting: MeetingId,
+        media_type: &str,
+    ) -> Result<()> {
+        self.run(
+            "INSERT OR IGNORE INTO paper_ref (hash, meeting, media_type) VALUES (?, ?, ?)",
+            (hash.as_bytes(), meeting.as_bytes(), media_type),
+        )
+        .map(drop)
+    }
+
+    /// Returns the meetings of which a publication has named the paper, with its media type.
+    pub(crate) fn paper_refs(&self, hash: Hash) -> Result<Vec<(MeetingId, String)>> {
+        self.all(
+            "SELECT meeting, media_type FROM paper_ref WHERE hash = ?",
+            [hash.as_bytes()],
+            |row| Ok((blob(row, 0, MeetingId::from_slice)?, row.get(1)?)),
+        )
+    }
+
+    // Acts and receipts.
+
+    pub(crate) fn act(&self, id: ActId) -> Result<Option<ActRow>> {
+        self.one(
+            "SELECT id, content, person, meeting, item, kind, standing, merged_into, withdraws
+             FROM act WHERE id = ?",
+            [id.as_bytes()],
+            act,
+        )
+    }
+
+    pub(crate) fn add_act(&self, act: &ActRow) -> Result<()> {
+        self.run(
+            "INSERT INTO act (id, content, person, meeting, item, kind, standing, merged_into, withdraws)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                act.id.as_bytes(),
+                act.content.as_bytes(),
+                act.person.as_bytes(),
+                act.meeting.as_bytes(),
+                &act.item,
+                kind_number(act.kind),
+                act.standing,
+                act.merged_into.as_ref().map(ActId::as_bytes),
+                act.withdraws.as_ref().map(ActId::as_bytes),
+            ),
+        )
+        .map(drop)
+    }
+
+    /// Returns the first standing act of this person, meeting, item and kind: what later ones merge into.
+    pub(crate) fn standing_act(&self, like: &ActRow) -> Result<Option<ActId>> {
+        self.one(
+            "SELECT id FROM act
+             WHERE person = ? AND meeting = ? AND item IS ? AND kind = ? AND standing = 1 AND merged_into IS NULL",
+            (
+                like.person.as_bytes(),
+                like.meeting.as_bytes(),
+                &like.item,
+                kind_number(like.kind),
+            ),
+            |row| blob(row, 0, ActId::from_slice),
+        )
+    }
+
+    /// Returns the withdrawal of `act` by `person` that arrived before it.
+    pub(crate) fn withdrawal_of(&self, act: ActId, person: PersonId) -> Result<Option<ActId>> {
+        self.one(
+            "SELECT id FROM act WHERE withdraws = ? AND person = ?",
+            (act.as_bytes(), person.as_bytes()),
+            |row| blob(row, 0, ActId::from_slice),
+        )
+    }
+
+    /// Ends the standing of an act and of all that merged into it.
+    pub(crate) fn withdraw_act(&self, first: ActId) -> Result<()> {
+        self.run(
+            "UPDATE act SET standing = 0 WHERE id = ?1 OR merged_into = ?1",
+            [first.as_bytes()],
+        )
+        .map(drop)
+    }
+
+    /// Takes the next number of a meeting's receipts.
+    pub(crate) fn next_receipt(&self, meeting: MeetingId, epoch: u32) -> Result<u64> {
+        let number = self.one(
+            "INSERT INTO series (meeting, epoch, newest) VALUES (?1, ?2, 1)
+             ON CONFLICT (meeting) DO UPDATE SET epoch = ?2, newest = newest + 1 RETURNING newest",
+            (meeting.as_bytes(), epoch),
+            |row| uint(row, 0),
+        )?;
+        number.ok_or_else(|| Error::new(Code::Internal, "a series without a number"))
+    }
+}
+
+fn person(row: &Row<'_>) -> rusqlite::Result<Person> {
+    Ok(Person {
+        id: blob(row, 0, PersonId::from_slice)?,
+        name: row.get(1)?,
+        role: role(row, 2)?,
+    })
+}
+
+fn meeting(row: &Row<'_>) -> rusqlite::Result<MeetingRow> {
+    Ok(MeetingRow {
+        id: blob(row, 0, MeetingId::from_slice)?,
+        external_id: row.get(1)?,
+    })
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<EntryRow> {
+    Ok(EntryRow {
+        seq: uint(row, 0)?,
+        feed: blob(row, 1, Feed::from_slice)?,
+        feed_seq: uint(row, 2)?,
+        envelope: blob(row, 3, Hash::from_slice)?,
+        device: blob(row, 4, DeviceId::from_slice)?,
+        length: usize::try_from(uint(row, 5)?).unwrap_or(usize::MAX),
+        received_at: time(row, 6)?,
+        chain: blob(row, 7, Hash::from_slice)?,
+    })
+}
+
+fn act(row: &Row<'_>) -> rusqlite::Result<ActRow> {
+    Ok(ActRow {
+        id: blob(row, 0, ActId::from_slice)?,
+        content: blob(row, 1, Hash::from_slice)?,
+        person: blob(row, 2, PersonId::from_slice)?,
+        meeting: blob(row, 3, MeetingId::from_slice)?,
+        item: row.get(4)?,
+        kind: kind(row, 5)?,
+        standing: row.get(6)?,
+        merged_into: maybe_blob(row, 7, ActId::from_slice)?,
+        withdraws: maybe_blob(row, 8, ActId::from_slice)?,
+    })
+}
+
+/// SQLite keeps signed integers; nothing here comes near their end.
+fn int(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn uint(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
+    u64::try_from(row.get::<_, i64>(index)?).map_err(|_| wrong(index, Type::Integer))
+}
+
+fn small(row: &Row<'_>, index: usize) -> rusqlite::Result<u32> {
+    u32::try_from(row.get::<_, i64>(index)?).map_err(|_| wrong(index, Type::Integer))
+}
+
+fn time(row: &Row<'_>, index: usize) -> rusqlite::Result<Timestamp> {
+    uint(row, index).map(Timestamp::from_unix_ms)
+}
+
+fn blob<T>(
+    row: &Row<'_>,
+    index: usize,
+    read: impl FnOnce(&[u8]) -> Option<T>,
+) -> rusqlite::Result<T> {
+    let bytes = row.get_ref(index)?.as_blob();
+    bytes
+        .ok()
+        .and_then(read)
+        .ok_or_else(|| wrong(index, Type::Blob))
+}
+
+fn maybe_blob<T>(
+    row: &Row<'_>,
+    index: usize,
+    read: impl FnOnce(&[u8]) -> Option<T>,
+) -> rusqlite::Result<Option<T>> {
+    match row.get_ref(index)? {
+        rusqlite::types::ValueRef::Null => Ok(None),
+        _ => blob(row, index, read).map(Some),
+    }
+}
+
+fn wrong(index: usize, kind: Type) -> rusqlite::Error {
+    rusqlite::Error::InvalidColumnType(index, "a value that the office did not write".into(), kind)
+}
+
+fn signed(bytes: &[u8]) -> Option<Signed> {
+    cbor::decode(bytes, "signed").ok()
+}
+
+macro_rules! numbers {
+    ($($write:ident $read:ident $kind:ty { $($variant:ident = $number:literal)* })*) => {$(
+        const fn $write(value: $kind) -> i64 {
+            match value { $(<$kind>::$variant => $number,)* }
+        }
+
+        fn $read(row: &Row<'_>, index: usize) -> rusqlite::Result<$kind> {
+            match row.get::<_, i64>(index)? {
+                $($number => Ok(<$kind>::$variant),)*
+                _ => Err(wrong(index, Type::Integer)),
+            }
+        }
+    )*};
+}
+
+numbers! {
+    role_number role Role { Delegate = 1 Secretary = 2 Chair = 3 Guest = 4 }
+    status_number status DeviceStatus { Active = 1 Pending = 2 Locked = 3 Revoked = 4 }
+    kind_number kind ActKind { SpeakingRegistration = 1 QuestionSlip = 2 Withdrawal = 3 }
+}

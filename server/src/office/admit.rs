@@ -1,0 +1,352 @@
+//! What becomes of the envelopes that a device hands in.
+//!
+//! Everything that needs no database is done before the transaction: reading, hashing, signatures.
+//! Accepted and refused are final: they advance the device's chain, and repeats get the same answer.
+//! A batch stops at what does not continue the chain, and at a quota; then nothing is remembered.
+
+use std::collections::BTreeMap;
+
+use nghisu_core::{
+    Result, cbor,
+    document::split_chunks,
+    ids::{ActId, DeviceId, DocumentId, Feed, Kind, MeetingId, domain},
+    limits::{
+        DRAFT_PAYLOAD_BYTES_MAX, ENVELOPES_PER_DEVICE_AND_DAY_MAX, NOTE_PAYLOAD_BYTES_MAX,
+        OFFICE_PAYLOAD_BYTES_MAX, RECORD_PAYLOAD_BYTES_MAX,
+    },
+    meeting::act::{Act, ActKind, Receipt, ReceiptBatch, SignedAct},
+    sync::{
+        envelope::{Chain, Envelope},
+        wire::{Outcome, Stopped},
+    },
+    time::Timestamp,
+    trust::{
+        decide::{Action, Actor, Decision, Role, State, decide},
+        keys::PublicKey,
+    },
+};
+
+use super::log::Appending;
+use crate::db::{
+    Tx,
+    sqlite::{ActRow, DeviceRow},
+};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// An envelope as far as it can be judged without the database.
+pub(crate) struct Offered {
+    bytes: Vec<u8>,
+    /// `None` if the bytes are no envelope.
+    envelope: Option<Envelope>,
+    /// Whether the device that asks has signed it.
+    signed: bool,
+}
+
+impl Offered {
+    pub(crate) fn read(bytes: Vec<u8>, key: &PublicKey) -> Self {
+        let envelope = Envelope::decode(&bytes).ok();
+        let signed = envelope
+            .as_ref()
+            .is_some_and(|envelope| envelope.verify(key));
+        Self {
+            bytes,
+            envelope,
+            signed,
+        }
+    }
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Admitted {
+    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) stopped: Option<Stopped>,
+}
+
+/// Takes in a batch, in order. `device` moves on with it; the caller stores it.
+pub(crate) fn admit(
+    log: &mut Appending<'_>,
+    device: &mut DeviceRow,
+    role: Role,
+    batch: &[Offered],
+) -> Result<Admitted> {
+    let mut admitted = Admitted::default();
+    let mut receipts = BTreeMap::new();
+    for offered in batch {
+        match admit_one(log, device, role, offered, &mut receipts)? {
+            Step::Settled(outcome) => admitted.outcomes.push(outcome),
+            Step::Held(outcome) => {
+                admitted.outcomes.push(outcome);
+                break;
+            }
+            Step::Stopped(reason) => {
+                admitted.stopped = Some(Stopped {
+                    reason: reason.into(),
+                    device_seq: device.chain.device_seq,
+                    newest: device.chain.newest,
+                });
+                break;
+            }
+        }
+    }
+    for (meeting, receipts) in receipts {
+        let document = receipts_document(meeting);
+        let batch = cbor::encode(&ReceiptBatch { meeting, receipts });
+        log.write(Feed::Receipts(meeting), document, Kind::Receipts, batch)?;
+    }
+    Ok(admitted)
+}
+
+/// The series of a meeting's receipts is one document, known to all by the meeting's own id.
+fn receipts_document(meeting: MeetingId) -> DocumentId {
+    DocumentId::from_bytes(*meeting.as_bytes())
+}
+
+enum Step {
+    Settled(Outcome),
+    Held(Outcome),
+    Stopped(&'static str),
+}
+
+fn admit_one(
+    log: &mut Appending<'_>,
+    device: &mut DeviceRow,
+    role: Role,
+    offered: &Offered,
+    receipts: &mut BTreeMap<MeetingId, Vec<Receipt>>,
+) -> Result<Step> {
+    let Some(envelope) = &offered.envelope else {
+        return Ok(Step::Stopped("malformed"));
+    };
+    let (header, id) = (envelope.header(), envelope.id());
+    if let Some(outcome) = log.tx.outcome(device.id, id)? {
+        return Ok(Step::Settled(outcome));
+    }
+    let continues = header.log == log.office.log
+        && header.device == device.id
+        && header.incarnation == device.chain.incarnation
+        && Some(header.device_seq) == device.chain.device_seq.checked_add(1)
+        && header.previous == device.chain.newest;
+    if !continues {
+        return Ok(Step::Stopped("chain"));
+    }
+    if !offered.signed {
+        return Ok(Step::Stopped("signature"));
+    }
+    if let Some(retry_after_ms) = over_quota(device, log.now) {
+        return Ok(Step::Held(Outcome::Held {
+            reason: "quota".into(),
+            retry_after_ms,
+        }));
+    }
+    let judged = judge(log.tx, device, role, envelope)?;
+    let outcome = match judged {
+        Judged::Accepted(act) => {
+            let place = log.append(envelope, &offered.bytes)?;
+            if let Some(act) = act {
+                let receipt = receive(log, &act)?;
+                receipts.entry(act.meeting).or_default().push(receipt);
+            }
+            log.accepted(place)
+        }
+        Judged::Refused(reason) => {
+            if header.kind == Kind::Changes {
+                log.tx
+                    .add_refused_document(device.id, header.document, header.generation)?;
+            }
+            Outcome::Refused {
+                reason: reason.into(),
+            }
+        }
+    };
+    device.chain = Chain {
+        device_seq: header.device_seq,
+        newest: id,
+        ..device.chain
+    };
+    log.tx.add_outcome(&device.chain, &outcome)?;
+    Ok(Step::Settled(outcome))
+}
+
+/// Counts one envelope more; if that is over the quota of the day, returns after how many
+/// milliseconds the next day begins.
+fn over_quota(device: &mut DeviceRow, now: Timestamp) -> Option<u64> {
+    let (day, ms) = (now.unix_ms() / DAY_MS, now.unix_ms() % DAY_MS);
+    if device.quota_day != day {
+        device.quota_day = day;
+        device.quota_used = 0;
+    }
+    if device.quota_used >= ENVELOPES_PER_DEVICE_AND_DAY_MAX {
+        return Some(DAY_MS - ms);
+    }
+    device.quota_used += 1;
+    None
+}
+
+enum Judged {
+    /// It may be appended. An act that has no receipt yet comes with it.
+    Accepted(Option<Box<Act>>),
+    Refused(&'static str),
+}
+
+fn judge(tx: &Tx<'_>, device: &DeviceRow, role: Role, envelope: &Envelope) -> Result<Judged> {
+    let header = envelope.header();
+    let actor = Actor::Device {
+        person: device.person,
+        role,
+        status: device.status,
+    };
+    if envelope.payload().len() > payload_bytes_max(header.feed) {
+        return Ok(Judged::Refused("too_large"));
+    }
+    // Nobody joins a group in this version, so nobody is a member of one.
+    let decision = decide(
+        actor,
+        Action::Append(header.feed, header.kind),
+        State { member: false },
+    );
+    if let Decision::Deny(reason) = decision {
+        return Ok(Judged::Refused(reason.name()));
+    }
+    if header.sealed.is_some() {
+        return Ok(Judged::Refused("kind"));
+    }
+    match (header.feed, header.kind) {
+        (Feed::Notes(_), Kind::Changes) => judge_note(tx, device.id, envelope),
+        (Feed::Notes(_), Kind::Tombstone) => Ok(Judged::Accepted(None)),
+        (Feed::Outbox(_), Kind::Act) => judge_act(tx, envelope),
+        // Drafts and group notes carry changes that others would have to open: the office takes
+        // none of them from a device until it can try each one where a harmful one harms nobody.
+        _ => Ok(Judged::Refused("kind")),
+    }
+}
+
+const fn payload_bytes_max(feed: Feed) -> usize {
+    match feed {
+        Feed::Notes(_) => NOTE_PAYLOAD_BYTES_MAX,
+        Feed::Draft(_) | Feed::MinutesDraft(_) | Feed::Group(_) => DRAFT_PAYLOAD_BYTES_MAX,
+        Feed::Outbox(_) => RECORD_PAYLOAD_BYTES_MAX,
+        Feed::Body(_)
+        | Feed::Programme(_)
+        | Feed::CircleProgramme(..)
+        | Feed::Receipts(_)
+        | Feed::Roll(_)
+        | Feed::RollPrivate(_)
+        | Feed::Record(_)
+        | Feed::Floor(_)
+        | Feed::Petition(_)
+        | Feed::Task(_)
+        | Feed::Person(_) => OFFICE_PAYLOAD_BYTES_MAX,
+    }
+}
+
+/// The office looks at a note only as far as the chunks' frames: its owner alone opens it.
+fn judge_note(tx: &Tx<'_>, device: DeviceId, envelope: &Envelope) -> Result<Judged> {
+    let header = envelope.header();
+    if tx.is_refused_document(device, header.document, header.generation)? {
+        return Ok(Judged::Refused("after_refused"));
+    }
+    if split_chunks(envelope.payload()).is_err() {
+        return Ok(Judged::Refused("malformed"));
+    }
+    Ok(Judged::Accepted(None))
+}
+
+fn judge_act(tx: &Tx<'_>, envelope: &Envelope) -> Result<Judged> {
+    let Ok((signed, act)) = SignedAct::decode(envelope.payload()) else {
+        return Ok(Judged::Refused("malformed"));
+    };
+    if envelope.header().feed != Feed::Outbox(act.person) {
+        return Ok(Judged::Refused("not_yours"));
+    }
+    // An act outlives the device on which it was made, so that one may be closed by now.
+    let made_on = tx.device(signed.made_on)?;
+    let (content, signature) = signed.signed_parts();
+    let holds = made_on.is_some_and(|made_on| {
+        made_on.person == act.person && made_on.key.verify(domain::ACT, content, signature)
+    });
+    if !holds {
+        return Ok(Judged::Refused("signature"));
+    }
+    if let Some(known) = tx.act(act.id)? {
+        return Ok(if known.content == act.content_hash() {
+            Judged::Accepted(None)
+        } else {
+            Judged::Refused("act_id_reused")
+        });
+    }
+    if !tx.is_published(act.meeting)? {
+        return Ok(Judged::Refused("meeting_unknown"));
+    }
+    if let Some(item) = &act.item
+        && !tx.is_published_item(act.meeting, item.as_str())?
+    {
+        return Ok(Judged::Refused("item_unknown"));
+    }
+    Ok(match (act.kind, act.withdraws) {
+        (ActKind::Withdrawal, None) => Judged::Refused("malformed"),
+        (ActKind::Withdrawal, Some(withdrawn)) => match tx.act(withdrawn)? {
+            Some(other) if other.person != act.person => Judged::Refused("not_yours"),
+            Some(other) if other.meeting != act.meeting || other.kind == ActKind::Withdrawal => {
+                Judged::Refused("malformed")
+            }
+            Some(_) | None => Judged::Accepted(Some(Box::new(act))),
+        },
+        (ActKind::SpeakingRegistration | ActKind::QuestionSlip, Some(_)) => {
+            Judged::Refused("malformed")
+        }
+        (ActKind::SpeakingRegistration | ActKind::QuestionSlip, None) => {
+            Judged::Accepted(Some(Box::new(act)))
+        }
+    })
+}
+
+/// Records an act and gives its receipt: a number of its own, or what it refers to.
+fn receive(log: &Appending<'_>, act: &Act) -> Result<Receipt> {
+    let tx = log.tx;
+    let mut row = ActRow {
+        id: act.id,
+        content: act.content_hash(),
+        person: act.person,
+        meeting: act.meeting,
+        item: act.item.as_ref().map(|item| item.as_str().to_owned()),
+        kind: act.kind,
+        standing: act.kind != ActKind::Withdrawal,
+        merged_into: None,
+        withdraws: act.withdraws,
+    };
+    let (mut number, mut refers_to) = (None, act.withdraws);
+    if act.kind == ActKind::Withdrawal {
+        if let Some(withdrawn) = act.withdraws.map(|id| tx.act(id)).transpose()?.flatten() {
+            tx.withdraw_act(withdrawn.merged_into.unwrap_or(withdrawn.id))?;
+        }
+    } else if let Some(withdrawal) = tx.withdrawal_of(act.id, act.person)? {
+        row.standing = false;
+        refers_to = Some(withdrawal);
+    } else if let Some(first) = mergeable(tx, &row)? {
+        row.merged_into = Some(first);
+        refers_to = Some(first);
+    } else {
+        number = Some(tx.next_receipt(act.meeting, log.office.epoch)?);
+    }
+    tx.add_act(&row)?;
+    Ok(Receipt {
+        number,
+        person: act.person,
+        item: act.item.clone(),
+        kind: act.kind,
+        received_at: log.now,
+        act: act.id,
+        act_hash: row.content,
+        refers_to,
+    })
+}
+
+/// Only registrations merge: two question slips on one item are two questions.
+fn mergeable(tx: &Tx<'_>, row: &ActRow) -> Result<Option<ActId>> {
+    match row.kind {
+        ActKind::SpeakingRegistration => tx.standing_act(row),
+        ActKind::QuestionSlip | ActKind::Withdrawal => Ok(None),
+    }
+}

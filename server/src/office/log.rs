@@ -1,0 +1,154 @@
+//! The log: appending to it, and checking it from its first entry.
+
+use nghisu_core::{
+    Code, Error, Result,
+    ids::{Audience, DocumentId, Feed, Hash, Kind, domain},
+    sync::{
+        envelope::{Chain, Envelope, Subject},
+        wire::{LogHead, Outcome, chain_after},
+    },
+    time::Timestamp,
+    trust::{enrol::Signed, keys::DeviceSigner},
+};
+
+use super::keys::Keys;
+use crate::db::{
+    Tx,
+    sqlite::{Counter, EntryRow, OfficeRow},
+};
+
+/// The log while a transaction appends to it.
+pub(crate) struct Appending<'t> {
+    pub(crate) tx: &'t Tx<'t>,
+    pub(crate) office: OfficeRow,
+    pub(crate) now: Timestamp,
+    keys: &'t Keys,
+    counter: Counter,
+    begun_at: u64,
+}
+
+/// Where an envelope stands in the log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) seq: u64,
+    pub(crate) feed_seq: u64,
+}
+
+impl<'t> Appending<'t> {
+    pub(crate) fn begin(tx: &'t Tx<'t>, keys: &'t Keys, now: Timestamp) -> Result<Self> {
+        let counter = tx.counter()?;
+        Ok(Self {
+            tx,
+            office: super::office_row(tx)?,
+            now,
+            keys,
+            begun_at: counter.seq,
+            counter,
+        })
+    }
+
+    /// Appends an envelope that was admitted, in the bytes in which it came.
+    pub(crate) fn append(&mut self, envelope: &Envelope, bytes: &[u8]) -> Result<Place> {
+        let header = envelope.header();
+        let (id, feed) = (envelope.id(), header.feed);
+        let place = Place {
+            seq: self.counter.seq + 1,
+            feed_seq: self.tx.newest_feed_seq(feed)? + 1,
+        };
+        let chain = chain_after(
+            &self.counter.chain,
+            place.seq,
+            feed,
+            place.feed_seq,
+            &id,
+            self.now,
+        );
+        let entry = EntryRow {
+            seq: place.seq,
+            feed,
+            feed_seq: place.feed_seq,
+            envelope: id,
+            device: header.device,
+            length: bytes.len(),
+            received_at: self.now,
+            chain,
+        };
+        self.tx.add_entry(&entry, bytes)?;
+        let log = self.office.log;
+        self.tx.add_entry_audience(feed.audience(log), place.seq)?;
+        if matches!(feed, Feed::Outbox(_)) {
+            self.tx
+                .add_entry_audience(Audience::Office(log), place.seq)?;
+        }
+        self.counter.seq = place.seq;
+        self.counter.chain = chain;
+        Ok(place)
+    }
+
+    /// Writes, signs and appends an envelope of the office itself.
+    pub(crate) fn write(
+        &mut self,
+        feed: Feed,
+        document: DocumentId,
+        kind: Kind,
+        payload: Vec<u8>,
+    ) -> Result<Place> {
+        let mut chain = Chain {
+            device: self.keys.online.public_key().device(),
+            incarnation: self.office.epoch,
+            device_seq: self.counter.device_seq,
+            newest: self.counter.newest,
+        };
+        let subject = Subject {
+            log: self.office.log,
+            feed,
+            document,
+            kind,
+            generation: 0,
+        };
+        let envelope = Envelope::sign(&mut chain, subject, payload, self.now, &self.keys.online)?;
+        let place = self.append(&envelope, &envelope.encode())?;
+        self.counter.device_seq = chain.device_seq;
+        self.counter.newest = chain.newest;
+        Ok(place)
+    }
+
+    /// Stores where the log stands, with its signed head. Without this nothing was appended.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        if self.counter.seq == self.begun_at {
+            return Ok(());
+        }
+        self.counter.head = sign_head(
+            &self.office,
+            self.counter.seq,
+            self.counter.chain,
+            self.keys,
+        )?;
+        self.tx.set_counter(&self.counter)
+    }
+
+    /// Returns the outcome that tells a device its place.
+    pub(crate) fn accepted(&self, place: Place) -> Outcome {
+        Outcome::Accepted {
+            seq: place.seq,
+            feed_seq: place.feed_seq,
+            received_at: self.now,
+        }
+    }
+}
+
+/// Signs the head of the log.
+pub(crate) fn sign_head(office: &OfficeRow, seq: u64, chain: Hash, keys: &Keys) -> Result<Signed> {
+    let head = LogHead {
+        log: office.log,
+        epoch: office.epoch,
+        seq,
+        chain,
+    };
+    Signed::sign(domain::HEAD, &head, &keys.online)
+}
+
+/// Returns the error of a log that does not hold, naming the first entry where it does not.
+pub(crate) fn damaged(seq: u64, what: &str) -> Error {
+    Error::new(Code::LogDamaged, format_args!("seq {seq}: {what}"))
+}

@@ -1,0 +1,484 @@
+//! `POST /v1/sync`: a request is carried out, then answered with a page of entries.
+//!
+//! Of equal entries all devices are served equal bytes: segments of audiences that many people read
+//! are packed once and kept. Entries never change, so what is kept is never out of date.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
+    sync::{Mutex, PoisonError},
+};
+
+use nghisu_core::{
+    Code, Error, Result, cbor,
+    ids::{Audience, DeviceId, Hash, domain},
+    limits::{PAGE_BYTES_MAX, READ_TOKEN_MS},
+    sync::wire::{Backfill, Cursor, Entry, Reply, Request, Segment, Synced},
+    time::Timestamp,
+    trust::{
+        decide::{Action, Actor, Decision, DeviceStatus, State, decide},
+        keys::DeviceSigner,
+    },
+};
+
+use super::{
+    Office,
+    admit::{Admitted, Offered, admit},
+    log::Appending,
+    office_row,
+    people::audiences,
+};
+use crate::db::{
+    Tx,
+    sqlite::{DeviceRow, EntryRow, OfficeRow, Person},
+};
+
+/// Bytes of packed segments that are kept in memory.
+const SEGMENT_CACHE_BYTES_MAX: usize = 32 << 20;
+/// Entries that one audience is asked for at a time while a page is put together.
+const AUDIENCE_STEP: usize = 64;
+/// Bytes beside an envelope in a segment: numbers and lengths.
+const ENTRY_BYTES: usize = 40;
+
+impl Office {
+    /// Carries a sync request out and returns the reply. What it reports as accepted is on disk.
+    ///
+    /// # Errors
+    /// [`Code::DeviceRefused`], [`Code::Malformed`], [`Code::TooLarge`], [`Code::NewerProtocol`],
+    /// and what the database says.
+    pub fn sync(&self, request: &[u8], now: Timestamp) -> Result<Vec<u8>> {
+        let request = Request::decode(request)?;
+        let id = request.head.device;
+        let device = self.db.read(|tx| known_device(tx, id))?.0;
+        if !request.verify(&device.key) {
+            return Err(Error::new(Code::DeviceRefused, "signature"));
+        }
+        if request.head.log != self.log {
+            let epoch = self.db.read(office_row)?.epoch;
+            return Ok(cbor::encode(&Reply::LogChanged { epoch }));
+        }
+        let batch: Vec<Offered> = request
+            .body
+            .envelopes
+            .iter()
+            .map(|bytes| Offered::read(bytes.to_vec(), &device.key))
+            .collect();
+        let (keys, secret) = (self.keys.clone(), self.secret);
+        let (counter, cursor) = (request.head.counter, request.head.cursor.clone());
+        let carried_out = self.db.write(move |tx| {
+            let (mut device, person) = known_device(tx, id)?;
+            let office = office_row(tx)?;
+            if counter <= device.counter {
+                let counter = device.counter;
+                return Ok(Err(Reply::CounterTooLow { counter }));
+            }
+            if !cursor_holds(tx, &office, &secret, id, cursor.as_ref())? {
+                let epoch = office.epoch;
+                return Ok(Err(Reply::LogChanged { epoch }));
+            }
+            device.counter = counter;
+            let mut log = Appending::begin(tx, &keys, now)?;
+            let admitted = admit(&mut log, &mut device, person.role, &batch)?;
+            log.finish()?;
+            tx.set_device(&device)?;
+            Ok(Ok(admitted))
+        })?;
+        let reply = match carried_out {
+            Ok(admitted) => Reply::Synced(Box::new(self.page(&request, admitted, now)?)),
+            Err(reply) => reply,
+        };
+        Ok(cbor::encode(&reply))
+    }
+
+    fn page(&self, request: &Request, admitted: Admitted, now: Timestamp) -> Result<Synced> {
+        let (head, body) = (&request.head, &request.body);
+        let after = head.cursor.as_ref().map_or(0, |cursor| cursor.seq);
+        self.db.read(|tx| {
+            let (device, person) = known_device(tx, head.device)?;
+            let office = office_row(tx)?;
+            let counter = tx.counter()?;
+            let readable = audiences(tx, office.log, &person)?;
+            let own = (!body.own).then_some(device.id);
+            let scan = scan(tx, &readable, after, counter.seq, own)?;
+            let mut segments = Vec::new();
+            for (audience, picked) in &scan.picked {
+                segments.push(self.segment(tx, *audience, after, scan.to, picked)?);
+            }
+            let chain = match scan.to {
+                0 => Hash::ZERO,
+                seq => tx
+                    .chain_at(seq)?
+                    .ok_or_else(|| super::log::damaged(seq, "the entry is missing"))?,
+            };
+            let known_key = head.office == self.keys.online.public_key().device();
+            Ok(Synced {
+                outcomes: admitted.outcomes,
+                stopped: admitted.stopped,
+                segments,
+                backfilled: backfill(tx, &device, &person, &readable, &office, &body.backfill)?,
+                cursor: make_cursor(&office, &self.secret, device.id, scan.to, chain),
+                more: scan.to < counter.seq,
+                head: counter.head,
+                read_token: make_token(&self.secret, device.id, now.plus_ms(READ_TOKEN_MS)),
+                now,
+                backed_up: 0,
+                online: (!known_key).then_some(office.online),
+            })
+        })
+    }
+
+    /// Packs what was picked of an audience, or takes it from memory.
+    fn segment(
+        &self,
+        tx: &Tx<'_>,
+        audience: Audience,
+        after: u64,
+        to: u64,
+        picked: &Picked,
+    ) -> Result<Segment> {
+        let (Some(first), Some(last)) = (picked.entries.first(), picked.entries.last()) else {
+            return Ok(Segment::pack(audience, after, to, &[]));
+        };
+        let shared = !picked.filtered && !matches!(audience, Audience::Person(_));
+        let key = (audience, first.seq, last.seq);
+        if shared && let Some(mut segment) = self.segments.find(&key) {
+            segment.after = after;
+            segment.to = to;
+            return Ok(segment);
+        }
+        let entries = picked
+            .entries
+            .iter()
+            .map(|row| load_entry(tx, row))
+            .collect::<Result<Vec<_>>>()?;
+        let segment = Segment::pack(audience, after, to, &entries);
+        if shared {
+            self.segments.keep(key, &segment);
+        }
+        Ok(segment)
+    }
+
+    /// Returns whose device holds this read token, as long as it holds and the device is active.
+    pub(crate) fn token_holder(
+        &self,
+        tx: &Tx<'_>,
+        token: &[u8],
+        now: Timestamp,
+    ) -> Result<(DeviceRow, Person)> {
+        let refused = || Error::new(Code::DeviceRefused, "read token");
+        let (device, rest) = token.split_first_chunk::<16>().ok_or_else(refused)?;
+        let (expiry, mac) = rest.split_first_chunk::<8>().ok_or_else(refused)?;
+        let device = DeviceId::from_bytes(*device);
+        let expires_at = Timestamp::from_unix_ms(u64::from_be_bytes(*expiry));
+        let expected = token_mac(&self.secret, device, expires_at);
+        if !equal(&expected, mac) || now > expires_at {
+            return Err(refused());
+        }
+        known_device(tx, device)
+    }
+}
+
+/// Returns a device that may sync, with its person.
+fn known_device(tx: &Tx<'_>, id: DeviceId) -> Result<(DeviceRow, Person)> {
+    let refused = |why: &str| Error::new(Code::DeviceRefused, why);
+    let device = tx.device(id)?.ok_or_else(|| refused("unknown"))?;
+    let person = tx
+        .person(device.person)?
+        .ok_or_else(|| refused("unknown"))?;
+    let actor = actor(&device, &person);
+    match decide(actor, Action::Sync, State::default()) {
+        Decision::Allow => Ok((device, person)),
+        Decision::Deny(_) => Err(refused(match device.status {
+            DeviceStatus::Active | DeviceStatus::Pending => "pending",
+            DeviceStatus::Locked => "locked",
+            DeviceStatus::Revoked => "revoked",
+        })),
+    }
+}
+
+/// Returns who asks with this device.
+pub(crate) const fn actor(device: &DeviceRow, person: &Person) -> Actor {
+    Actor::Device {
+        person: person.id,
+        role: person.role,
+        status: device.status,
+    }
+}
+
+/// What a page has of one audience.
+#[derive(Default)]
+struct Picked {
+    entries: Vec<EntryRow>,
+    /// Whether an entry was left out that others are served.
+    filtered: bool,
+}
+
+struct Scan {
+    picked: BTreeMap<Audience, Picked>,
+    to: u64,
+}
+
+/// Picks the entries after `after` in the order of the log, until a page is full. An entry stands in
+/// one segment, also for somebody who reads it in two audiences.
+fn scan(
+    tx: &Tx<'_>,
+    readable: &BTreeSet<Audience>,
+    after: u64,
+    upto: u64,
+    own: Option<DeviceId>,
+) -> Result<Scan> {
+    let mut sources = BTreeMap::new();
+    let mut next = BinaryHeap::new();
+    for &audience in readable {
+        let mut source = Source::new(audience, after, upto);
+        if let Some(seq) = source.peek(tx)? {
+            next.push(Reverse((seq, audience)));
+            sources.insert(audience, source);
+        }
+    }
+    let mut picked: BTreeMap<Audience, Picked> = BTreeMap::new();
+    let (mut bytes, mut newest, mut full_before) = (0, after, None);
+    while let Some(Reverse((seq, audience))) = next.pop() {
+        let Some(source) = sources.get_mut(&audience) else {
+            continue;
+        };
+        let Some(entry) = source.pop(tx)? else {
+            continue;
+        };
+        let twice = seq == newest;
+        let mine = own == Some(entry.device);
+        if !twice && !mine {
+            let size = entry.length + ENTRY_BYTES;
+            if bytes > 0 && bytes + size > PAGE_BYTES_MAX {
+                full_before = Some(seq);
+                break;
+            }
+            bytes += size;
+        }
+        let of_audience = picked.entry(audience).or_default();
+        if twice || mine {
+            of_audience.filtered = true;
+        } else {
+            of_audience.entries.push(entry);
+        }
+        newest = seq;
+        if let Some(seq) = source.peek(tx)? {
+            next.push(Reverse((seq, audience)));
+        }
+    }
+    picked.retain(|_, picked| !picked.entries.is_empty());
+    let to = full_before.map_or(upto.max(after), |seq| seq - 1);
+    Ok(Scan { picked, to })
+}
+
+/// The entries of one audience, fetched a few at a time.
+struct Source {
+    audience: Audience,
+    after: u64,
+    upto: u64,
+    fetched: VecDeque<EntryRow>,
+}
+
+impl Source {
+    const fn new(audience: Audience, after: u64, upto: u64) -> Self {
+        Self {
+            audience,
+            after,
+            upto,
+            fetched: VecDeque::new(),
+        }
+    }
+
+    fn peek(&mut self, tx: &Tx<'_>) -> Result<Option<u64>> {
+        if self.fetched.is_empty() && self.after < self.upto {
+            let fetched =
+                tx.entries_of_audience(self.audience, self.after, self.upto, AUDIENCE_STEP)?;
+            self.after = match fetched.last() {
+                Some(last) if fetched.len() == AUDIENCE_STEP => last.seq,
+                _ => self.upto,
+            };
+            self.fetched = fetched.into();
+        }
+        Ok(self.fetched.front().map(|entry| entry.seq))
+    }
+
+    fn pop(&mut self, tx: &Tx<'_>) -> Result<Option<EntryRow>> {
+        self.peek(tx)?;
+        Ok(self.fetched.pop_front())
+    }
+}
+
+fn load_entry(tx: &Tx<'_>, row: &EntryRow) -> Result<Entry> {
+    let envelope = tx
+        .envelope(row.envelope)?
+        .ok_or_else(|| super::log::damaged(row.seq, "the envelope is missing"))?;
+    Ok(Entry {
+        seq: row.seq,
+        feed_seq: row.feed_seq,
+        received_at: row.received_at,
+        envelope,
+    })
+}
+
+/// Serves ranges of feeds, within the size of a page, to whoever may read the feed.
+fn backfill(
+    tx: &Tx<'_>,
+    device: &DeviceRow,
+    person: &Person,
+    readable: &BTreeSet<Audience>,
+    office: &OfficeRow,
+    ranges: &[Backfill],
+) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    let mut bytes = 0;
+    for range in ranges {
+        let member = readable.contains(&range.feed.audience(office.log));
+        let action = Action::Read(range.feed);
+        if decide(actor(device, person), action, State { member }) != Decision::Allow {
+            continue;
+        }
+        let mut after = range.after;
+        while after < range.to {
+            let rows = tx.entries_of_feed(range.feed, after, range.to, AUDIENCE_STEP)?;
+            let Some(last) = rows.last() else {
+                break;
+            };
+            after = last.feed_seq;
+            for row in &rows {
+                bytes += row.length + ENTRY_BYTES;
+                if !entries.is_empty() && bytes > PAGE_BYTES_MAX {
+                    return Ok(entries);
+                }
+                entries.push(load_entry(tx, row)?);
+            }
+        }
+    }
+    Ok(entries)
+}
+
+/// Says whether a cursor is ours and the log up to it is still the one that it was given for.
+fn cursor_holds(
+    tx: &Tx<'_>,
+    office: &OfficeRow,
+    secret: &[u8; 32],
+    device: DeviceId,
+    cursor: Option<&Cursor>,
+) -> Result<bool> {
+    let Some(cursor) = cursor else {
+        return Ok(true);
+    };
+    let expected = make_cursor(office, secret, device, cursor.seq, cursor.chain);
+    if cursor.log != expected.log
+        || cursor.epoch != expected.epoch
+        || !equal(&cursor.mac, &expected.mac)
+    {
+        return Ok(false);
+    }
+    let chain = match cursor.seq {
+        0 => Some(Hash::ZERO),
+        seq => tx.chain_at(seq)?,
+    };
+    Ok(chain == Some(cursor.chain))
+}
+
+fn make_cursor(
+    office: &OfficeRow,
+    secret: &[u8; 32],
+    device: DeviceId,
+    seq: u64,
+    chain: Hash,
+) -> Cursor {
+    let mac = Hash::of(
+        domain::CURSOR,
+        &[
+            secret,
+            device.as_bytes(),
+            office.log.as_bytes(),
+            &office.epoch.to_be_bytes(),
+            &seq.to_be_bytes(),
+            chain.as_bytes(),
+        ],
+    );
+    Cursor {
+        log: office.log,
+        epoch: office.epoch,
+        seq,
+        chain,
+        mac: half(&mac),
+    }
+}
+
+fn make_token(secret: &[u8; 32], device: DeviceId, expires_at: Timestamp) -> Vec<u8> {
+    let mut token = device.as_bytes().to_vec();
+    token.extend(expires_at.unix_ms().to_be_bytes());
+    token.extend(token_mac(secret, device, expires_at));
+    token
+}
+
+fn token_mac(secret: &[u8; 32], device: DeviceId, expires_at: Timestamp) -> [u8; 16] {
+    let expiry = expires_at.unix_ms().to_be_bytes();
+    half(&Hash::of(
+        domain::TOKEN,
+        &[secret, device.as_bytes(), &expiry],
+    ))
+}
+
+/// Half of a hash over a secret and fields of fixed length is an authentication code: without the
+/// other half nobody can hash on from it.
+fn half(hash: &Hash) -> [u8; 16] {
+    let mut half = [0; 16];
+    half.copy_from_slice(&hash.as_bytes()[..16]);
+    half
+}
+
+/// Compares in a time that does not depend on where the difference is.
+fn equal(left: &[u8], right: &[u8]) -> bool {
+    left.len() == right.len()
+        && left
+            .iter()
+            .zip(right)
+            .fold(0, |difference, (a, b)| difference | (a ^ b))
+            == 0
+}
+
+/// Packed segments by audience, first and last entry.
+#[derive(Default)]
+pub(crate) struct SegmentCache {
+    kept: Mutex<Kept>,
+}
+
+type SegmentKey = (Audience, u64, u64);
+
+#[derive(Default)]
+struct Kept {
+    segments: BTreeMap<SegmentKey, (Segment, usize)>,
+    oldest_first: VecDeque<SegmentKey>,
+    bytes: usize,
+}
+
+impl SegmentCache {
+    fn find(&self, key: &SegmentKey) -> Option<Segment> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.segments.get(key).map(|(segment, _)| segment.clone())
+    }
+
+    fn keep(&self, key: SegmentKey, segment: &Segment) {
+        let bytes = cbor::encode(segment).len();
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = &mut *kept;
+        if kept
+            .segments
+            .insert(key, (segment.clone(), bytes))
+            .is_none()
+        {
+            kept.oldest_first.push_back(key);
+            kept.bytes += bytes;
+        }
+        while kept.bytes > SEGMENT_CACHE_BYTES_MAX
+            && let Some(oldest) = kept.oldest_first.pop_front()
+        {
+            let gone = kept.segments.remove(&oldest);
+            kept.bytes -= gone.map_or(0, |(_, bytes)| bytes);
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! What the office answers on the network: the whole table, and how an error becomes an answer.
+
+mod papers;
+mod sync;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{Request, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use nghisu_core::{
+    Code, Error, Result, cbor,
+    sync::wire::{MEDIA_TYPE, Refusal},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::{Office, clock};
+
+/// Requests that are worked on at once: bounds memory, since each may hold a body of some MiB.
+const REQUESTS_MAX: usize = 64;
+/// How long a request waits for its turn before it is told that the office is busy.
+const TURN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a body may take to arrive.
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a request must bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing.
+    Nothing,
+    /// The code of an invitation, and the signature of the key that it is for.
+    Invitation,
+    /// The signature of an active device.
+    Device,
+    /// The read token of an active device.
+    ReadToken,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    /// The method.
+    pub method: &'static str,
+    /// The path.
+    pub path: &'static str,
+    /// What a request must bring.
+    pub needs: Needs,
+    endpoint: Endpoint,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Endpoint {
+    Sync,
+    Enrol,
+    Paper,
+    Health,
+}
+
+/// Everything that the office answers. There is nothing else.
+pub const ROUTES: &[Route] = &[
+    route("POST", "/v1/sync", Needs::Device, Endpoint::Sync),
+    route("POST", "/v1/enrol", Needs::Invitation, Endpoint::Enrol),
+    route(
+        "GET",
+        "/v1/papers/{hash}",
+        Needs::ReadToken,
+        Endpoint::Paper,
+    ),
+    route("GET", "/health", Needs::Nothing, Endpoint::Health),
+];
+
+const fn route(
+    method: &'static str,
+    path: &'static str,
+    needs: Needs,
+    endpoint: Endpoint,
+) -> Route {
+    Route {
+        method,
+        path,
+        needs,
+        endpoint,
+    }
+}
+
+/// Returns the table as a service.
+pub fn router(office: Arc<Office>) -> Router {
+    let app = App {
+        office,
+        turns: Arc::new(Semaphore::new(REQUESTS_MAX)),
+    };
+    let mut router = Router::new();
+    for route in ROUTES {
+        let handler = match route.endpoint {
+            Endpoint::Sync => post(sync::sync),
+            Endpoint::Enrol => post(sync::enrol),
+            Endpoint::Paper => get(papers::paper),
+            Endpoint::Health => get(health),
+        };
+        router = router.route(route.path, handler);
+    }
+    router
+        .fallback(unknown)
+        .method_not_allowed_fallback(unknown)
+        .with_state(app)
+}
+
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) office: Arc<Office>,
+    turns: Arc<Semaphore>,
+}
+
+impl App {
+    /// Waits for a turn.
+    pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit> {
+        let turn = self.turns.clone().acquire_owned();
+        match tokio::time::timeout(TURN_TIMEOUT, turn).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(Code::OfficeBusy.into()),
+        }
+    }
+
+    /// Runs something that waits for the disk.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Office) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let office = self.office.clone();
+        tokio::task::spawn_blocking(move || work(&office))
+            .await
+            .unwrap_or_else(|error| Err(Error::new(Code::Internal, error)))
+    }
+}
+
+/// Says that the office is up and its database can be read.
+async fn health(State(app): State<App>) -> Response {
+    match app.run(|office| Ok((office.log(), office.seq()?))).await {
+        Ok((log, seq)) => {
+            let body = serde_json::json!({ "status": "ok", "log": log, "seq": seq });
+            let kind = HeaderValue::from_static("application/json");
+            ([(header::CONTENT_TYPE, kind)], body.to_string()).into_response()
+        }
+        Err(error) => refuse(&error),
+    }
+}
+
+async fn unknown(request: Request) -> Response {
+    let detail = format!("{} {}", request.method(), request.uri().path());
+    let detail: String = detail.chars().take(200).collect();
+    refusal(StatusCode::NOT_FOUND, Code::Malformed, detail)
+}
+
+/// Answers with CBOR.
+pub(crate) fn answer(result: Result<Vec<u8>>) -> Response {
+    match result {
+        Ok(bytes) => cbor_response(StatusCode::OK, bytes),
+        Err(error) => refuse(&error),
+    }
+}
+
+/// Answers with a refusal. What went wrong inside the office is logged and not told.
+pub(crate) fn refuse(error: &Error) -> Response {
+    let status = status(error.code());
+    if !status.is_server_error() {
+        return refusal(status, error.code(), error.detail().to_owned());
+    }
+    tracing::error!(code = error.code().name(), detail = error.detail());
+    let code = match error.code() {
+        Code::OfficeBusy | Code::DiskFull => error.code(),
+        _ => Code::Internal,
+    };
+    refusal(status, code, String::new())
+}
+
+fn refusal(status: StatusCode, code: Code, detail: String) -> Response {
+    let refusal = Refusal {
+        code: code.name().into(),
+        detail,
+    };
+    cbor_response(status, cbor::encode(&refusal))
+}
+
+fn cbor_response(status: StatusCode, bytes: Vec<u8>) -> Response {
+    let kind = HeaderValue::from_static(MEDIA_TYPE);
+    let body = Body::from(Bytes::from(bytes));
+    (status, [(header::CONTENT_TYPE, kind)], body).into_response()
+}
+
+/// The status of each code that a request can end in; all others are mistakes of the office.
+fn status(code: Code) -> StatusCode {
+    const STATUS: &[(Code, StatusCode)] = &[
+        (Code::Malformed, StatusCode::BAD_REQUEST),
+        (Code::NewerProtocol, StatusCode::BAD_REQUEST),
+        (Code::TooLarge, StatusCode::PAYLOAD_TOO_LARGE),
+        (Code::DeviceRefused, StatusCode::FORBIDDEN),
+        (Code::NotAllowed, StatusCode::FORBIDDEN),
+        (Code::InvitationInvalid, StatusCode::FORBIDDEN),
+        (Code::InvitationUsed, StatusCode::FORBIDDEN),
+        (Code::InvitationExpired, StatusCode::FORBIDDEN),
+        (Code::AlreadyEnrolled, StatusCode::CONFLICT),
+        (Code::TooManyDevices, StatusCode::CONFLICT),
+        (Code::PaperMissing, StatusCode::NOT_FOUND),
+        (Code::OfficeBusy, StatusCode::SERVICE_UNAVAILABLE),
+        (Code::DiskFull, StatusCode::INSUFFICIENT_STORAGE),
+    ];
+    STATUS
+        .iter()
+        .find(|(known, _)| *known == code)
+        .map_or(StatusCode::INTERNAL_SERVER_ERROR, |(_, status)| *status)
+}
+
+/// Reads a body within its limit and its time.
+pub(crate) async fn body(request: Request, bytes_max: usize) -> Result<Bytes> {
+    let too_large = || Error::new(Code::TooLarge, format_args!("more than {bytes_max} bytes"));
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > bytes_max as u64) {
+        return Err(too_large());
+    }
+    let reading = axum::body::to_bytes(request.into_body(), bytes_max);
+    match tokio::time::timeout(BODY_TIMEOUT, reading).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) if is_over_limit(&error) => Err(too_large()),
+        Ok(Err(_)) => Err(Error::new(Code::Malformed, "the body broke off")),
+        Err(_) => Err(Error::new(Code::Malformed, "the body took too long")),
+    }
+}
+
+fn is_over_limit(error: &axum::Error) -> bool {
+    std::error::Error::source(error)
+        .is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
+}
+
+pub(crate) use clock::now;

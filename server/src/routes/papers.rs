@@ -1,0 +1,154 @@
+//! `GET /v1/papers/{hash}`: a paper's file, or a range of it, from disk.
+
+use std::io::SeekFrom;
+
+use axum::{
+    body::Body,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use data_encoding::BASE64URL_NOPAD;
+use nghisu_core::{Code, Error, Result, ids::Hash};
+use tokio::{
+    fs::File,
+    io::{AsyncReadExt, AsyncSeekExt},
+};
+
+use super::{App, now, refuse};
+use crate::office::Paper;
+
+/// Bytes that are read from disk at a time.
+const STEP_BYTES: u64 = 64 << 10;
+
+pub(crate) async fn paper(
+    State(app): State<App>,
+    Path(hash): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    match open(&app, &hash, &headers).await {
+        Ok((file, paper)) => serve(file, &paper, &headers).await,
+        Err(error) => refuse(&error),
+    }
+}
+
+async fn open(app: &App, hash: &str, headers: &HeaderMap) -> Result<(File, Paper)> {
+    let token = token(headers)?;
+    let hash: Hash = hash
+        .parse()
+        .map_err(|_| Error::new(Code::PaperMissing, "not a hash"))?;
+    let _turn = app.turn().await?;
+    let paper = app
+        .run(move |office| office.paper(&token, hash, now()))
+        .await?;
+    let file = File::open(&paper.path)
+        .await
+        .map_err(|_| Error::new(Code::PaperMissing, hash))?;
+    Ok((file, paper))
+}
+
+fn token(headers: &HeaderMap) -> Result<Vec<u8>> {
+    headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
+        .and_then(|text| BASE64URL_NOPAD.decode(text.as_bytes()).ok())
+        .ok_or_else(|| Error::new(Code::DeviceRefused, "read token"))
+}
+
+async fn serve(mut file: File, paper: &Paper, headers: &HeaderMap) -> Response {
+    let asked = headers
+        .get(header::RANGE)
+        .and_then(|value| value.to_str().ok())
+        .map_or(Asked::All, |text| parse_range(text, paper.length));
+    let (status, from, length) = match asked {
+        Asked::All => (StatusCode::OK, 0, paper.length),
+        Asked::Range { from, length } => (StatusCode::PARTIAL_CONTENT, from, length),
+        Asked::Outside => {
+            let range = format!("bytes */{}", paper.length);
+            let status = StatusCode::RANGE_NOT_SATISFIABLE;
+            return (status, [(header::CONTENT_RANGE, range)]).into_response();
+        }
+    };
+    if let Err(error) = file.seek(SeekFrom::Start(from)).await {
+        return refuse(&Error::new(Code::Storage, error));
+    }
+    let kind = HeaderValue::from_str(&paper.media_type)
+        .unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    let mut response = (status, stream(file, length)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, kind);
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if status == StatusCode::PARTIAL_CONTENT {
+        let range = format!("bytes {from}-{}/{}", from + length - 1, paper.length);
+        headers.extend(HeaderValue::from_str(&range).map(|range| (header::CONTENT_RANGE, range)));
+    }
+    response
+}
+
+fn stream(file: File, length: u64) -> Body {
+    let steps = futures_util::stream::try_unfold((file, length), |(mut file, left)| async move {
+        let step = usize::try_from(left.min(STEP_BYTES)).unwrap_or(0);
+        if step == 0 {
+            return Ok(None);
+        }
+        let mut bytes = vec![0; step];
+        file.read_exact(&mut bytes).await?;
+        Ok::<_, std::io::Error>(Some((bytes, (file, left - step as u64))))
+    });
+    Body::from_stream(steps)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Asked {
+    All,
+    Range { from: u64, length: u64 },
+    Outside,
+}
+
+/// Reads a single range of bytes. As RFC 9110 allows, what cannot be read as one asks for everything.
+fn parse_range(text: &str, length: u64) -> Asked {
+    let Some((first, last)) = text
+        .strip_prefix("bytes=")
+        .and_then(|text| text.split_once('-'))
+    else {
+        return Asked::All;
+    };
+    let number = |text: &str| text.trim().parse::<u64>().ok();
+    let (from, to) = match (number(first), number(last)) {
+        (Some(from), None) if last.trim().is_empty() => (from, length),
+        (Some(from), Some(last)) if last >= from => (from, last.saturating_add(1).min(length)),
+        (None, Some(suffix)) if first.trim().is_empty() => (length.saturating_sub(suffix), length),
+        (_, _) => return Asked::All,
+    };
+    if from >= to {
+        return Asked::Outside;
+    }
+    Asked::Range {
+        from,
+        length: to - from,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_range_is_cut_to_the_file() {
+        for (text, asked) in [
+            ("bytes=0-3", Asked::Range { from: 0, length: 4 }),
+            ("bytes=8-", Asked::Range { from: 8, length: 2 }),
+            ("bytes=8-99", Asked::Range { from: 8, length: 2 }),
+            ("bytes=-3", Asked::Range { from: 7, length: 3 }),
+            ("bytes=10-", Asked::Outside),
+            ("bytes=-0", Asked::Outside),
+            ("bytes=3-1", Asked::All),
+            ("bytes=0-1,3-4", Asked::All),
+            ("lines=1-2", Asked::All),
+            ("bytes=-", Asked::All),
+        ] {
+            assert_eq!(parse_range(text, 10), asked, "{text}");
+        }
+    }
+}

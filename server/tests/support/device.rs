@@ -1,0 +1,201 @@
+//! A device driven by hand: it holds a key, a chain and a cursor, and decides nothing.
+
+#![allow(dead_code, reason = "no test file uses all of it")]
+
+use minicbor::bytes::ByteVec;
+use nghisu_core::{
+    Result, cbor,
+    ids::{ActId, DeviceId, DocumentId, Feed, Hash, Kind, LogId, MeetingId, PersonId},
+    meeting::act::{Act, ActKind, SignedAct},
+    sync::{
+        envelope::{Chain, Envelope, Subject},
+        wire::{Cursor, Entry, Reply, Request, RequestBody, RequestHead, Synced},
+    },
+    time::Timestamp,
+    trust::{
+        decide::Role,
+        enrol::{Address, Enrolled, EnrolmentReply, EnrolmentRequest, Invitation, encode_request},
+        keys::{DeviceSigner, SoftwareKey},
+    },
+};
+use nghisu_server::Office;
+
+/// The moment at which every test begins.
+pub const NOW: Timestamp = Timestamp::from_unix_ms(1_800_000_000_000);
+
+/// A device of a person.
+pub struct Device {
+    pub key: SoftwareKey,
+    pub chain: Chain,
+    pub counter: u64,
+    pub cursor: Option<Cursor>,
+    pub log: LogId,
+    pub office: DeviceId,
+    pub person: PersonId,
+    pub read_token: Vec<u8>,
+}
+
+/// Returns an address for invitations.
+pub fn address() -> Address {
+    Address {
+        authority: "127.0.0.1:7443".into(),
+        tls: true,
+    }
+}
+
+/// Returns an enrolment request for `invitation` by the device of `seed`.
+pub fn enrolment(seed: u8, invitation: &Invitation) -> Vec<u8> {
+    let key = SoftwareKey::from_seed(&[seed; 32]);
+    let request = EnrolmentRequest {
+        version: 1,
+        code: invitation.code,
+        key: key.public_key(),
+        name: "máy tính bảng".into(),
+        root: invitation.root,
+        sealing_key: None,
+    };
+    encode_request(&request, &key).unwrap()
+}
+
+/// Adds a person and enrols a device for him.
+pub fn enrolled(office: &Office, name: &str, role: Role, seed: u8) -> Device {
+    let person = office.add_person(name, role).unwrap();
+    another(office, person.id, seed)
+}
+
+/// Enrols another device for a person.
+pub fn another(office: &Office, person: PersonId, seed: u8) -> Device {
+    let invitation = office.invite(person, address(), 60_000, NOW).unwrap();
+    let reply = office.enrol(&enrolment(seed, &invitation), NOW).unwrap();
+    Device::of(seed, &invitation, &reply)
+}
+
+impl Device {
+    /// Becomes what an enrolment reply makes of the device of `seed`.
+    pub fn of(seed: u8, invitation: &Invitation, reply: &[u8]) -> Self {
+        let key = SoftwareKey::from_seed(&[seed; 32]);
+        let reply: EnrolmentReply = cbor::decode(reply, "reply").unwrap();
+        let Enrolled {
+            online,
+            certificate,
+            ..
+        } = reply.check(invitation, &key.public_key()).unwrap();
+        Self {
+            chain: Chain::start(key.public_key().device(), certificate.incarnation),
+            counter: 0,
+            cursor: None,
+            log: online.log,
+            office: online.key.device(),
+            person: certificate.person,
+            read_token: Vec::new(),
+            key,
+        }
+    }
+
+    /// Writes the next envelope of the device's chain.
+    pub fn envelope(&mut self, feed: Feed, document: u8, kind: Kind, payload: &[u8]) -> Vec<u8> {
+        let subject = Subject {
+            log: self.log,
+            feed,
+            document: DocumentId::from_bytes([document; 16]),
+            kind,
+            generation: 0,
+        };
+        Envelope::sign(&mut self.chain, subject, payload.to_vec(), NOW, &self.key)
+            .unwrap()
+            .encode()
+    }
+
+    /// Writes a change of a note.
+    pub fn note(&mut self, document: u8, text: &str) -> Vec<u8> {
+        let mut note = nghisu_core::document::Document::new([document; 16]);
+        note.put_text("text").unwrap();
+        note.splice_text("text", 0, 0, text).unwrap();
+        let change = note.commit().unwrap();
+        self.envelope(Feed::Notes(self.person), document, Kind::Changes, &change)
+    }
+
+    /// Returns an act of the person.
+    pub fn act(&self, id: u8, meeting: MeetingId, item: Option<&str>, kind: ActKind) -> Act {
+        Act {
+            id: ActId::from_bytes([id; 16]),
+            person: self.person,
+            meeting,
+            item: item.map(|item| item.parse().unwrap()),
+            kind,
+            text: format!("act {id}"),
+            addressee: None,
+            withdraws: None,
+            made_at: NOW,
+        }
+    }
+
+    /// Signs an act and writes it into the person's outbox.
+    pub fn send_act(&mut self, act: &Act) -> Vec<u8> {
+        let made_on = self.key.public_key().device();
+        let signed = SignedAct::sign(act, made_on, |domain, content| {
+            self.key.sign(domain, content)
+        })
+        .unwrap();
+        let feed = Feed::Outbox(self.person);
+        self.envelope(feed, act.id.as_bytes()[0], Kind::Act, &signed.encode())
+    }
+
+    /// Returns the bytes of the next request.
+    pub fn request(&mut self, body: &RequestBody) -> Vec<u8> {
+        self.counter += 1;
+        let head = RequestHead {
+            version: 1,
+            log: self.log,
+            office: self.office,
+            device: self.key.public_key().device(),
+            epoch: 1,
+            counter: self.counter,
+            cursor: self.cursor.clone(),
+            body: Hash::ZERO,
+        };
+        Request::encode(head, body, &self.key).unwrap()
+    }
+
+    /// Hands envelopes in and takes one page.
+    pub fn sync(&mut self, office: &Office, envelopes: &[Vec<u8>]) -> Synced {
+        let Reply::Synced(synced) = self.try_sync(office, envelopes).unwrap() else {
+            panic!("the request was not carried out");
+        };
+        self.cursor = Some(synced.cursor.clone());
+        self.read_token.clone_from(&synced.read_token);
+        *synced
+    }
+
+    /// Hands envelopes in and returns whatever the office says.
+    pub fn try_sync(&mut self, office: &Office, envelopes: &[Vec<u8>]) -> Result<Reply> {
+        let envelopes = envelopes.iter().cloned().map(ByteVec::from).collect();
+        let request = self.request(&RequestBody {
+            envelopes,
+            ..RequestBody::default()
+        });
+        Reply::decode(&office.sync(&request, NOW)?)
+    }
+
+    /// Reads on to the end of the log and returns all entries, in order.
+    pub fn read_all(&mut self, office: &Office) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        loop {
+            let synced = self.sync(office, &[]);
+            entries.extend(entries_of(&synced));
+            if !synced.more {
+                entries.sort_by_key(|entry| entry.seq);
+                return entries;
+            }
+        }
+    }
+}
+
+/// Returns the entries of a page.
+pub fn entries_of(synced: &Synced) -> Vec<Entry> {
+    synced
+        .segments
+        .iter()
+        .flat_map(|segment| segment.unpack().unwrap())
+        .collect()
+}
