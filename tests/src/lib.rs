@@ -1,1 +1,32 @@
-//! x
+//! Whole devices and a whole office together: real processes, real sockets, real disks.
+
+pub mod link;
+pub mod process;
+
+use std::path::PathBuf;
+
+/// Returns where the test material is, or says plainly that it is absent and returns `None`.
+pub fn data(part: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("NGHISU_TEST_DATA").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")),
+        PathBuf::from,
+    );
+    let path = root.join(part);
+    if path.exists() {
+        return Some(path);
+    }
+    report(&format!(
+        "SKIPPED: {} is absent; set NGHISU_TEST_DATA",
+        path.display()
+    ));
+    None
+}
+
+/// Prints a line of a test's report.
+#[expect(
+    clippy::print_stderr,
+    reason = "a test's report goes to whoever runs it"
+)]
+pub fn report(line: &str) {
+    eprintln!("{line}");
+}

@@ -161,14 +161,9 @@ impl Http {
 
     fn failed(&self, error: &reqwest::Error) -> Error {
         let authority = &self.address.authority;
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let tls = cause.downcast_ref::<rustls::Error>().or_else(|| {
-                cause
-                    .downcast_ref::<std::io::Error>()
-                    .and_then(|io| io.get_ref()?.downcast_ref())
-            });
-            match tls {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = error.source();
+        while let Some(present) = cause {
+            match present.downcast_ref::<rustls::Error>() {
                 Some(
                     rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented,
                 ) => {
@@ -177,8 +172,16 @@ impl Http {
                 Some(rustls::Error::InvalidMessage(_) | rustls::Error::AlertReceived(_)) => {
                     return Error::new(Code::NotAnOffice, authority);
                 }
-                _ => source = cause.source(),
+                _ => {}
             }
+            // The source of an `io::Error` is that of the error within, not the error within itself.
+            let within = present
+                .downcast_ref::<std::io::Error>()
+                .and_then(std::io::Error::get_ref);
+            cause = match within {
+                Some(within) => Some(within),
+                None => present.source(),
+            };
         }
         Error::new(Code::OfficeUnreachable, authority)
     }

@@ -596,3 +596,6 @@ fn cut(outcomes: Vec<(Hash, Outcome)>, entries: Vec<Incoming>, end: PageEnd) -> 
     }
     pages
 }
+
+#[cfg(test)]
+mod tests;

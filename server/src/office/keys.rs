@@ -165,7 +165,7 @@ pub(crate) fn renew_leaf(
         }
     };
     let until = now.plus_ms(YEAR_MS);
-    let certificate = leaf_params(names, now, until)?
+    let certificate = leaf_params(names, until)?
         .signed_by(&key, &Issuer::new(root_params(), root))
         .map_err(tls_error)?;
     files::write_file(&folder.join(TLS_CERTIFICATE), certificate.pem().as_bytes())?;
@@ -206,16 +206,15 @@ fn root_params() -> CertificateParams {
     params
 }
 
-fn leaf_params(names: &str, now: Timestamp, until: Timestamp) -> Result<CertificateParams> {
+fn leaf_params(names: &str, until: Timestamp) -> Result<CertificateParams> {
     let names: Vec<String> = names.split(' ').map(str::to_owned).collect();
     let mut params = CertificateParams::new(names).map_err(tls_error)?;
     params
         .distinguished_name
         .push(DnType::CommonName, "Nghi Su office");
-    // A day earlier: phones' clocks are often a little behind.
-    let from = Timestamp::from_unix_ms(now.unix_ms().saturating_sub(24 * 60 * 60 * 1000));
-    let (year, month, day) = date(from);
-    params.not_before = rcgen::date_time_ymd(year, month, day);
+    // Devices ask whether the leaf held at a fixed moment, since their own clocks may be far off;
+    // browsers look at the end alone.
+    params.not_before = rcgen::date_time_ymd(1975, 1, 1);
     let (year, month, day) = date(until);
     params.not_after = rcgen::date_time_ymd(year, month, day);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];

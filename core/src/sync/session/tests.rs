@@ -1,0 +1,399 @@
+use super::*;
+use crate::{
+    ids::{Audience, DocumentId, PersonId},
+    sync::wire::{Segment, Stopped},
+    trust::keys::SoftwareKey,
+};
+
+const LOG: LogId = LogId::from_bytes([1; 16]);
+const PERSON: PersonId = PersonId::from_bytes([2; 16]);
+const NOW: Timestamp = Timestamp::from_unix_ms(1_000_000);
+
+/// A device in the middle of a conversation with an office that the test speaks for.
+struct Pair {
+    device: SoftwareKey,
+    office: SoftwareKey,
+    root: SoftwareKey,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let key = |seed| SoftwareKey::from_seed(&[seed; 32]);
+        Self {
+            device: key(1),
+            office: key(2),
+            root: key(3),
+        }
+    }
+
+    fn session(&self) -> Session<'_> {
+        let parties = Parties {
+            log: LOG,
+            root: self.root.public_key(),
+            office: self.office.public_key(),
+            device: self.device.public_key().device(),
+        };
+        Session::new(parties, &self.device, 7)
+    }
+
+    fn work(&self, pending: usize) -> Work {
+        let pending = (0..pending).map(|n| Pending {
+            subject: subject(Feed::Notes(PERSON), n as u8),
+            payload: vec![n as u8],
+            covers: n as i64,
+            at: NOW,
+        });
+        Work {
+            epoch: 1,
+            cursor: None,
+            counter: 0,
+            chain: Chain::start(self.device.public_key().device(), 1),
+            unsettled: Vec::new(),
+            pending: pending.collect(),
+            keys: BTreeMap::new(),
+            own: false,
+        }
+    }
+
+    fn synced(&self, accepted: u64, seq: u64) -> Synced {
+        let head = LogHead {
+            log: LOG,
+            epoch: 1,
+            seq,
+            chain: Hash::ZERO,
+        };
+        let outcomes = (1..=accepted).map(|seq| Outcome::Accepted {
+            seq,
+            feed_seq: seq,
+            received_at: NOW,
+        });
+        Synced {
+            outcomes: outcomes.collect(),
+            stopped: None,
+            segments: Vec::new(),
+            backfilled: Vec::new(),
+            cursor: Cursor {
+                log: LOG,
+                epoch: 1,
+                seq,
+                chain: Hash::ZERO,
+                mac: [0; 16],
+            },
+            more: false,
+            head: Signed::sign(domain::HEAD, &head, &self.office).unwrap(),
+            read_token: Vec::new(),
+            now: NOW,
+            backed_up: 0,
+            online: None,
+        }
+    }
+
+    fn entry(&self, seq: u64, author: &SoftwareKey, feed: Feed) -> Entry {
+        let mut chain = Chain::start(author.public_key().device(), 1);
+        let envelope =
+            Envelope::sign(&mut chain, subject(feed, 9), vec![seq as u8], NOW, author).unwrap();
+        Entry {
+            seq,
+            feed_seq: seq,
+            received_at: NOW,
+            envelope: envelope.encode(),
+        }
+    }
+}
+
+fn subject(feed: Feed, document: u8) -> Subject {
+    let document = DocumentId::from_bytes([document; 16]);
+    Subject {
+        log: LOG,
+        feed,
+        document,
+        kind: Kind::Changes,
+        generation: 0,
+    }
+}
+
+fn reply(synced: Synced) -> Input {
+    Input::Replied(crate::cbor::encode(&Reply::Synced(Box::new(synced))))
+}
+
+fn loaded(work: Work) -> Input {
+    Input::Loaded(Box::new(work))
+}
+
+fn tell(session: &mut Session<'_>, input: Input) -> Output {
+    session.handle(NOW, input);
+    let output = session.poll().expect("the session has something to do");
+    assert!(session.poll().is_none(), "one thing at a time");
+    output
+}
+
+fn saved_envelopes(output: Output) -> Vec<Envelope> {
+    match output {
+        Output::Save(step) => match *step {
+            Step::Envelopes(envelopes) => envelopes
+                .into_iter()
+                .map(|(envelope, _)| envelope)
+                .collect(),
+            other => panic!("expected envelopes, found {other:?}"),
+        },
+        other => panic!("expected to save envelopes, found {other:?}"),
+    }
+}
+
+fn saved_page(output: Output) -> Page {
+    match output {
+        Output::Save(step) => match *step {
+            Step::Page(page) => page,
+            other => panic!("expected a page, found {other:?}"),
+        },
+        other => panic!("expected to save a page, found {other:?}"),
+    }
+}
+
+fn sent(output: Output) -> Request {
+    match output {
+        Output::Send(bytes) => Request::decode(&bytes).unwrap(),
+        other => panic!("expected to send, found {other:?}"),
+    }
+}
+
+fn finished(output: Output) -> Result<Report> {
+    match output {
+        Output::Finished(ended) => ended,
+        other => panic!("expected the end, found {other:?}"),
+    }
+}
+
+#[test]
+fn nothing_is_sent_before_it_is_saved() {
+    let pair = Pair::new();
+    let mut session = pair.session();
+    assert!(matches!(tell(&mut session, Input::Wanted), Output::Load));
+
+    let envelopes = saved_envelopes(tell(&mut session, loaded(pair.work(2))));
+    let request = sent(tell(&mut session, Input::Saved));
+
+    assert!(request.verify(&pair.device.public_key()));
+    let offered: Vec<_> = request
+        .body
+        .envelopes
+        .iter()
+        .map(|bytes| Envelope::decode(bytes).unwrap())
+        .collect();
+    assert_eq!(offered, envelopes);
+    assert_eq!(offered[1].header().previous, offered[0].id());
+    let page = saved_page(tell(&mut session, reply(pair.synced(2, 2))));
+    assert_eq!(page.outcomes.len(), 2);
+    assert_eq!(page.end.unwrap().cursor.seq, 2);
+    let report = finished(tell(&mut session, Input::Saved)).unwrap();
+    assert_eq!(
+        report,
+        Report {
+            requests: 1,
+            accepted: 2,
+            ..Report::default()
+        }
+    );
+}
+
+#[test]
+fn after_a_lost_reply_the_same_bytes_are_offered_again() {
+    let pair = Pair::new();
+    let mut session = pair.session();
+    tell(&mut session, Input::Wanted);
+    let envelopes = saved_envelopes(tell(&mut session, loaded(pair.work(1))));
+    sent(tell(&mut session, Input::Saved));
+    let lost = Input::Failed(Code::OfficeUnreachable.into());
+    assert_eq!(
+        finished(tell(&mut session, lost)).unwrap_err().code(),
+        Code::OfficeUnreachable
+    );
+    assert!(session.deadline().unwrap() > NOW);
+
+    tell(&mut session, Input::Wanted);
+    let work = Work {
+        unsettled: envelopes.clone(),
+        ..pair.work(0)
+    };
+    let request = sent(tell(&mut session, loaded(work)));
+
+    assert_eq!(
+        Envelope::decode(&request.body.envelopes[0]).unwrap(),
+        envelopes[0]
+    );
+    assert_eq!(request.head.counter, 1);
+}
+
+#[test]
+fn a_counter_that_is_too_low_costs_one_more_request() {
+    let pair = Pair::new();
+    let mut session = pair.session();
+    tell(&mut session, Input::Wanted);
+    sent(tell(&mut session, loaded(pair.work(0))));
+    let too_low = Input::Replied(crate::cbor::encode(&Reply::CounterTooLow { counter: 41 }));
+
+    assert!(matches!(tell(&mut session, too_low), Output::Load));
+    let request = sent(tell(&mut session, loaded(pair.work(0))));
+
+    assert_eq!(request.head.counter, 42);
+    saved_page(tell(&mut session, reply(pair.synced(0, 0))));
+    assert_eq!(
+        finished(tell(&mut session, Input::Saved)).unwrap().requests,
+        1
+    );
+}
+
+#[test]
+fn a_long_page_is_stored_in_steps_and_the_cursor_moves_in_the_last() {
+    let pair = Pair::new();
+    let feed = Feed::Programme(crate::ids::MeetingId::from_bytes([5; 16]));
+    let entries: Vec<_> = (1..=150)
+        .map(|seq| pair.entry(seq, &pair.office, feed))
+        .collect();
+    let mut synced = pair.synced(0, 150);
+    synced.segments = vec![Segment::pack(Audience::Person(PERSON), 0, 150, &entries)];
+    let mut session = pair.session();
+    tell(&mut session, Input::Wanted);
+    sent(tell(&mut session, loaded(pair.work(0))));
+
+    let mut sizes = Vec::new();
+    let mut output = tell(&mut session, reply(synced));
+    while let Output::Save(_) = output {
+        let page = saved_page(output);
+        assert!(page.entries.iter().all(|entry| entry.envelope.is_ok()));
+        sizes.push((page.entries.len(), page.end.is_some()));
+        output = tell(&mut session, Input::Saved);
+    }
+
+    assert_eq!(sizes, [(64, false), (64, false), (22, true)]);
+    assert_eq!(finished(output).unwrap().received, 150);
+}
+
+#[test]
+fn an_entry_of_an_unknown_author_is_set_aside_and_the_others_go_on() {
+    let pair = Pair::new();
+    let stranger = SoftwareKey::from_seed(&[9; 32]);
+    let entries = [
+        pair.entry(1, &stranger, Feed::Notes(PERSON)),
+        pair.entry(2, &pair.office, Feed::Person(PERSON)),
+    ];
+    let mut synced = pair.synced(0, 2);
+    synced.segments = vec![Segment::pack(Audience::Person(PERSON), 0, 2, &entries)];
+    let mut session = pair.session();
+    tell(&mut session, Input::Wanted);
+    sent(tell(&mut session, loaded(pair.work(0))));
+
+    let page = saved_page(tell(&mut session, reply(synced)));
+
+    assert!(page.entries[0].envelope.is_err());
+    assert!(page.entries[1].envelope.is_ok());
+}
+
+#[test]
+fn another_device_cannot_write_where_only_the_office_writes() {
+    let pair = Pair::new();
+    let bob = SoftwareKey::from_seed(&[9; 32]);
+    let mut work = pair.work(0);
+    work.keys
+        .insert(bob.public_key().device(), bob.public_key());
+    let mut synced = pair.synced(0, 1);
+    let entry = pair.entry(1, &bob, Feed::Person(PERSON));
+    synced.segments = vec![Segment::pack(Audience::Person(PERSON), 0, 1, &[entry])];
+    let mut session = pair.session();
+    tell(&mut session, Input::Wanted);
+    sent(tell(&mut session, loaded(work)));
+
+    let page = saved_page(tell(&mut session, reply(synced)));
+
+    assert!(page.entries[0].envelope.is_err());
+}
+
+#[test]
+fn a_head_that_the_office_has_not_signed_ends_the_sync_before_anything_is_stored() {
+    let pair = Pair::new();
+    let mut synced = pair.synced(0, 5);
+    let head = LogHead {
+        log: LOG,
+        epoch: 1,
+        seq: 5,
+        chain: Hash::ZERO,
+    };
+    synced.head = Signed::sign(domain::HEAD, &head, &pair.device).unwrap();
+    let mut session = pair.session();
+    tell(&mut session, Input::Wanted);
+    sent(tell(&mut session, loaded(pair.work(0))));
+
+    let ended = finished(tell(&mut session, reply(synced)));
+
+    assert_eq!(ended.unwrap_err().code(), Code::OfficeCertificate);
+}
+
+#[test]
+fn envelopes_that_the_office_does_not_have_are_offered_again_once() {
+    let pair = Pair::new();
+    let mut session = pair.session();
+    let stopped = Some(Stopped {
+        reason: "chain".into(),
+        device_seq: 3,
+        newest: Hash::ZERO,
+    });
+    let mut work = pair.work(1);
+    work.chain.device_seq = 6;
+    tell(&mut session, Input::Wanted);
+    saved_envelopes(tell(&mut session, loaded(work.clone())));
+    sent(tell(&mut session, Input::Saved));
+
+    let output = tell(
+        &mut session,
+        reply(Synced {
+            stopped: stopped.clone(),
+            ..pair.synced(0, 0)
+        }),
+    );
+    assert!(
+        matches!(output, Output::Save(step) if matches!(*step, Step::Unsettle { device_seq: 3 }))
+    );
+    saved_page(tell(&mut session, Input::Saved));
+    assert!(matches!(tell(&mut session, Input::Saved), Output::Load));
+    work.pending.clear();
+    sent(tell(&mut session, loaded(work)));
+    let ended = finished(tell(
+        &mut session,
+        reply(Synced {
+            stopped,
+            ..pair.synced(0, 0)
+        }),
+    ));
+
+    assert_eq!(ended.unwrap_err().code(), Code::LogChanged);
+}
+
+#[test]
+fn more_than_one_request_holds_is_handed_in_with_the_next() {
+    let pair = Pair::new();
+    let mut session = pair.session();
+    let mut work = pair.work(200);
+    work.pending.extend(pair.work(100).pending);
+    tell(&mut session, Input::Wanted);
+    assert_eq!(
+        saved_envelopes(tell(&mut session, loaded(work))).len(),
+        REQUEST_ENVELOPES_MAX
+    );
+    sent(tell(&mut session, Input::Saved));
+    saved_page(tell(
+        &mut session,
+        reply(pair.synced(REQUEST_ENVELOPES_MAX as u64, 256)),
+    ));
+
+    assert!(matches!(tell(&mut session, Input::Saved), Output::Load));
+}
+
+#[test]
+fn a_reply_that_is_none_ends_the_sync() {
+    let pair = Pair::new();
+    let mut session = pair.session();
+    tell(&mut session, Input::Wanted);
+    sent(tell(&mut session, loaded(pair.work(0))));
+    let ended = finished(tell(&mut session, Input::Replied(b"<html>".to_vec())));
+    assert_eq!(ended.unwrap_err().code(), Code::Malformed);
+}

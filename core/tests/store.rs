@@ -1,0 +1,330 @@
+//! A device's store on a real disk: what survives, what is refused, what is carried over.
+
+use std::{fs, path::Path};
+
+use nghisu_core::{
+    Code,
+    ids::{DocumentId, LogId, PersonId, domain},
+    store::{NoteTarget, Splice, Store},
+    time::Timestamp,
+    trust::{
+        decide::Role,
+        enrol::{Address, Certificate, Enrolled, OnlineKey, Signed},
+        keys::{DeviceSigner, SoftwareKey},
+    },
+};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+const NOW: Timestamp = Timestamp::from_unix_ms(1_790_000_000_000);
+
+fn open(directory: &Path) -> nghisu_core::Result<Store> {
+    Store::open(directory, &[1; 32], NOW)
+}
+
+/// A store that belongs to a delegate.
+fn enrolled(directory: &Path) -> Store {
+    let mut store = open(directory).unwrap();
+    let (root, office) = (
+        SoftwareKey::from_seed(&[2; 32]),
+        SoftwareKey::from_seed(&[3; 32]),
+    );
+    let log = LogId::from_bytes([4; 16]);
+    let online = OnlineKey {
+        log,
+        key: office.public_key(),
+        issued_at: NOW,
+        expires_at: NOW,
+    };
+    let certificate = Certificate {
+        log,
+        key: store.signer().public_key(),
+        person: PersonId::from_bytes([5; 16]),
+        role: Role::Delegate,
+        incarnation: 1,
+        issued_at: NOW,
+        expires_at: NOW,
+        sealing_key: None,
+    };
+    let enrolled = Enrolled {
+        root: root.public_key(),
+        online_signed: Signed::sign(domain::ONLINE_KEY, &online, &root).unwrap(),
+        certificate_signed: Signed::sign(domain::CERTIFICATE, &certificate, &office).unwrap(),
+        online,
+        certificate,
+    };
+    let address = Address {
+        authority: "127.0.0.1:1".into(),
+        tls: true,
+    };
+    store
+        .enrol(&address, &enrolled, 1, "HĐND", "Đại biểu 03")
+        .unwrap();
+    store
+}
+
+fn note(store: &mut Store, n: u8, text: &str) -> DocumentId {
+    store
+        .create_note(
+            DocumentId::from_bytes([n; 16]),
+            &NoteTarget::default(),
+            text,
+            NOW,
+        )
+        .unwrap()
+        .id
+}
+
+fn insert(position: usize, text: &str) -> Vec<Splice> {
+    vec![Splice {
+        position,
+        delete: 0,
+        insert: text.into(),
+    }]
+}
+
+#[test]
+fn a_note_is_there_after_reopening() {
+    let directory = TempDir::new().unwrap();
+    let mut store = enrolled(directory.path());
+    let id = note(&mut store, 1, "Kiến nghị");
+    store.edit_note(id, &insert(9, " của cử tri"), NOW).unwrap();
+    let key = store.signer().public_key();
+    drop(store);
+
+    let store = open(directory.path()).unwrap();
+
+    assert_eq!(store.note(id).unwrap().text, "Kiến nghị của cử tri");
+    assert_eq!(store.signer().public_key(), key);
+    assert_eq!(
+        store.identity().unwrap().unwrap().person_name,
+        "Đại biểu 03"
+    );
+}
+
+#[test]
+fn edits_of_one_note_wait_as_one_envelope() {
+    let directory = TempDir::new().unwrap();
+    let mut store = enrolled(directory.path());
+    let id = note(&mut store, 1, "");
+    for position in 0..100 {
+        store.edit_note(id, &insert(position, "á"), NOW).unwrap();
+    }
+    note(&mut store, 2, "khác");
+
+    let work = store.work().unwrap();
+
+    assert_eq!(work.pending.len(), 2);
+    assert_eq!(store.unsent().unwrap(), 102);
+    assert_eq!(store.note(id).unwrap().text.chars().count(), 100);
+}
+
+#[test]
+fn a_large_paste_is_split_into_changes_that_each_fit_an_envelope() {
+    let directory = TempDir::new().unwrap();
+    let mut store = enrolled(directory.path());
+    let text = "Điều 60. Chất vấn 😀. ".repeat(20_000);
+    let id = note(&mut store, 1, &text);
+
+    assert_eq!(store.note(id).unwrap().text, text);
+    let work = store.work().unwrap();
+    assert!(work.pending.len() > 1);
+    assert!(
+        work.pending
+            .iter()
+            .all(|pending| pending.payload.len() <= nghisu_core::limits::NOTE_PAYLOAD_BYTES_MAX)
+    );
+}
+
+#[test]
+fn a_splice_outside_of_the_text_changes_nothing() {
+    let directory = TempDir::new().unwrap();
+    let mut store = enrolled(directory.path());
+    let id = note(&mut store, 1, "a😀b");
+    for position in [2, 5] {
+        let error = store
+            .edit_note(id, &insert(position, "x"), NOW)
+            .unwrap_err();
+        assert_eq!(error.code(), Code::PositionInvalid);
+    }
+    let both = [insert(0, "x"), insert(99, "y")].concat();
+    assert!(store.edit_note(id, &both, NOW).is_err());
+
+    assert_eq!(store.note(id).unwrap().text, "a😀b");
+    assert_eq!(
+        store.edit_note(id, &insert(4, "c"), NOW).unwrap().text,
+        "a😀bc"
+    );
+}
+
+#[test]
+fn a_second_opening_is_refused() {
+    let directory = TempDir::new().unwrap();
+    let _store = open(directory.path()).unwrap();
+    assert_eq!(
+        open(directory.path()).unwrap_err().code(),
+        Code::AlreadyOpen
+    );
+}
+
+#[test]
+fn a_database_of_a_newer_version_is_refused_and_not_touched() {
+    let directory = TempDir::new().unwrap();
+    drop(enrolled(directory.path()));
+    let path = directory.path().join("nghisu.db");
+    let connection = Connection::open(&path).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    connection
+        .pragma_update(None, "journal_mode", "DELETE")
+        .unwrap();
+    drop(connection);
+    let before = fs::read(&path).unwrap();
+
+    assert_eq!(
+        open(directory.path()).unwrap_err().code(),
+        Code::DatabaseNewer
+    );
+
+    assert!(fs::read(&path).unwrap() == before);
+}
+
+#[test]
+fn what_is_no_database_is_moved_aside_and_kept() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("nghisu.db");
+    fs::write(&path, "không phải cơ sở dữ liệu".repeat(100)).unwrap();
+
+    let store = open(directory.path()).unwrap();
+
+    let salvage = store.salvage().unwrap();
+    assert_eq!(salvage.rows, 0);
+    assert_eq!(
+        fs::read(&salvage.moved_to).unwrap().len(),
+        "không phải cơ sở dữ liệu".len() * 100
+    );
+}
+
+#[test]
+fn readable_rows_of_a_damaged_database_are_carried_over() {
+    let directory = TempDir::new().unwrap();
+    let mut store = enrolled(directory.path());
+    let ids: Vec<_> = (0..40)
+        .map(|n| {
+            note(
+                &mut store,
+                n,
+                &format!("Ghi chú {n} {}", "dài ".repeat(300)),
+            )
+        })
+        .collect();
+    let person = store.identity().unwrap().unwrap().certificate.person;
+    drop(store);
+    let path = directory.path().join("nghisu.db");
+    spoil_pages_of(&path, "pending", 3);
+
+    let mut store = open(directory.path()).unwrap();
+
+    let salvage = store.salvage().unwrap().clone();
+    assert_eq!(salvage.damaged_tables, ["pending"], "{salvage:?}");
+    assert!(salvage.moved_to.exists());
+    assert_eq!(
+        store.identity().unwrap().unwrap().certificate.person,
+        person
+    );
+    for (n, id) in ids.iter().enumerate() {
+        assert!(
+            store
+                .note(*id)
+                .unwrap()
+                .text
+                .starts_with(&format!("Ghi chú {n} "))
+        );
+    }
+    assert!(
+        store.unsent().unwrap() > 0,
+        "rows at both ends of the damage are readable"
+    );
+    store
+        .edit_note(ids[7], &insert(0, "Vẫn viết được. "), NOW)
+        .unwrap();
+    drop(store);
+    assert!(open(directory.path()).unwrap().salvage().is_none());
+}
+
+/// Overwrites `count` leaf pages in the middle of a table.
+fn spoil_pages_of(path: &Path, table: &str, count: usize) {
+    let connection = Connection::open(path).unwrap();
+    connection
+        .pragma_update(None, "wal_checkpoint", "TRUNCATE")
+        .unwrap();
+    let root: u32 = connection
+        .query_row(
+            "SELECT rootpage FROM sqlite_schema WHERE name = ?1",
+            [table],
+            |row| row.get(0),
+        )
+        .unwrap();
+    let page_size: u32 = connection
+        .pragma_query_value(None, "page_size", |row| row.get(0))
+        .unwrap();
+    connection
+        .pragma_update(None, "journal_mode", "DELETE")
+        .unwrap();
+    drop(connection);
+    let page_size = page_size as usize;
+    let mut bytes = fs::read(path).unwrap();
+    let start = (root as usize - 1) * page_size;
+    let page = &bytes[start..start + page_size];
+    assert_eq!(page[0], 5, "the root of {table} is an interior page");
+    let cells = u16::from_be_bytes([page[3], page[4]]) as usize;
+    let children: Vec<usize> = (0..cells)
+        .map(|cell| {
+            let at = 12 + 2 * cell;
+            let cell = u16::from_be_bytes([page[at], page[at + 1]]) as usize;
+            u32::from_be_bytes(page[cell..cell + 4].try_into().unwrap()) as usize
+        })
+        .collect();
+    for child in children.iter().skip(cells / 2).take(count) {
+        bytes[(child - 1) * page_size..child * page_size].fill(0xa5);
+    }
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn an_act_needs_a_meeting_that_is_here() {
+    let directory = TempDir::new().unwrap();
+    let mut store = enrolled(directory.path());
+    let act = nghisu_core::meeting::act::Act {
+        id: nghisu_core::ids::ActId::from_bytes([1; 16]),
+        person: PersonId::from_bytes([5; 16]),
+        meeting: nghisu_core::ids::MeetingId::from_bytes([1; 16]),
+        item: None,
+        kind: nghisu_core::meeting::act::ActKind::SpeakingRegistration,
+        text: String::new(),
+        addressee: None,
+        withdraws: None,
+        made_at: NOW,
+    };
+    let error = store
+        .put_act(&act, DocumentId::from_bytes([1; 16]))
+        .unwrap_err();
+    assert_eq!(error.code(), Code::MeetingUnknown);
+    let somebody_else = nghisu_core::meeting::act::Act {
+        person: PersonId::from_bytes([6; 16]),
+        ..act
+    };
+    let error = store
+        .put_act(&somebody_else, DocumentId::from_bytes([1; 16]))
+        .unwrap_err();
+    assert_eq!(error.code(), Code::NotAllowed);
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = open(&file.join("store")).unwrap_err();
+    assert_eq!(error.code(), Code::FolderNotWritable);
+    assert!(error.detail().contains("store"));
+}
