@@ -12,12 +12,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use nghisu_core::{
     Code, Error, Language, Result,
     limits::{INVITATION_LETTER_MS, INVITATION_QR_MS},
+    meeting::canonical_json,
     trust::{decide::Role, enrol::Address},
 };
 
 use crate::{
     Office, Server, clock,
-    office::{Person, files, keys::outward_ip},
+    office::{MeetingStatus, Person, Published, Status, files, keys::outward_ip},
 };
 
 /// The office of an assembly: programmes, papers, and the devices of its delegates.
@@ -48,6 +49,54 @@ enum Command {
     Person(PersonCommand),
     /// Invite a person to enrol a device
     Invite(InviteArguments),
+    /// Import programmes, with the papers beside them, as drafts
+    Import {
+        /// Programme files: TOML, or OParl 1.1 meetings in JSON
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Publish drafts to the delegates
+    Publish {
+        /// Meeting, by its id or its author's [default: all whose draft differs]
+        #[arg(long, value_name = "ID")]
+        meeting: Option<String>,
+        /// What has changed, in the office's words
+        #[arg(
+            long,
+            value_name = "TEXT",
+            default_value = "",
+            hide_default_value = true
+        )]
+        note: String,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Show what the office has
+    Status {
+        #[command(flatten)]
+        data: Data,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check the log and print what it says as canonical JSON
+    Export {
+        /// Only what this person is served, by id or by name
+        #[arg(long, value_name = "ID|NAME")]
+        person: Option<String>,
+        /// Only what concerns this meeting, by its id or its author's
+        #[arg(long, value_name = "ID")]
+        meeting: Option<String>,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Check the log from its first entry
+    Verify {
+        #[command(flatten)]
+        data: Data,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -196,6 +245,30 @@ fn run(command: Command, language: Language) -> Result<()> {
             })
         }
         Command::Invite(arguments) => invite(&arguments, language),
+        Command::Import { files, data } => import(&data.data, &files, language),
+        Command::Publish {
+            meeting,
+            note,
+            data,
+        } => publish(&data.data, meeting.as_deref(), &note, language),
+        Command::Status { data, json } => status(&data.data, json, language),
+        Command::Export {
+            person,
+            meeting,
+            data,
+        } => {
+            let office = Office::open(&data.data)?;
+            let person = person.map(|person| office.person(&person)).transpose()?;
+            let json = office.export(person.map(|person| person.id), meeting.as_deref())?;
+            out(&canonical_json(&json))
+        }
+        Command::Verify { data } => {
+            let entries = Office::open(&data.data)?.verify_log()?;
+            out(&match language {
+                Language::Vietnamese => format!("Nhật ký nguyên vẹn: {entries} mục."),
+                Language::English => format!("The log holds: {entries} entries."),
+            })
+        }
     }
 }
 
@@ -251,9 +324,10 @@ async fn stop_asked() -> Result<()> {
 
 fn listen(text: &str) -> Result<TcpListener> {
     let invalid = |error: std::io::Error| {
-        let code = match error.kind() {
-            std::io::ErrorKind::AddrInUse => Code::PortTaken,
-            _ => Code::AddressInvalid,
+        let code = if error.kind() == std::io::ErrorKind::AddrInUse {
+            Code::PortTaken
+        } else {
+            Code::AddressInvalid
         };
         Error::new(code, format_args!("{text}: {error}"))
     };
@@ -316,17 +390,140 @@ fn invite(arguments: &InviteArguments, language: Language) -> Result<()> {
     out(&qr_code(&text)?)
 }
 
+/// Files from which on the import shows how far it is.
+const PROGRESS_FILES_MIN: usize = 20;
+
+fn import(data: &Path, files: &[PathBuf], language: Language) -> Result<()> {
+    let office = Office::open(data)?;
+    let bar = indicatif::ProgressBar::new(files.len() as u64);
+    if files.len() < PROGRESS_FILES_MIN {
+        bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+    }
+    let imported = office.import_files(files, clock::now(), |read| bar.set_position(read as u64));
+    bar.finish_and_clear();
+    for draft in imported? {
+        let (vi, en) = if draft.changed {
+            ("đã nhập", "imported")
+        } else {
+            ("không đổi", "unchanged")
+        };
+        let word = say(language, vi, en);
+        out(&format!("{word}  {}  {}", draft.external_id, draft.title))?;
+    }
+    Ok(())
+}
+
+fn publish(data: &Path, meeting: Option<&str>, note: &str, language: Language) -> Result<()> {
+    let office = Office::open(data)?;
+    let published = match office.publish(meeting, note, clock::now()) {
+        Ok(published) => published,
+        // Without a meeting named, nothing to do is no failure.
+        Err(error) if meeting.is_none() && error.code() == Code::NothingToPublish => {
+            return out(&Code::NothingToPublish.text(language));
+        }
+        Err(error) => return Err(error),
+    };
+    for Published {
+        external_id,
+        publication,
+        withheld,
+    } in published
+    {
+        let word = say(language, "đã công bố lần", "published as number");
+        let mut line = format!("{word} {}  {external_id}", publication.number);
+        if withheld > 0 {
+            let words = say(
+                language,
+                "mục của nhóm kín chưa công bố",
+                "items of closed circles left out",
+            );
+            line.push_str(&format!("  ({withheld} {words})"));
+        }
+        out(&line)?;
+    }
+    Ok(())
+}
+
+fn status(data: &Path, json: bool, language: Language) -> Result<()> {
+    let status = Office::open(data)?.status(clock::now())?;
+    if json {
+        let meetings: Vec<_> = status.meetings.iter().map(meeting_json).collect();
+        return out(&serde_json::json!({
+            "log": status.log,
+            "epoch": status.epoch,
+            "seq": status.seq,
+            "body_name": status.body_name,
+            "people": status.people,
+            "devices": status.devices,
+            "open_invitations": status.open_invitations,
+            "meetings": meetings,
+        }));
+    }
+    let Status {
+        log,
+        epoch,
+        seq,
+        people,
+        devices,
+        open_invitations,
+        ..
+    } = &status;
+    out(&match language {
+        Language::Vietnamese => format!(
+            "{}\nnhật ký {log}, kỳ {epoch}, {seq} mục\n{people} người, {devices} thiết bị, {open_invitations} thư mời còn hạn",
+            status.body_name
+        ),
+        Language::English => format!(
+            "{}\nlog {log}, epoch {epoch}, {seq} entries\n{people} people, {devices} devices, {open_invitations} open invitations",
+            status.body_name
+        ),
+    })?;
+    for meeting in &status.meetings {
+        let state = match (meeting.published, meeting.differs) {
+            (None, _) => say(language, "bản thảo", "draft").to_owned(),
+            (Some(number), false) => format!("{} {number}", say(language, "công bố", "published")),
+            (Some(number), true) => format!(
+                "{} {number}, {}",
+                say(language, "công bố", "published"),
+                say(language, "có thay đổi", "draft differs")
+            ),
+        };
+        out(&format!(
+            "{}  {}  {}  [{state}]",
+            meeting.meeting, meeting.external_id, meeting.title
+        ))?;
+    }
+    Ok(())
+}
+
+fn meeting_json(meeting: &MeetingStatus) -> serde_json::Value {
+    serde_json::json!({
+        "id": meeting.meeting,
+        "external_id": meeting.external_id,
+        "title": meeting.title,
+        "published": meeting.published,
+        "differs": meeting.differs,
+    })
+}
+
+const fn say(language: Language, vi: &'static str, en: &'static str) -> &'static str {
+    match language {
+        Language::Vietnamese => vi,
+        Language::English => en,
+    }
+}
+
 fn qr_code(text: &str) -> Result<String> {
     let code = qrcode::QrCode::new(text.as_bytes())
         .map_err(|error| Error::new(Code::Internal, format_args!("QR code: {error}")))?;
     let width = code.width();
     let dark = |x: usize, y: usize| {
-        // Two light modules around it, without which no camera finds it.
-        let inside = (2..width + 2).contains(&x) && (2..width + 2).contains(&y);
-        inside && code[(x - 2, y - 2)] == qrcode::Color::Dark
+        // Four light modules around it, as the standard asks.
+        let inside = (4..width + 4).contains(&x) && (4..width + 4).contains(&y);
+        inside && code[(x - 4, y - 4)] == qrcode::Color::Dark
     };
-    let rows = (0..(width + 4).div_ceil(2)).map(|row| {
-        (0..width + 4)
+    let rows = (0..(width + 8).div_ceil(2)).map(|row| {
+        (0..width + 8)
             .map(|x| match (dark(x, 2 * row), dark(x, 2 * row + 1)) {
                 (true, true) => ' ',
                 (true, false) => '▄',

@@ -251,10 +251,10 @@ pub(crate) fn error(failure: rusqlite::Error) -> Error {
 }
 
 fn opening_error(failure: &rusqlite::Error, path: &Path) -> Error {
-    match code_of(failure) {
-        Code::FolderNotWritable => Error::new(Code::FolderNotWritable, path.display()),
-        code => Error::new(code, format_args!("{}: {failure}", path.display())),
-    }
+    Error::new(
+        code_of(failure),
+        format_args!("{}: {failure}", path.display()),
+    )
 }
 
 fn code_of(failure: &rusqlite::Error) -> Code {

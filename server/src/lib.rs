@@ -1,7 +1,7 @@
 //! What the office runs: the log, programmes and papers, and the devices that sync with it.
 //!
 //! [`Office`] is the office itself: a folder, and what happens to it. [`Server`] puts it on the
-//! network. The commands of `nghisu` are in [`cli`].
+//! network. [`import`] reads programmes from files. The commands of `nghisu` are in [`cli`].
 
 pub mod cli;
 pub mod clock;

@@ -11,11 +11,13 @@
 
 mod admit;
 mod blobs;
+mod export;
 pub(crate) mod files;
 pub(crate) mod keys;
 mod log;
 mod page;
 mod people;
+mod publish;
 
 use std::{
     net::IpAddr,
@@ -41,6 +43,8 @@ use keys::Keys;
 
 pub use crate::db::sqlite::Person;
 pub use blobs::Paper;
+pub use export::Status;
+pub use publish::{ImportedDraft, MeetingStatus, Published};
 
 /// The name of a body that nobody has named.
 const BODY_NAME: &str = "Hội đồng nhân dân";

@@ -171,10 +171,8 @@ pub(crate) fn refuse(error: &Error) -> Response {
         return refusal(status, error.code(), error.detail().to_owned());
     }
     tracing::error!(code = error.code().name(), detail = error.detail());
-    let code = match error.code() {
-        Code::OfficeBusy | Code::DiskFull => error.code(),
-        _ => Code::Internal,
-    };
+    let told = [Code::OfficeBusy, Code::DiskFull].contains(&error.code());
+    let code = if told { error.code() } else { Code::Internal };
     refusal(status, code, String::new())
 }
 

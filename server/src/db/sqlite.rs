@@ -526,6 +526,20 @@ impl<'c> Tx<'c> {
         )
     }
 
+    /// Returns the envelope of which the outcome at this place of a device's chain is remembered.
+    pub(crate) fn settled(
+        &self,
+        device: DeviceId,
+        incarnation: u32,
+        device_seq: u64,
+    ) -> Result<Option<Hash>> {
+        self.one(
+            "SELECT envelope_id FROM outcome WHERE device = ? AND incarnation = ? AND device_seq = ?",
+            (device.as_bytes(), incarnation, int(device_seq)),
+            |row| blob(row, 0, Hash::from_slice),
+        )
+    }
+
     pub(crate) fn add_outcome(&self, chain: &Chain, outcome: &Outcome) -> Result<()> {
         self.run(
             "INSERT INTO outcome (device, incarnation, device_seq, envelope_id, outcome) VALUES (?, ?, ?, ?, ?)",
@@ -841,10 +855,10 @@ fn maybe_blob<T>(
     index: usize,
     read: impl FnOnce(&[u8]) -> Option<T>,
 ) -> rusqlite::Result<Option<T>> {
-    match row.get_ref(index)? {
-        rusqlite::types::ValueRef::Null => Ok(None),
-        _ => blob(row, index, read).map(Some),
+    if row.get_ref(index)? == rusqlite::types::ValueRef::Null {
+        return Ok(None);
     }
+    blob(row, index, read).map(Some)
 }
 
 fn wrong(index: usize, kind: Type) -> rusqlite::Error {

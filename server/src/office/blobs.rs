@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::Read,
+    io::{Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -14,7 +14,12 @@ use nghisu_core::{
     trust::decide::{Action, Decision, State, decide},
 };
 
+use sha2::{Digest, Sha256};
+
 use super::{Office, files, page::actor, people::audiences};
+
+/// Bytes that are copied at a time.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// A paper's file that may be served.
 #[derive(Debug, Clone)]
@@ -28,26 +33,50 @@ pub struct Paper {
 }
 
 impl Office {
-    /// Stores a paper's bytes under their hash. When this returns they are on disk.
+    /// Copies a paper to its place. When this returns it is there in full and on disk.
     ///
     /// # Errors
-    /// [`Code::TooLarge`], [`Code::DiskFull`], [`Code::Storage`].
-    pub fn store_paper(&self, content: &[u8]) -> Result<Hash> {
-        if content.len() as u64 > PAPER_BYTES_MAX {
-            return Err(Error::new(
-                Code::TooLarge,
-                format_args!("{} bytes", content.len()),
-            ));
+    /// [`Code::PaperDamaged`] if the file is not the one that `hash` names: it was altered since it
+    /// was hashed. [`Code::PaperMissing`], [`Code::TooLarge`], [`Code::DiskFull`], [`Code::Storage`].
+    pub(crate) fn keep_paper(&self, file: &Path, hash: Hash) -> Result<()> {
+        let place = self.blob_path(hash);
+        if place.is_file() {
+            return Ok(());
         }
-        let hash = Hash::of_content(content);
-        let path = self.blob_path(hash);
-        if !path.is_file() {
-            let folder = path.parent().unwrap_or(&self.folder);
-            files::make_folder(folder)?;
-            files::write_file(&path, content)?;
-            files::sync_folder(&self.folder.join("blobs"))?;
+        let folder = place.parent().unwrap_or(&self.folder);
+        files::make_folder(folder)?;
+        files::sync_folder(&self.folder.join("blobs"))?;
+        let missing = |error| {
+            Error::new(
+                Code::PaperMissing,
+                format_args!("{}: {error}", file.display()),
+            )
+        };
+        let mut source = fs::File::open(file).map_err(missing)?;
+        let mut copy = tempfile::NamedTempFile::new_in(folder)
+            .map_err(|error| files::folder_error(&error, folder))?;
+        let failed = |error| files::file_error(&error, &place);
+        let mut hasher = Sha256::new();
+        let mut piece = vec![0; PIECE_BYTES];
+        let mut length = 0;
+        loop {
+            let count = source.read(&mut piece).map_err(missing)?;
+            if count == 0 {
+                break;
+            }
+            length += count as u64;
+            if length > PAPER_BYTES_MAX {
+                return Err(Error::new(Code::TooLarge, file.display()));
+            }
+            hasher.update(&piece[..count]);
+            copy.write_all(&piece[..count]).map_err(failed)?;
         }
-        Ok(hash)
+        if Hash::from_bytes(hasher.finalize().into()) != hash {
+            return Err(Error::new(Code::PaperDamaged, file.display()));
+        }
+        copy.as_file().sync_all().map_err(failed)?;
+        copy.persist(&place).map_err(|error| failed(error.error))?;
+        files::sync_folder(folder)
     }
 
     /// Returns the paper's file if the holder of the read token may read a meeting of which a
@@ -88,23 +117,4 @@ impl Office {
         let (folder, file) = name.split_at(2);
         self.folder.join("blobs").join(folder).join(file)
     }
-}
-
-/// Reads a paper's file within its limit.
-pub(crate) fn read_paper(path: &Path) -> Result<Vec<u8>> {
-    let missing = |error| {
-        Error::new(
-            Code::PaperMissing,
-            format_args!("{}: {error}", path.display()),
-        )
-    };
-    let file = fs::File::open(path).map_err(missing)?;
-    let mut content = Vec::new();
-    file.take(PAPER_BYTES_MAX + 1)
-        .read_to_end(&mut content)
-        .map_err(|error| files::file_error(&error, path))?;
-    if content.len() as u64 > PAPER_BYTES_MAX {
-        return Err(Error::new(Code::TooLarge, path.display()));
-    }
-    Ok(content)
 }

@@ -59,21 +59,30 @@ pub(crate) fn read_file(path: &Path) -> Result<Option<Vec<u8>>> {
 
 /// Says what a failure to write into a folder means to people.
 pub(crate) fn folder_error(error: &io::Error, folder: &Path) -> Error {
-    let code = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Code::DiskFull,
-        _ => Code::FolderNotWritable,
+    let code = if is_full(error) {
+        Code::DiskFull
+    } else {
+        Code::FolderNotWritable
     };
     Error::new(code, format_args!("{}: {error}", folder.display()))
 }
 
 /// Says what a failure to read or write a file means to people.
 pub(crate) fn file_error(error: &io::Error, path: &Path) -> Error {
-    let code = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Code::DiskFull,
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            Code::FolderNotWritable
-        }
-        _ => Code::Storage,
+    let closed = [
+        io::ErrorKind::PermissionDenied,
+        io::ErrorKind::ReadOnlyFilesystem,
+    ];
+    let code = if is_full(error) {
+        Code::DiskFull
+    } else if closed.contains(&error.kind()) {
+        Code::FolderNotWritable
+    } else {
+        Code::Storage
     };
     Error::new(code, format_args!("{}: {error}", path.display()))
+}
+
+fn is_full(error: &io::Error) -> bool {
+    [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded].contains(&error.kind())
 }

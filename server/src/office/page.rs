@@ -267,7 +267,7 @@ fn scan(
         }
     }
     picked.retain(|_, picked| !picked.entries.is_empty());
-    let to = full_before.map_or(upto.max(after), |seq| seq - 1);
+    let to = full_before.map_or_else(|| upto.max(after), |seq| seq - 1);
     Ok(Scan { picked, to })
 }
 

@@ -21,22 +21,22 @@ use nghisu_core::{
 use nghisu_server::Office;
 
 /// The moment at which every test begins.
-pub const NOW: Timestamp = Timestamp::from_unix_ms(1_800_000_000_000);
+pub(crate) const NOW: Timestamp = Timestamp::from_unix_ms(1_800_000_000_000);
 
 /// A device of a person.
-pub struct Device {
-    pub key: SoftwareKey,
-    pub chain: Chain,
-    pub counter: u64,
-    pub cursor: Option<Cursor>,
-    pub log: LogId,
-    pub office: DeviceId,
-    pub person: PersonId,
-    pub read_token: Vec<u8>,
+pub(crate) struct Device {
+    pub(crate) key: SoftwareKey,
+    pub(crate) chain: Chain,
+    pub(crate) counter: u64,
+    pub(crate) cursor: Option<Cursor>,
+    pub(crate) log: LogId,
+    pub(crate) office: DeviceId,
+    pub(crate) person: PersonId,
+    pub(crate) read_token: Vec<u8>,
 }
 
 /// Returns an address for invitations.
-pub fn address() -> Address {
+pub(crate) fn address() -> Address {
     Address {
         authority: "127.0.0.1:7443".into(),
         tls: true,
@@ -44,7 +44,7 @@ pub fn address() -> Address {
 }
 
 /// Returns an enrolment request for `invitation` by the device of `seed`.
-pub fn enrolment(seed: u8, invitation: &Invitation) -> Vec<u8> {
+pub(crate) fn enrolment(seed: u8, invitation: &Invitation) -> Vec<u8> {
     let key = SoftwareKey::from_seed(&[seed; 32]);
     let request = EnrolmentRequest {
         version: 1,
@@ -58,13 +58,13 @@ pub fn enrolment(seed: u8, invitation: &Invitation) -> Vec<u8> {
 }
 
 /// Adds a person and enrols a device for him.
-pub fn enrolled(office: &Office, name: &str, role: Role, seed: u8) -> Device {
+pub(crate) fn enrolled(office: &Office, name: &str, role: Role, seed: u8) -> Device {
     let person = office.add_person(name, role).unwrap();
     another(office, person.id, seed)
 }
 
 /// Enrols another device for a person.
-pub fn another(office: &Office, person: PersonId, seed: u8) -> Device {
+pub(crate) fn another(office: &Office, person: PersonId, seed: u8) -> Device {
     let invitation = office.invite(person, address(), 60_000, NOW).unwrap();
     let reply = office.enrol(&enrolment(seed, &invitation), NOW).unwrap();
     Device::of(seed, &invitation, &reply)
@@ -72,7 +72,7 @@ pub fn another(office: &Office, person: PersonId, seed: u8) -> Device {
 
 impl Device {
     /// Becomes what an enrolment reply makes of the device of `seed`.
-    pub fn of(seed: u8, invitation: &Invitation, reply: &[u8]) -> Self {
+    pub(crate) fn of(seed: u8, invitation: &Invitation, reply: &[u8]) -> Self {
         let key = SoftwareKey::from_seed(&[seed; 32]);
         let reply: EnrolmentReply = cbor::decode(reply, "reply").unwrap();
         let Enrolled {
@@ -93,7 +93,13 @@ impl Device {
     }
 
     /// Writes the next envelope of the device's chain.
-    pub fn envelope(&mut self, feed: Feed, document: u8, kind: Kind, payload: &[u8]) -> Vec<u8> {
+    pub(crate) fn envelope(
+        &mut self,
+        feed: Feed,
+        document: u8,
+        kind: Kind,
+        payload: &[u8],
+    ) -> Vec<u8> {
         let subject = Subject {
             log: self.log,
             feed,
@@ -107,7 +113,7 @@ impl Device {
     }
 
     /// Writes a change of a note.
-    pub fn note(&mut self, document: u8, text: &str) -> Vec<u8> {
+    pub(crate) fn note(&mut self, document: u8, text: &str) -> Vec<u8> {
         let mut note = nghisu_core::document::Document::new([document; 16]);
         note.put_text("text").unwrap();
         note.splice_text("text", 0, 0, text).unwrap();
@@ -116,7 +122,7 @@ impl Device {
     }
 
     /// Returns an act of the person.
-    pub fn act(&self, id: u8, meeting: MeetingId, item: Option<&str>, kind: ActKind) -> Act {
+    pub(crate) fn act(&self, id: u8, meeting: MeetingId, item: Option<&str>, kind: ActKind) -> Act {
         Act {
             id: ActId::from_bytes([id; 16]),
             person: self.person,
@@ -131,7 +137,7 @@ impl Device {
     }
 
     /// Signs an act and writes it into the person's outbox.
-    pub fn send_act(&mut self, act: &Act) -> Vec<u8> {
+    pub(crate) fn send_act(&mut self, act: &Act) -> Vec<u8> {
         let made_on = self.key.public_key().device();
         let signed = SignedAct::sign(act, made_on, |domain, content| {
             self.key.sign(domain, content)
@@ -142,7 +148,7 @@ impl Device {
     }
 
     /// Returns the bytes of the next request.
-    pub fn request(&mut self, body: &RequestBody) -> Vec<u8> {
+    pub(crate) fn request(&mut self, body: &RequestBody) -> Vec<u8> {
         self.counter += 1;
         let head = RequestHead {
             version: 1,
@@ -158,7 +164,7 @@ impl Device {
     }
 
     /// Hands envelopes in and takes one page.
-    pub fn sync(&mut self, office: &Office, envelopes: &[Vec<u8>]) -> Synced {
+    pub(crate) fn sync(&mut self, office: &Office, envelopes: &[Vec<u8>]) -> Synced {
         let Reply::Synced(synced) = self.try_sync(office, envelopes).unwrap() else {
             panic!("the request was not carried out");
         };
@@ -168,7 +174,7 @@ impl Device {
     }
 
     /// Hands envelopes in and returns whatever the office says.
-    pub fn try_sync(&mut self, office: &Office, envelopes: &[Vec<u8>]) -> Result<Reply> {
+    pub(crate) fn try_sync(&mut self, office: &Office, envelopes: &[Vec<u8>]) -> Result<Reply> {
         let envelopes = envelopes.iter().cloned().map(ByteVec::from).collect();
         let request = self.request(&RequestBody {
             envelopes,
@@ -178,7 +184,7 @@ impl Device {
     }
 
     /// Reads on to the end of the log and returns all entries, in order.
-    pub fn read_all(&mut self, office: &Office) -> Vec<Entry> {
+    pub(crate) fn read_all(&mut self, office: &Office) -> Vec<Entry> {
         let mut entries = Vec::new();
         loop {
             let synced = self.sync(office, &[]);
@@ -192,7 +198,7 @@ impl Device {
 }
 
 /// Returns the entries of a page.
-pub fn entries_of(synced: &Synced) -> Vec<Entry> {
+pub(crate) fn entries_of(synced: &Synced) -> Vec<Entry> {
     synced
         .segments
         .iter()

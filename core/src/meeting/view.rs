@@ -1,0 +1,332 @@
+//! What a log says to one person, worked out from its entries alone.
+//!
+//! A log is replayed from its first entry; nothing else is looked at. Two parties that have the same
+//! entries get the same view, byte for byte once it is written as canonical JSON.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::{
+    act::{Publication, ReceiptBatch, SignedAct},
+    content_hash,
+};
+use crate::{
+    cbor,
+    document::Document,
+    error::{Code, Error, Result},
+    ids::{ActId, DocumentId, Feed, Kind, MeetingId, PersonId},
+    sync::envelope::Envelope,
+    time::Timestamp,
+};
+
+/// What the entries so far come to.
+#[derive(Debug, Default)]
+pub struct View {
+    person: Option<PersonId>,
+    acts: Vec<Value>,
+    acts_seen: BTreeSet<ActId>,
+    receipts: Vec<Value>,
+    programmes: BTreeMap<DocumentId, Document>,
+    published: BTreeMap<MeetingId, (Publication, Value)>,
+}
+
+impl View {
+    /// Begins the view of a person: his acts, and what is published.
+    pub fn of_person(person: PersonId) -> Self {
+        Self {
+            person: Some(person),
+            ..Self::default()
+        }
+    }
+
+    /// Begins the view of the whole body: everybody's acts, and what is published.
+    pub fn of_body() -> Self {
+        Self::default()
+    }
+
+    /// Takes in the next entry of the log. Private notes, drafts and kinds of later versions are
+    /// passed over.
+    ///
+    /// # Errors
+    /// [`Code::Malformed`] if the payload is not what its kind says, or the programme at the heads
+    /// of a publication is not the one that was published.
+    pub fn apply(&mut self, envelope: &Envelope, seq: u64, received_at: Timestamp) -> Result<()> {
+        let header = envelope.header();
+        let payload = envelope.payload();
+        match (header.feed, header.kind) {
+            (Feed::Programme(_), Kind::Changes) => self
+                .programmes
+                .entry(header.document)
+                .or_insert_with(|| Document::new(*header.device.as_bytes()))
+                .apply(payload),
+            (Feed::Programme(meeting), Kind::Publication) => {
+                self.apply_publication(meeting, header.document, payload)
+            }
+            (Feed::Outbox(owner), Kind::Act)
+                if self.person.is_none_or(|person| person == owner) =>
+            {
+                self.apply_act(payload, seq, received_at)
+            }
+            (Feed::Receipts(meeting), Kind::Receipts) => self.apply_receipts(meeting, payload),
+            _ => Ok(()),
+        }
+    }
+
+    fn apply_publication(
+        &mut self,
+        meeting: MeetingId,
+        document: DocumentId,
+        payload: &[u8],
+    ) -> Result<()> {
+        let wrong = |what| Error::new(Code::Malformed, format_args!("publication: {what}"));
+        let publication: Publication = cbor::decode_canonical(payload, "publication")?;
+        if publication.meeting != meeting {
+            return Err(wrong("in another meeting's feed"));
+        }
+        if let Some((newest, _)) = self.published.get(&meeting)
+            && newest.number >= publication.number
+        {
+            return Ok(());
+        }
+        let document = self.programmes.get_mut(&document);
+        let document = document.ok_or_else(|| wrong("of a document that is not there"))?;
+        let programme = document.at(&publication.heads)?.to_json()?;
+        if content_hash(&programme) != publication.content {
+            return Err(wrong("the content is not the one published"));
+        }
+        self.published.insert(meeting, (publication, programme));
+        Ok(())
+    }
+
+    /// An act that came twice is one act: the first entry counts.
+    fn apply_act(&mut self, payload: &[u8], seq: u64, received_at: Timestamp) -> Result<()> {
+        let (_, act) = SignedAct::decode(payload)?;
+        if !self.acts_seen.insert(act.id) {
+            return Ok(());
+        }
+        let mut value = json!({
+            "id": act.id,
+            "kind": act.kind,
+            "meeting": act.meeting,
+            "item": act.item,
+            "text": act.text,
+            "addressee": act.addressee,
+            "withdraws": act.withdraws,
+            "made_at": act.made_at,
+            "seq": seq,
+            "received_at": received_at,
+        });
+        if self.person.is_none() {
+            value["person"] = json!(act.person);
+        }
+        self.acts.push(value);
+        Ok(())
+    }
+
+    fn apply_receipts(&mut self, meeting: MeetingId, payload: &[u8]) -> Result<()> {
+        let batch: ReceiptBatch = cbor::decode_canonical(payload, "receipts")?;
+        if batch.meeting != meeting {
+            return Err(Error::new(
+                Code::Malformed,
+                "receipts: in another meeting's feed",
+            ));
+        }
+        for receipt in &batch.receipts {
+            let mut value = json!(receipt);
+            value["meeting"] = json!(meeting);
+            self.receipts.push(value);
+        }
+        Ok(())
+    }
+
+    /// Returns the view as JSON: `acts` and `receipts` in the order of the log, `meetings` by id at
+    /// their newest publication.
+    pub fn to_json(&self) -> Value {
+        let meetings: BTreeMap<String, Value> = self
+            .published
+            .iter()
+            .map(|(meeting, (publication, programme))| {
+                let value = json!({
+                    "number": publication.number,
+                    "content": publication.content,
+                    "note": publication.note,
+                    "published_at": publication.published_at,
+                    "programme": programme,
+                });
+                (meeting.to_string(), value)
+            })
+            .collect();
+        json!({ "acts": self.acts, "meetings": meetings, "receipts": self.receipts })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ids::{Hash, LogId},
+        meeting::act::{Act, ActKind, Receipt},
+        sync::envelope::{Chain, Subject},
+        trust::keys::{DeviceSigner, SoftwareKey},
+    };
+
+    const MEETING: MeetingId = MeetingId::from_bytes([3; 16]);
+    const ALICE: PersonId = PersonId::from_bytes([4; 16]);
+    const BOB: PersonId = PersonId::from_bytes([5; 16]);
+    const AT: Timestamp = Timestamp::from_unix_ms(1_800_000_000_000);
+
+    struct Log {
+        key: SoftwareKey,
+        chain: Chain,
+        entries: Vec<Envelope>,
+    }
+
+    impl Log {
+        fn new() -> Self {
+            let key = SoftwareKey::from_seed(&[1; 32]);
+            let chain = Chain::start(key.public_key().device(), 1);
+            Self {
+                key,
+                chain,
+                entries: Vec::new(),
+            }
+        }
+
+        fn write(&mut self, feed: Feed, kind: Kind, payload: Vec<u8>) {
+            let subject = Subject {
+                log: LogId::from_bytes([2; 16]),
+                feed,
+                document: DocumentId::from_bytes([7; 16]),
+                kind,
+                generation: 0,
+            };
+            let envelope = Envelope::sign(&mut self.chain, subject, payload, AT, &self.key);
+            self.entries.push(envelope.unwrap());
+        }
+
+        fn act(&mut self, id: u8, person: PersonId) {
+            let act = Act {
+                id: ActId::from_bytes([id; 16]),
+                person,
+                meeting: MEETING,
+                item: None,
+                kind: ActKind::SpeakingRegistration,
+                text: "ngân sách".into(),
+                addressee: None,
+                withdraws: None,
+                made_at: AT,
+            };
+            let made_on = self.key.public_key().device();
+            let signed = SignedAct::sign(&act, made_on, |domain, content| {
+                self.key.sign(domain, content)
+            });
+            self.write(Feed::Outbox(person), Kind::Act, signed.unwrap().encode());
+        }
+
+        fn publish(&mut self, document: &mut Document, number: u64, content: Hash) {
+            let heads = document.heads();
+            let publication = Publication {
+                meeting: MEETING,
+                number,
+                base_number: number - 1,
+                heads,
+                content,
+                note: format!("lần {number}"),
+                published_at: AT,
+            };
+            let feed = Feed::Programme(MEETING);
+            self.write(feed, Kind::Publication, cbor::encode(&publication));
+        }
+
+        fn view(&self, mut view: View) -> Result<Value> {
+            for (envelope, seq) in self.entries.iter().zip(1..) {
+                view.apply(envelope, seq, AT)?;
+            }
+            Ok(view.to_json())
+        }
+    }
+
+    #[test]
+    fn a_view_has_the_persons_own_acts_once_and_all_receipts() {
+        let mut log = Log::new();
+        log.act(1, ALICE);
+        log.act(1, ALICE);
+        log.act(2, BOB);
+        let receipts = [(1, ALICE), (2, BOB)].map(|(number, person)| Receipt {
+            number: Some(number),
+            person,
+            item: None,
+            kind: ActKind::SpeakingRegistration,
+            received_at: AT,
+            act: ActId::from_bytes([1; 16]),
+            act_hash: Hash::ZERO,
+            refers_to: None,
+        });
+        let batch = ReceiptBatch {
+            meeting: MEETING,
+            receipts: receipts.to_vec(),
+        };
+        log.write(
+            Feed::Receipts(MEETING),
+            Kind::Receipts,
+            cbor::encode(&batch),
+        );
+
+        let alice = log.view(View::of_person(ALICE)).unwrap();
+        let body = log.view(View::of_body()).unwrap();
+
+        assert_eq!(alice["acts"].as_array().unwrap().len(), 1);
+        assert_eq!(alice["acts"][0]["seq"], 1);
+        assert_eq!(alice["acts"][0]["text"], "ngân sách");
+        assert_eq!(alice["receipts"].as_array().unwrap().len(), 2);
+        assert_eq!(alice["receipts"][1]["meeting"], MEETING.to_string());
+        assert_eq!(body["acts"].as_array().unwrap().len(), 2);
+        assert_eq!(body["acts"][1]["person"], BOB.to_string());
+    }
+
+    #[test]
+    fn a_programme_is_shown_as_it_was_last_published() {
+        let mut log = Log::new();
+        let feed = Feed::Programme(MEETING);
+        let mut document = Document::new([9; 16]);
+        for (number, title) in [(1, "Kỳ họp"), (2, "Kỳ họp thứ Ba")] {
+            let before = document.heads();
+            let content = json!({"meeting": {"title": title}});
+            document.reconcile(&content).unwrap();
+            let change = document.changes_since(&before).concat();
+            log.write(feed, Kind::Changes, change);
+            log.publish(&mut document, number, content_hash(&content));
+        }
+        let before = document.heads();
+        document
+            .reconcile(&json!({"meeting": {"title": "chưa công bố"}}))
+            .unwrap();
+        log.write(
+            feed,
+            Kind::Changes,
+            document.changes_since(&before).concat(),
+        );
+
+        let view = log.view(View::of_person(ALICE)).unwrap();
+
+        let shown = &view["meetings"][MEETING.to_string()];
+        assert_eq!(shown["number"], 2);
+        assert_eq!(shown["note"], "lần 2");
+        assert_eq!(shown["programme"]["meeting"]["title"], "Kỳ họp thứ Ba");
+    }
+
+    #[test]
+    fn a_publication_of_other_content_is_refused() {
+        let mut log = Log::new();
+        let mut document = Document::new([9; 16]);
+        document.reconcile(&json!({"meeting": {}})).unwrap();
+        let change = document.changes_since(&[]).concat();
+        log.write(Feed::Programme(MEETING), Kind::Changes, change);
+        log.publish(&mut document, 1, Hash::ZERO);
+
+        let error = log.view(View::of_body()).unwrap_err();
+
+        assert_eq!(error.code(), Code::Malformed);
+    }
+}

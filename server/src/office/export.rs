@@ -1,0 +1,261 @@
+//! The log checked and replayed from its first entry.
+
+use std::collections::BTreeMap;
+
+use nghisu_core::{
+    Error, Result, cbor,
+    ids::{DeviceId, Feed, Hash, Kind, LogId, PersonId, domain},
+    meeting::view::View,
+    sync::{
+        envelope::{Chain, Envelope},
+        wire::{LogHead, chain_after},
+    },
+    time::Timestamp,
+    trust::{
+        enrol::{Certificate, Signed},
+        keys::{DeviceSigner, PublicKey},
+    },
+};
+use serde_json::Value;
+
+use super::{
+    Office,
+    log::damaged,
+    publish::{MeetingStatus, find_meeting},
+};
+use crate::db::{Tx, sqlite::EntryRow};
+
+/// Entries that are read at a time.
+const STEP: usize = 256;
+
+/// What an office has, in numbers.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// The log.
+    pub log: LogId,
+    /// Its epoch.
+    pub epoch: u32,
+    /// The number of its newest entry.
+    pub seq: u64,
+    /// The body's name.
+    pub body_name: String,
+    /// How many people there are.
+    pub people: u64,
+    /// How many devices have enrolled.
+    pub devices: u64,
+    /// How many invitations may still be used.
+    pub open_invitations: u64,
+    /// How far each meeting is.
+    pub meetings: Vec<MeetingStatus>,
+}
+
+impl Office {
+    /// Checks the log from its first entry to its signed head: numbers without gaps, every envelope
+    /// there and signed by a device that the log itself certifies, every chain unbroken.
+    /// Returns the number of entries.
+    ///
+    /// # Errors
+    /// [`nghisu_core::Code::LogDamaged`], naming the first entry that does not hold.
+    pub fn verify_log(&self) -> Result<u64> {
+        self.db.read(|tx| self.walk(tx, &mut |_, _| Ok(())))
+    }
+
+    /// Returns what a person is served, or without one what the body has, as JSON. It comes from the
+    /// log alone, which is checked on the way. With a meeting only what concerns that.
+    ///
+    /// # Errors
+    /// As [`Office::verify_log`]; [`nghisu_core::Code::MeetingUnknown`].
+    pub fn export(&self, person: Option<PersonId>, meeting: Option<&str>) -> Result<Value> {
+        self.db.read(|tx| {
+            let meeting = meeting.map(|asked| find_meeting(tx, asked)).transpose()?;
+            let mut view = person.map_or_else(View::of_body, View::of_person);
+            self.walk(tx, &mut |entry, envelope| {
+                view.apply(envelope, entry.seq, entry.received_at)
+            })?;
+            let mut json = view.to_json();
+            if let Some(meeting) = meeting {
+                keep_meeting(&mut json, &meeting.id.to_string());
+            }
+            Ok(json)
+        })
+    }
+
+    /// Returns what the office has, in numbers.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn status(&self, now: Timestamp) -> Result<Status> {
+        let meetings = self.meetings()?;
+        self.db.read(|tx| {
+            let office = super::office_row(tx)?;
+            Ok(Status {
+                log: office.log,
+                epoch: office.epoch,
+                seq: tx.counter()?.seq,
+                body_name: office.body_name,
+                people: tx.people()?.len() as u64,
+                devices: tx.count_devices()?,
+                open_invitations: tx.count_open_invitations(now)?,
+                meetings,
+            })
+        })
+    }
+
+    /// Checks the log and shows each entry to `visit`.
+    fn walk(
+        &self,
+        tx: &Tx<'_>,
+        visit: &mut dyn FnMut(&EntryRow, &Envelope) -> Result<()>,
+    ) -> Result<u64> {
+        let online = self.keys.online.public_key();
+        let mut check = Check {
+            log: self.log,
+            seq: 0,
+            chain: Hash::ZERO,
+            feeds: BTreeMap::new(),
+            devices: BTreeMap::from([(online.device(), online.clone())]),
+            chains: BTreeMap::new(),
+            online,
+        };
+        loop {
+            let entries = tx.entries(check.seq, STEP)?;
+            if entries.is_empty() {
+                break;
+            }
+            for entry in &entries {
+                let envelope = check.entry(tx, entry)?;
+                visit(entry, &envelope).map_err(|error| damaged(entry.seq, error.detail()))?;
+            }
+        }
+        check.head(tx)?;
+        Ok(check.seq)
+    }
+}
+
+fn keep_meeting(json: &mut Value, meeting: &str) {
+    for list in ["acts", "receipts"] {
+        if let Some(values) = json[list].as_array_mut() {
+            values.retain(|value| value["meeting"] == meeting);
+        }
+    }
+    if let Some(meetings) = json["meetings"].as_object_mut() {
+        meetings.retain(|id, _| id == meeting);
+    }
+}
+
+/// What the entries so far have shown.
+struct Check {
+    log: LogId,
+    seq: u64,
+    chain: Hash,
+    feeds: BTreeMap<Feed, u64>,
+    devices: BTreeMap<DeviceId, PublicKey>,
+    chains: BTreeMap<(DeviceId, u32), Chain>,
+    online: PublicKey,
+}
+
+impl Check {
+    fn entry(&mut self, tx: &Tx<'_>, entry: &EntryRow) -> Result<Envelope> {
+        let seq = self.seq + 1;
+        let wrong = |what: &str| damaged(seq, what);
+        if entry.seq != seq {
+            return Err(wrong("the entry is missing"));
+        }
+        let feed_seq = self.feeds.entry(entry.feed).or_default();
+        *feed_seq += 1;
+        if entry.feed_seq != *feed_seq {
+            return Err(wrong("an entry of the feed is missing"));
+        }
+        let bytes = tx
+            .envelope(entry.envelope)?
+            .ok_or_else(|| wrong("the envelope is missing"))?;
+        let envelope = Envelope::decode(&bytes).map_err(|error| wrong(error.detail()))?;
+        let header = envelope.header();
+        let same = envelope.id() == entry.envelope
+            && header.feed == entry.feed
+            && header.device == entry.device
+            && header.log == self.log;
+        if !same {
+            return Err(wrong("the envelope is another one"));
+        }
+        let key = self.devices.get(&header.device);
+        if !key.is_some_and(|key| envelope.verify(key)) {
+            return Err(wrong("the signature does not hold"));
+        }
+        self.device_chain(tx, seq, &envelope)?;
+        let received_at = entry.received_at;
+        let chain = chain_after(
+            &self.chain,
+            seq,
+            entry.feed,
+            entry.feed_seq,
+            &entry.envelope,
+            received_at,
+        );
+        if chain != entry.chain {
+            return Err(wrong("the chain does not hold"));
+        }
+        if header.kind == Kind::Certificate {
+            self.certificate(seq, envelope.payload())?;
+        }
+        self.seq = seq;
+        self.chain = chain;
+        Ok(envelope)
+    }
+
+    /// A device's envelopes follow each other. Those that were refused are not in the log; the
+    /// office has kept what became of them.
+    fn device_chain(&mut self, tx: &Tx<'_>, seq: u64, envelope: &Envelope) -> Result<()> {
+        let header = envelope.header();
+        let chain = self
+            .chains
+            .entry((header.device, header.incarnation))
+            .or_insert_with(|| Chain::start(header.device, header.incarnation));
+        let follows = if header.device_seq == chain.device_seq + 1 {
+            header.previous == chain.newest
+        } else {
+            header.device_seq > chain.device_seq
+                && tx.settled(header.device, header.incarnation, header.device_seq - 1)?
+                    == Some(header.previous)
+        };
+        if !follows {
+            return Err(damaged(seq, "the author's chain does not hold"));
+        }
+        chain.device_seq = header.device_seq;
+        chain.newest = envelope.id();
+        Ok(())
+    }
+
+    fn certificate(&mut self, seq: u64, payload: &[u8]) -> Result<()> {
+        let read = || -> Result<Certificate> {
+            let signed: Signed = cbor::decode(payload, "certificate")?;
+            signed.verify(domain::CERTIFICATE, &self.online)
+        };
+        let certificate = read().map_err(|error: Error| damaged(seq, error.detail()))?;
+        self.devices.insert(certificate.device(), certificate.key);
+        Ok(())
+    }
+
+    /// The log ends where the office has signed that it ends.
+    fn head(&self, tx: &Tx<'_>) -> Result<()> {
+        let counter = tx.counter()?;
+        let next = self.seq + 1;
+        let head: LogHead = counter
+            .head
+            .verify(domain::HEAD, &self.online)
+            .map_err(|_| damaged(self.seq, "the head's signature does not hold"))?;
+        if head.seq > self.seq {
+            return Err(damaged(next, "the entry is missing"));
+        }
+        let same = head.log == self.log
+            && head.seq == self.seq
+            && head.chain == self.chain
+            && counter.seq == self.seq
+            && counter.chain == self.chain;
+        if same {
+            Ok(())
+        } else {
+            Err(damaged(self.seq, "the head is another one"))
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The commands, run as an office runs them: each in a process of its own, on one folder.
+
+use std::{
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+const PROGRAMME: &str = "id = 'kh-1'\nkind = 'regular_session'\ntitle = 'Kỳ họp thứ Nhất'\n[[item]]\nid = 'i1'\ntitle = 'Khai mạc'\n";
+
+/// A running `nghisu serve`, ended when dropped.
+struct Serving {
+    child: Child,
+    address: String,
+}
+
+impl Serving {
+    fn start(folder: &Path) -> Self {
+        let port_file = folder.join("port");
+        let child = command(folder)
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--plain-http",
+                "--port-file",
+            ])
+            .arg(&port_file)
+            .arg("--data")
+            .arg(folder.join("office"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let address = wait_for(|| std::fs::read_to_string(&port_file).ok());
+        Self { child, address }
+    }
+
+    fn stop(mut self) -> bool {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap().success()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "nothing after 30 s"
+        );
+        std::thread::yield_now();
+    }
+}
+
+fn command(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nghisu"));
+    command
+        .current_dir(folder)
+        .env_remove("LC_ALL")
+        .env("LANG", "en_GB.UTF-8");
+    command
+}
+
+fn nghisu(folder: &Path, arguments: &[&str]) -> Output {
+    command(folder)
+        .args(arguments)
+        .args(["--data", "office"])
+        .output()
+        .unwrap()
+}
+
+fn printed(output: &Output) -> String {
+    assert!(output.status.success(), "{}", complained(output));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn complained(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn json(output: &Output) -> serde_json::Value {
+    serde_json::from_str(&printed(output)).unwrap()
+}
+
+#[test]
+fn an_office_is_run_from_the_first_start_to_the_export() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path();
+    std::fs::write(path.join("kh.toml"), PROGRAMME).unwrap();
+    let serving = Serving::start(path);
+
+    let added = json(&nghisu(path, &["person", "add", "Đại biểu 03", "--json"]));
+    assert_eq!(added["role"], "delegate");
+    let list = printed(&nghisu(path, &["person", "list"]));
+    assert!(list.contains("Đại biểu 03"), "{list}");
+    let invited = json(&nghisu(
+        path,
+        &["invite", "--person", "Đại biểu 03", "--json"],
+    ));
+    assert_eq!(invited["address"], serving.address.as_str());
+    let invitation = invited["invitation"].as_str().unwrap();
+    assert!(invitation.starts_with("nghisu+http://"), "{invitation}");
+    let shown = printed(&nghisu(
+        path,
+        &["invite", "--letter", "--person", "Đại biểu 03"],
+    ));
+    assert!(
+        shown.contains("nghisu+http://") && shown.contains('▀'),
+        "{shown}"
+    );
+
+    assert!(printed(&nghisu(path, &["import", "kh.toml"])).starts_with("imported"));
+    assert!(printed(&nghisu(path, &["import", "kh.toml"])).starts_with("unchanged"));
+    let published = printed(&nghisu(path, &["publish", "--note", "lần đầu"]));
+    assert!(published.contains("number 1"), "{published}");
+    let again = nghisu(path, &["publish"]);
+    assert_eq!(printed(&again).trim(), "There is nothing to publish.");
+    let named = nghisu(path, &["publish", "--meeting", "kh-1"]);
+    assert_eq!(named.status.code(), Some(1));
+
+    let status = json(&nghisu(path, &["status", "--json"]));
+    assert_eq!(status["meetings"][0]["published"], 1);
+    assert_eq!(status["open_invitations"], 2);
+    let exported = json(&nghisu(path, &["export", "--person", "Đại biểu 03"]));
+    let meeting = status["meetings"][0]["id"].as_str().unwrap();
+    assert_eq!(exported["meetings"][meeting]["note"], "lần đầu");
+    assert!(printed(&nghisu(path, &["verify"])).contains("3 entries"));
+    assert!(serving.stop());
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_and_no_office_is_made() {
+    let folder = TempDir::new().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+
+    let output = nghisu(folder.path(), &["serve", "--listen", &address]);
+
+    assert_eq!(output.status.code(), Some(1));
+    let text = complained(&output);
+    assert!(text.contains("port") && text.contains(&address), "{text}");
+    assert!(!folder.path().join("office").exists());
+}
+
+#[test]
+fn what_cannot_be_used_is_said_in_the_language_asked_for() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path();
+    let en = nghisu(path, &["person", "list"]);
+    assert_eq!(en.status.code(), Some(1));
+    assert!(complained(&en).starts_with("There is no office in this folder."));
+    let vi = nghisu(path, &["person", "list", "--lang", "vi"]);
+    assert!(complained(&vi).starts_with("Thư mục này chưa có văn phòng."));
+    let default = command(path)
+        .env("LANG", "C")
+        .args(["person", "list", "--data", "office"])
+        .output()
+        .unwrap();
+    assert!(complained(&default).starts_with("Thư mục này chưa có văn phòng."));
+
+    let address = nghisu(path, &["serve", "--listen", "nowhere"]);
+    assert_eq!(address.status.code(), Some(1));
+    assert!(complained(&address).contains("nowhere"));
+    assert_eq!(
+        nghisu(path, &["serve", "--nonsense"]).status.code(),
+        Some(2)
+    );
+    assert_eq!(
+        command(path).arg("--help").output().unwrap().status.code(),
+        Some(0)
+    );
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_made_is_named() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("office"), b"a file").unwrap();
+
+    let output = nghisu(folder.path(), &["serve", "--listen", "127.0.0.1:0"]);
+
+    assert_eq!(output.status.code(), Some(1));
+    let text = complained(&output);
+    assert!(
+        text.starts_with("The folder cannot be written to. [office"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_mistake_in_a_programme_is_named_with_file_and_line() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path();
+    let serving = Serving::start(path);
+    std::fs::write(path.join("kh.toml"), "id = 'kh-1'\ntitel = 'x'\n").unwrap();
+
+    let output = nghisu(path, &["import", "kh.toml"]);
+
+    assert_eq!(output.status.code(), Some(1));
+    let text = complained(&output);
+    assert!(text.contains("kh.toml:2"), "{text}");
+    assert!(serving.stop());
+}
