@@ -59,10 +59,17 @@ impl Link {
         let failed = |error| Error::new(Code::AddressInvalid, error);
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let shared = Arc::new(Shared { plugged: AtomicBool::new(true), ..Shared::default() });
+        let shared = Arc::new(Shared {
+            plugged: AtomicBool::new(true),
+            ..Shared::default()
+        });
         let (plug, plugged) = watch::channel(true);
         tokio::spawn(accept(listener, office, Arc::clone(&shared), plugged));
-        Ok(Self { address, shared, plug })
+        Ok(Self {
+            address,
+            shared,
+            plug,
+        })
     }
 
     /// Returns the address at which the device finds the office.
@@ -78,12 +85,26 @@ impl Link {
 
     /// Returns what has crossed so far.
     pub(super) fn count(&self) -> Count {
-        let Shared { up, down, connections, .. } = self.shared.as_ref();
-        Count { up: up.load(Relaxed), down: down.load(Relaxed), connections: connections.load(Relaxed) }
+        let Shared {
+            up,
+            down,
+            connections,
+            ..
+        } = self.shared.as_ref();
+        Count {
+            up: up.load(Relaxed),
+            down: down.load(Relaxed),
+            connections: connections.load(Relaxed),
+        }
     }
 }
 
-async fn accept(listener: TcpListener, office: SocketAddr, shared: Arc<Shared>, plugged: watch::Receiver<bool>) {
+async fn accept(
+    listener: TcpListener,
+    office: SocketAddr,
+    shared: Arc<Shared>,
+    plugged: watch::Receiver<bool>,
+) {
     while let Ok((device, _)) = listener.accept().await {
         if !shared.plugged.load(Relaxed) {
             continue;
@@ -91,12 +112,18 @@ async fn accept(listener: TcpListener, office: SocketAddr, shared: Arc<Shared>, 
         shared.connections.fetch_add(1, Relaxed);
         let (shared, mut plugged) = (Arc::clone(&shared), plugged.clone());
         tokio::spawn(async move {
-            let Ok(office) = TcpStream::connect(office).await else { return };
+            let Ok(office) = TcpStream::connect(office).await else {
+                return;
+            };
             // Small messages wait for nothing, as on the devices and at the office.
             let _ = (device.set_nodelay(true), office.set_nodelay(true));
-            let ((from_device, to_device), (from_office, to_office)) = (device.into_split(), office.into_split());
+            let ((from_device, to_device), (from_office, to_office)) =
+                (device.into_split(), office.into_split());
             let both = async {
-                tokio::join!(copy(from_device, to_office, &shared.up), copy(from_office, to_device, &shared.down))
+                tokio::join!(
+                    copy(from_device, to_office, &shared.up),
+                    copy(from_office, to_device, &shared.down)
+                )
             };
             tokio::select! {
                 _ = both => {}

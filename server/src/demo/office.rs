@@ -50,7 +50,10 @@ pub(super) fn publish_first(office: &Office, folder: &Path) -> Result<Vec<Publis
         let path = samples.join(name);
         std::fs::write(&path, content).map_err(|error| storage(&path, &error))?;
     }
-    let programmes = SAMPLES.iter().map(|(name, _)| *name).filter(|name| name.ends_with(".toml") && *name != HELD);
+    let programmes = SAMPLES
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|name| name.ends_with(".toml") && *name != HELD);
     let files: Vec<PathBuf> = programmes.map(|name| samples.join(name)).collect();
     office.import_files(&files, clock::now(), |_| {})?;
     office.publish(None, "Công bố lần đầu", clock::now())
@@ -61,22 +64,38 @@ pub(super) fn publish_again(office: &Office, folder: &Path) -> Result<Vec<Publis
     let samples = folder.join("samples");
     let path = samples.join(CHANGED);
     let text = std::fs::read_to_string(&path).map_err(|error| storage(&path, &error))?;
-    let mut programme: Table = text.parse().map_err(|error| Error::new(Code::ProgrammeFile, error))?;
-    change(&mut programme).ok_or_else(|| Error::new(Code::Internal, "the sample has another shape"))?;
+    let mut programme: Table = text
+        .parse()
+        .map_err(|error| Error::new(Code::ProgrammeFile, error))?;
+    change(&mut programme)
+        .ok_or_else(|| Error::new(Code::Internal, "the sample has another shape"))?;
     std::fs::write(&path, programme.to_string()).map_err(|error| storage(&path, &error))?;
     office.import_files(&[path, samples.join(HELD)], clock::now(), |_| {})?;
-    office.publish(None, "Thêm một mục, chuyển một mục, thay một tài liệu", clock::now())
+    office.publish(
+        None,
+        "Thêm một mục, chuyển một mục, thay một tài liệu",
+        clock::now(),
+    )
 }
 
 fn change(programme: &mut Table) -> Option<()> {
     let items = programme.get_mut("item")?.as_array_mut()?;
     let moved = items.remove(items.len().checked_sub(2)?);
     items.insert(3, moved);
-    let inserted: Table = "id = 'bo-sung'\ntitle = 'Thông báo lịch tiếp xúc cử tri (mục mẫu)'\ntype = 'report'".parse().ok()?;
+    let inserted: Table =
+        "id = 'bo-sung'\ntitle = 'Thông báo lịch tiếp xúc cử tri (mục mẫu)'\ntype = 'report'"
+            .parse()
+            .ok()?;
     items.insert(1, Value::Table(inserted));
     let papers = programme.get_mut("paper")?.as_array_mut()?;
-    let paper = papers.iter_mut().filter_map(Value::as_table_mut).find(|paper| paper.contains_key("file"))?;
-    for (key, name) in [("file", "chuong-trinh-cong-tac-thang-01-2021-v2.pdf"), ("text", "chuong-trinh-cong-tac-thang-01-2021-v2.txt")] {
+    let paper = papers
+        .iter_mut()
+        .filter_map(Value::as_table_mut)
+        .find(|paper| paper.contains_key("file"))?;
+    for (key, name) in [
+        ("file", "chuong-trinh-cong-tac-thang-01-2021-v2.pdf"),
+        ("text", "chuong-trinh-cong-tac-thang-01-2021-v2.txt"),
+    ] {
         paper.insert(key.to_owned(), Value::String(name.to_owned()));
     }
     Some(())
@@ -86,7 +105,9 @@ fn change(programme: &mut Table) -> Option<()> {
 pub(super) async fn busiest_meeting(client: &Client) -> Result<MeetingId> {
     let meetings = client.meetings().await?;
     let busiest = meetings.iter().max_by_key(|row| row.items);
-    busiest.map(|row| row.id).ok_or_else(|| Code::MeetingUnknown.into())
+    busiest
+        .map(|row| row.id)
+        .ok_or_else(|| Code::MeetingUnknown.into())
 }
 
 /// Deletes the bytes of the N-th entry's envelope from the office in `folder`.
@@ -95,9 +116,19 @@ pub(super) fn delete_envelope(folder: &Path, nth: u64) -> Result<()> {
     let connection = rusqlite::Connection::open(folder.join("office.db")).map_err(sql)?;
     let nth = i64::try_from(nth).unwrap_or(i64::MAX);
     let deleted = connection
-        .execute("DELETE FROM envelope WHERE id = (SELECT envelope_id FROM entry WHERE seq = ?1)", [nth])
+        .execute(
+            "DELETE FROM envelope WHERE id = (SELECT envelope_id FROM entry WHERE seq = ?1)",
+            [nth],
+        )
         .map_err(sql)?;
-    if deleted == 1 { Ok(()) } else { Err(Error::new(Code::Internal, format_args!("the log has no entry {nth}"))) }
+    if deleted == 1 {
+        Ok(())
+    } else {
+        Err(Error::new(
+            Code::Internal,
+            format_args!("the log has no entry {nth}"),
+        ))
+    }
 }
 
 fn storage(path: &Path, error: &std::io::Error) -> Error {

@@ -3,11 +3,7 @@
 use std::{io::Write, net::SocketAddr, path::Path};
 
 use nghisu_core::{
-    Language, Result,
-    client::Downloaded,
-    ids::MeetingId,
-    store::Acted,
-    sync::session::Report,
+    Language, Result, client::Downloaded, ids::MeetingId, store::Acted, sync::session::Report,
     trust::enrol::Invitation,
 };
 use serde_json::{Map, Value, json};
@@ -23,6 +19,8 @@ const ROWS_MAX: usize = 12;
 pub(super) struct DeviceReport {
     pub(super) name: String,
     pub(super) sync: Report,
+    /// Connections that did not come about and were tried again.
+    pub(super) retries: u32,
     pub(super) papers: Downloaded,
     pub(super) sync_bytes: Count,
     pub(super) paper_bytes: Count,
@@ -34,6 +32,7 @@ impl DeviceReport {
         json!({
             "device": self.name,
             "requests": self.sync.requests,
+            "retries": self.retries,
             "pulls": self.sync.pulls,
             "accepted": self.sync.accepted,
             "refused": self.sync.refused,
@@ -54,7 +53,10 @@ pub(super) struct Story {
 
 impl Story {
     pub(super) fn new(language: Language, json: bool) -> Self {
-        Self { language, json: json.then(Map::new) }
+        Self {
+            language,
+            json: json.then(Map::new),
+        }
     }
 
     fn say(&self, vi: &str, en: &str) {
@@ -101,7 +103,14 @@ impl Story {
     }
 
     pub(super) fn offline(&mut self, offline: &Offline, published: &[Published]) {
-        let Offline { meetings, items, papers_opened, notes, registrations, questions } = offline;
+        let Offline {
+            meetings,
+            items,
+            papers_opened,
+            notes,
+            registrations,
+            questions,
+        } = offline;
         self.say(
             &format!(
                 "4. Rút mạng. Mọi máy vẫn mở được {meetings} cuộc họp, chương trình {items} mục và tài liệu \
@@ -114,8 +123,10 @@ impl Story {
                  {questions} questions are written without a network."
             ),
         );
-        let numbers: Vec<String> =
-            published.iter().map(|one| format!("{} №{}", one.external_id, one.publication.number)).collect();
+        let numbers: Vec<String> = published
+            .iter()
+            .map(|one| format!("{} №{}", one.external_id, one.publication.number))
+            .collect();
         let numbers = numbers.join(", ");
         self.say(
             &format!("   Trong lúc đó văn phòng thêm một mục, chuyển một mục, thay một tài liệu và công bố lại: {numbers}."),
@@ -133,7 +144,11 @@ impl Story {
             "5. The network is back: all devices return at once.",
         );
         self.table(reports);
-        let requests = reports.iter().map(|report| report.sync.requests).max().unwrap_or(0);
+        let requests = reports
+            .iter()
+            .map(|report| report.sync.requests)
+            .max()
+            .unwrap_or(0);
         self.say(
             &format!(
                 "   Nhiều nhất {requests} yêu cầu mỗi máy để gửi xong phần của mình; sau đó {pulls} lượt đọc tin mới \
@@ -152,16 +167,27 @@ impl Story {
         self.put("paper_downloads", json!(papers));
     }
 
-    pub(super) async fn seen_by_one(&mut self, devices: &[Device], meeting: MeetingId) -> Result<()> {
-        let Some(device) = devices.first() else { return Ok(()) };
+    pub(super) async fn seen_by_one(
+        &mut self,
+        devices: &[Device],
+        meeting: MeetingId,
+    ) -> Result<()> {
+        let Some(device) = devices.first() else {
+            return Ok(());
+        };
         let name = &device.name;
         self.say(
             &format!("6. Từ lần xem trước của {name}:"),
             &format!("6. Since {name} last looked:"),
         );
         let changes = device.client.changes_since_looked(meeting).await?;
-        let texts: Vec<String> = changes.iter().map(|change| change.text(self.language)).collect();
-        texts.iter().for_each(|text| self.say(&format!("   · {text}"), &format!("   · {text}")));
+        let texts: Vec<String> = changes
+            .iter()
+            .map(|change| change.text(self.language))
+            .collect();
+        texts
+            .iter()
+            .for_each(|text| self.say(&format!("   · {text}"), &format!("   · {text}")));
         self.put("changes", json!(texts));
         if let Some(note) = device.shared_note {
             let text = device.client.note(note).await?.text;
@@ -175,7 +201,10 @@ impl Story {
     }
 
     async fn receipts(&mut self, devices: &[Device], meeting: MeetingId) -> Result<()> {
-        self.say("   Đăng ký và số nhận:", "   Registrations and their receipt numbers:");
+        self.say(
+            "   Đăng ký và số nhận:",
+            "   Registrations and their receipt numbers:",
+        );
         let mut rows = Vec::new();
         for device in devices {
             let acts = device.client.acts(Some(meeting)).await?;
@@ -184,20 +213,32 @@ impl Story {
         }
         rows.sort_by_key(|(_, acted)| {
             let receipt = acted.receipt.as_ref();
-            (receipt.map_or(u64::MAX, |receipt| receipt.number.unwrap_or(u64::MAX - 1)), acted.act.id)
+            (
+                receipt.map_or(u64::MAX, |receipt| receipt.number.unwrap_or(u64::MAX - 1)),
+                acted.act.id,
+            )
         });
         rows.dedup_by_key(|(_, acted)| acted.act.id);
         for (name, acted) in rows.iter().take(ROWS_MAX) {
             let number = acted.receipt.as_ref().and_then(|receipt| receipt.number);
             let (vi, en) = match number {
                 Some(number) => (format!("số {number}"), format!("no. {number}")),
-                None => ("gộp với đăng ký trước".to_owned(), "merged with the one before".to_owned()),
+                None => (
+                    "gộp với đăng ký trước".to_owned(),
+                    "merged with the one before".to_owned(),
+                ),
             };
             let (kind_vi, kind_en) = kind_names(acted);
-            self.say(&format!("   {vi:>6}  {kind_vi} · {name}"), &format!("   {en:>6}  {kind_en} · {name}"));
+            self.say(
+                &format!("   {vi:>6}  {kind_vi} · {name}"),
+                &format!("   {en:>6}  {kind_en} · {name}"),
+            );
         }
         if let Some(more) = rows.len().checked_sub(ROWS_MAX).filter(|more| *more > 0) {
-            self.say(&format!("   … và {more} mục nữa."), &format!("   … and {more} more."));
+            self.say(
+                &format!("   … và {more} mục nữa."),
+                &format!("   … and {more} more."),
+            );
         }
         let receipts = rows.iter().map(|(name, acted)| {
             let number = acted.receipt.as_ref().and_then(|receipt| receipt.number);
@@ -215,20 +256,38 @@ impl Story {
         let rows = log && checked.differing.is_empty();
         self.say("7. Kiểm tra:", "7. Checks:");
         self.say(
-            &format!("   {} nhật ký {entries} mục của bản sao còn nguyên vẹn", mark(log)),
-            &format!("   {} the copy's log of {entries} entries is whole", mark(log)),
+            &format!(
+                "   {} nhật ký {entries} mục của bản sao còn nguyên vẹn",
+                mark(log)
+            ),
+            &format!(
+                "   {} the copy's log of {entries} entries is whole",
+                mark(log)
+            ),
         );
         if let Some(refused) = &checked.refused {
             self.say(&format!("     {refused}"), &format!("     {refused}"));
         }
         let differing = checked.differing.join(", ");
         self.say(
-            &format!("   {} mọi máy có đúng những gì văn phòng thứ hai xuất ra {differing}", mark(rows)),
-            &format!("   {} every device has exactly what a second office exports {differing}", mark(rows)),
+            &format!(
+                "   {} mọi máy có đúng những gì văn phòng thứ hai xuất ra {differing}",
+                mark(rows)
+            ),
+            &format!(
+                "   {} every device has exactly what a second office exports {differing}",
+                mark(rows)
+            ),
         );
         self.say(
-            &format!("   {} ghi chú trên hai máy của một đại biểu bằng nhau, còn đủ cả hai chỗ sửa", mark(notes_equal)),
-            &format!("   {} the notes on one delegate's two devices are equal and hold both edits", mark(notes_equal)),
+            &format!(
+                "   {} ghi chú trên hai máy của một đại biểu bằng nhau, còn đủ cả hai chỗ sửa",
+                mark(notes_equal)
+            ),
+            &format!(
+                "   {} the notes on one delegate's two devices are equal and hold both edits",
+                mark(notes_equal)
+            ),
         );
         self.put("entries", json!(entries));
         self.put("log_whole", json!(log));
@@ -253,16 +312,26 @@ impl Story {
         );
         self.say(&vi, &en);
         if self.json.is_some() {
-            print(&json!({"serving": address.to_string(), "invitation": invitation.to_string()}).to_string());
+            print(
+                &json!({"serving": address.to_string(), "invitation": invitation.to_string()})
+                    .to_string(),
+            );
         }
     }
 
     pub(super) fn end(mut self, ok: bool, pulls: u32, folder: &Path, kept: bool) {
-        let (vi, en) = if ok { ("Mọi kiểm tra đều đúng.", "Every check holds.") } else { ("Có kiểm tra không đúng.", "A check does not hold.") };
+        let (vi, en) = if ok {
+            ("Mọi kiểm tra đều đúng.", "Every check holds.")
+        } else {
+            ("Có kiểm tra không đúng.", "A check does not hold.")
+        };
         self.say(vi, en);
         if kept {
             let folder = folder.display();
-            self.say(&format!("Mọi thứ còn ở {folder}."), &format!("Everything is kept in {folder}."));
+            self.say(
+                &format!("Mọi thứ còn ở {folder}."),
+                &format!("Everything is kept in {folder}."),
+            );
         }
         self.put("pulls_until_quiet", json!(pulls));
         self.put("ok", json!(ok));
@@ -294,10 +363,25 @@ impl Story {
             let spread = |values: Vec<f64>| {
                 let mut sorted = values;
                 sorted.sort_by(f64::total_cmp);
-                format!("{:.0} / {:.0} / {:.0}", sorted[0], sorted[sorted.len() / 2], sorted[sorted.len() - 1])
+                format!(
+                    "{:.0} / {:.0} / {:.0}",
+                    sorted[0],
+                    sorted[sorted.len() / 2],
+                    sorted[sorted.len() - 1]
+                )
             };
-            let up = spread(reports.iter().map(|report| report.sync_bytes.up as f64).collect());
-            let down = spread(reports.iter().map(|report| report.sync_bytes.down as f64).collect());
+            let up = spread(
+                reports
+                    .iter()
+                    .map(|report| report.sync_bytes.up as f64)
+                    .collect(),
+            );
+            let down = spread(
+                reports
+                    .iter()
+                    .map(|report| report.sync_bytes.down as f64)
+                    .collect(),
+            );
             let ms = spread(reports.iter().map(|report| report.synced_ms).collect());
             let count = reports.len();
             self.say(
