@@ -389,6 +389,10 @@ impl World {
 const EDITS: [&str; 2] = ["hỏi số liệu năm 2020; ", "nêu ý kiến cử tri; "];
 
 impl Device {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the demo measures how long a sync takes"
+    )]
     async fn sync_and_fetch(&self) -> Result<DeviceReport> {
         let (before, begun) = (self.link.count(), Instant::now());
         let (sync, retries) = self.sync_patiently().await?;
@@ -411,7 +415,8 @@ impl Device {
     async fn sync_patiently(&self) -> Result<(Report, u32)> {
         for retries in 0..RETRIES_MAX {
             match self.client.sync().await {
-                Err(error) if [Code::OfficeUnreachable, Code::OfficeBusy].contains(&error.code()) => {}
+                Err(error)
+                    if [Code::OfficeUnreachable, Code::OfficeBusy].contains(&error.code()) => {}
                 synced => return Ok((synced?, retries)),
             }
         }
