@@ -14,10 +14,10 @@ use nghisu_core::{
         Programme,
         act::{Act, ActKind, Publication, Receipt, ReceiptBatch, SignedAct},
         content_hash,
-        view::View,
     },
     sync::{
         envelope::Envelope,
+        view::View,
         wire::{Entry, Outcome},
     },
     trust::{decide::Role, keys::DeviceSigner},

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use nghisu_core::{
     Error, Result, cbor,
     ids::{DeviceId, Feed, Hash, Kind, LogId, PersonId, domain},
-    meeting::view::View,
     sync::{
         envelope::{Chain, Envelope},
+        view::View,
         wire::{LogHead, chain_after},
     },
     time::Timestamp,

@@ -7,15 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{
-    act::{Publication, ReceiptBatch, SignedAct},
-    content_hash,
-};
 use crate::{
     cbor,
     document::Document,
     error::{Code, Error, Result},
     ids::{ActId, DocumentId, Feed, Kind, MeetingId, PersonId},
+    meeting::{
+        act::{Publication, ReceiptBatch, SignedAct},
+        content_hash,
+    },
     sync::envelope::Envelope,
     time::Timestamp,
 };
