@@ -16,4 +16,5 @@
 pub mod backoff;
 pub mod envelope;
 pub mod session;
+pub mod view;
 pub mod wire;
