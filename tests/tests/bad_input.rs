@@ -249,6 +249,12 @@ fn requests_that_are_none_are_refused_and_the_office_goes_on() {
         let (status, refusal) = post(&office, "/v1/sync", &long[..1], announced);
         assert_eq!((status, refusal.as_str()), (413, "too_large"));
     }
+    // Nobody waits for the answer to one that breaks off.
+    let mut broken_off = TcpStream::connect(office.address()).unwrap();
+    let head = request_head(&office, "/v1/sync", request.len());
+    broken_off.write_all(head.as_bytes()).unwrap();
+    broken_off.write_all(&request[..request.len() / 2]).unwrap();
+    drop(broken_off);
     let (status, refusal) = post(&office, "/v1/enrol", &long[..5000], 5000);
     assert_eq!((status, refusal.as_str()), (413, "too_large"));
     let (status, refusal) = post(&office, "/v1/enrol", b"hello", 5);
@@ -269,10 +275,7 @@ fn requests_that_are_none_are_refused_and_the_office_goes_on() {
 /// Posts bytes by hand, of which `announced` are announced, and returns the status and the refusal.
 fn post(office: &Office, path: &str, body: &[u8], announced: usize) -> (u16, String) {
     let mut stream = TcpStream::connect(office.address()).unwrap();
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {announced}\r\nconnection: close\r\n\r\n",
-        office.address()
-    );
+    let head = request_head(office, path, announced);
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(body).unwrap();
     let mut answer = Vec::new();
@@ -284,6 +287,13 @@ fn post(office: &Office, path: &str, body: &[u8], announced: usize) -> (u16, Str
     assert!(answer.head.contains(MEDIA_TYPE), "{}", answer.head);
     let refusal: Refusal = nghisu_core::cbor::decode(&answer.body, "refusal").unwrap();
     (status, refusal.code)
+}
+
+fn request_head(office: &Office, path: &str, announced: usize) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {announced}\r\nconnection: close\r\n\r\n",
+        office.address()
+    )
 }
 
 #[test]
@@ -372,7 +382,7 @@ async fn a_device_with_a_full_disk_keeps_what_it_has_and_goes_on_when_there_is_s
         (failed.code(), edited.code()),
         (Code::DiskFull, Code::DiskFull)
     );
-    assert_eq!(client.notes(None).await.unwrap(), [saved.clone()]);
+    assert_eq!(client.notes(None).await.unwrap(), [saved]);
 
     disk.free();
     client
