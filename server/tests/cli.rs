@@ -1,10 +1,11 @@
 //! The commands, run as an office runs them: each in a process of its own, on one folder.
+#![expect(clippy::unwrap_used, reason = "the helpers of the tests are tests too")]
 
 use std::{
+    io::{BufRead, BufReader},
     net::TcpListener,
     path::Path,
     process::{Child, Command, Output, Stdio},
-    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
@@ -20,7 +21,7 @@ struct Serving {
 impl Serving {
     fn start(folder: &Path) -> Self {
         let port_file = folder.join("port");
-        let child = command(folder)
+        let mut child = command(folder)
             .args([
                 "serve",
                 "--listen",
@@ -34,7 +35,13 @@ impl Serving {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let address = wait_for(|| std::fs::read_to_string(&port_file).ok());
+        // It prints one line when it is open.
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        assert!(line.contains("http://127.0.0.1:"), "{line}");
+        let address = std::fs::read_to_string(&port_file).unwrap();
         Self { child, address }
     }
 
@@ -49,20 +56,6 @@ impl Drop for Serving {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(
-            begun.elapsed() < Duration::from_secs(30),
-            "nothing after 30 s"
-        );
-        std::thread::yield_now();
     }
 }
 

@@ -1,5 +1,6 @@
 //! A meeting from draft to record: import, publication, acts and their receipts, and the log that
 //! all of it comes from.
+#![expect(clippy::unwrap_used, reason = "the helpers of the tests are tests too")]
 
 #[path = "support/device.rs"]
 mod device;
@@ -14,7 +15,7 @@ use nghisu_core::{
         Programme,
         act::{Act, ActKind, Publication, Receipt, ReceiptBatch, SignedAct},
         content_hash,
-        view::View,
+        view::{Seen, View},
     },
     sync::{
         envelope::Envelope,
@@ -97,7 +98,15 @@ fn envelopes(entries: &[Entry]) -> Vec<Envelope> {
 fn view_of(entries: &[Entry], person: nghisu_core::ids::PersonId) -> serde_json::Value {
     let mut view = View::of_person(person);
     for (entry, envelope) in entries.iter().zip(envelopes(entries)) {
-        view.apply(&envelope, entry.seq, entry.received_at).unwrap();
+        view.apply(Seen {
+            feed: envelope.header().feed,
+            document: envelope.header().document,
+            kind: envelope.header().kind,
+            payload: envelope.payload(),
+            seq: entry.seq,
+            received_at: entry.received_at,
+        })
+        .unwrap();
     }
     view.to_json()
 }

@@ -1,4 +1,5 @@
 //! The office itself: what it takes in, what it refuses, what it serves, and that it keeps it.
+#![expect(clippy::unwrap_used, reason = "the helpers of the tests are tests too")]
 
 #[path = "support/device.rs"]
 mod device;

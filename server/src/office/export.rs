@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use nghisu_core::{
     Error, Result, cbor,
     ids::{DeviceId, Feed, Hash, Kind, LogId, PersonId, domain},
-    meeting::view::View,
+    meeting::view::{Seen, View},
     sync::{
         envelope::{Chain, Envelope},
         wire::{LogHead, chain_after},
@@ -23,7 +23,7 @@ use super::{
     log::damaged,
     publish::{MeetingStatus, find_meeting},
 };
-use crate::db::{Tx, sqlite::EntryRow};
+use crate::db::{Tx, rows::EntryRow};
 
 /// Entries that are read at a time.
 const STEP: usize = 256;
@@ -70,7 +70,14 @@ impl Office {
             let meeting = meeting.map(|asked| find_meeting(tx, asked)).transpose()?;
             let mut view = person.map_or_else(View::of_body, View::of_person);
             self.walk(tx, &mut |entry, envelope| {
-                view.apply(envelope, entry.seq, entry.received_at)
+                view.apply(Seen {
+                    feed: entry.feed,
+                    document: envelope.header().document,
+                    kind: envelope.header().kind,
+                    payload: envelope.payload(),
+                    seq: entry.seq,
+                    received_at: entry.received_at,
+                })
             })?;
             let mut json = view.to_json();
             if let Some(meeting) = meeting {

@@ -23,7 +23,7 @@ use crate::{
     clock,
     db::{
         Tx,
-        sqlite::{DeviceRow, Person},
+        rows::{DeviceRow, Person},
     },
 };
 
