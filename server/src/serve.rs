@@ -46,9 +46,8 @@ impl Server {
         let addr = listener.local_addr().map_err(unusable)?;
         listener.set_nonblocking(true).map_err(unusable)?;
         let handle = Handle::new();
-        let tls = tls
-            .then(|| office.tls_config(addr.ip(), clock::now()))
-            .transpose()?;
+        // A proxy shows the office's own chain, so that is issued either way.
+        let config = office.tls_config(addr.ip(), clock::now())?;
         let service = routes::router(office).into_make_service();
         let mut server = axum_server::from_tcp(listener)
             .map_err(unusable)?
@@ -63,14 +62,13 @@ impl Server {
             .http2()
             .timer(TokioTimer::new())
             .keep_alive_interval(HEAD_TIMEOUT);
-        let task = match tls {
-            Some(config) => {
-                let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(config))
-                    .handshake_timeout(HEAD_TIMEOUT)
-                    .acceptor(NoDelayAcceptor::new());
-                tokio::spawn(server.acceptor(acceptor).serve(service))
-            }
-            None => tokio::spawn(server.acceptor(NoDelayAcceptor::new()).serve(service)),
+        let task = if tls {
+            let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(config))
+                .handshake_timeout(HEAD_TIMEOUT)
+                .acceptor(NoDelayAcceptor::new());
+            tokio::spawn(server.acceptor(acceptor).serve(service))
+        } else {
+            tokio::spawn(server.acceptor(NoDelayAcceptor::new()).serve(service))
         };
         Ok(ServerHandle { addr, handle, task })
     }

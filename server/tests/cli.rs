@@ -107,6 +107,25 @@ fn an_office_is_run_from_the_first_start_to_the_export() {
     assert_eq!(invited["address"], serving.address.as_str());
     let invitation = invited["invitation"].as_str().unwrap();
     assert!(invitation.starts_with("nghisu+http://"), "{invitation}");
+    let arguments = [
+        "--person",
+        "Đại biểu 03",
+        "--address",
+        "https://hop.example:443",
+    ];
+    let proxied = json(&nghisu(
+        path,
+        &[&["invite", "--json"], &arguments[..]].concat(),
+    ));
+    let proxied = proxied["invitation"].as_str().unwrap();
+    assert!(
+        proxied.starts_with("nghisu://hop.example:443/"),
+        "{proxied}"
+    );
+    let wrong = ["invite", "--person", "Đại biểu 03", "--address", "nowhere"];
+    let wrong = nghisu(path, &wrong);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(complained(&wrong).contains("nowhere"));
     let shown = printed(&nghisu(
         path,
         &["invite", "--letter", "--person", "Đại biểu 03"],
@@ -127,7 +146,7 @@ fn an_office_is_run_from_the_first_start_to_the_export() {
 
     let status = json(&nghisu(path, &["status", "--json"]));
     assert_eq!(status["meetings"][0]["published"], 1);
-    assert_eq!(status["open_invitations"], 2);
+    assert_eq!(status["open_invitations"], 3);
     let exported = json(&nghisu(path, &["export", "--person", "Đại biểu 03"]));
     let meeting = status["meetings"][0]["id"].as_str().unwrap();
     assert_eq!(exported["meetings"][meeting]["note"], "lần đầu");

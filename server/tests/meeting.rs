@@ -471,9 +471,11 @@ fn acts_that_cannot_be_received_are_refused_with_a_reason() {
     let reasons = |outcomes: Vec<Outcome>| -> Vec<String> {
         outcomes
             .into_iter()
-            .map(|outcome| match outcome {
-                Outcome::Refused { reason } => reason,
-                other => panic!("{other:?}"),
+            .map(|outcome| {
+                let Outcome::Refused { reason } = outcome else {
+                    panic!("{outcome:?}");
+                };
+                reason
             })
             .collect()
     };

@@ -479,6 +479,9 @@ fn a_first_start_that_was_interrupted_anywhere_is_completed_by_the_next() {
         Office::open(elsewhere.path()).unwrap_err().code(),
         Code::OfficeMissing
     );
+    std::fs::write(elsewhere.path().join("office.db"), b"").unwrap();
+    let error = Office::open(elsewhere.path()).unwrap_err();
+    assert_eq!(error.code(), Code::OfficeMissing);
     let office = Office::open_or_create(elsewhere.path()).unwrap();
     assert_eq!(office.pin(), pin);
     assert_ne!(office.log(), log);
