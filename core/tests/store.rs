@@ -1,5 +1,7 @@
 //! A device's store on a real disk: what survives, what is refused, what is carried over.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 use std::{fs, path::Path};
 
 use nghisu_core::{

@@ -18,6 +18,7 @@ use nghisu_core::{
 
 use crate::{
     Office, Server, clock,
+    demo::{self, Break},
     office::{MeetingStatus, Person, Published, Status, files, keys::outward_ip},
 };
 
@@ -83,20 +84,42 @@ enum Command {
     },
     /// Check the log and print what it says as canonical JSON
     Export {
-        /// Only what this person is served, by id or by name
+        /// Only what this person is served, by id or by name; of several, one line each
         #[arg(long, value_name = "ID|NAME")]
-        person: Option<String>,
+        person: Vec<String>,
         /// Only what concerns this meeting, by its id or its author's
         #[arg(long, value_name = "ID")]
         meeting: Option<String>,
         #[command(flatten)]
         data: Data,
     },
+    /// Tell the main job as a story: published here, read and annotated offline on devices, and back
+    Demo(DemoArguments),
     /// Check the log from its first entry
     Verify {
         #[command(flatten)]
         data: Data,
     },
+}
+
+#[derive(Debug, Args)]
+struct DemoArguments {
+    /// How many devices take part, from 2 to 500; two belong to one delegate
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = devices)]
+    devices: usize,
+    /// Print one JSON object instead of the story
+    #[arg(long)]
+    json: bool,
+    /// Delete this envelope of the log, by its number or `last`, from the copy that is compared:
+    /// the demo must then fail
+    #[arg(long = "break", value_name = "N|last", value_parser = broken)]
+    broken: Option<Break>,
+    /// Keep the office running at the end, and print how to enrol
+    #[arg(long)]
+    serve: bool,
+    /// Keep everything in this folder, which must be new or empty
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -187,7 +210,8 @@ pub fn main() -> ExitCode {
     };
     let language = language(arguments.lang);
     match run(arguments.command, language) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "{}", error.text(language));
             ExitCode::FAILURE
@@ -212,7 +236,39 @@ fn language(asked: Option<Lang>) -> Language {
     }
 }
 
-fn run(command: Command, language: Language) -> Result<()> {
+/// Carries a command out. Returns whether what it was to find out is well.
+fn run(command: Command, language: Language) -> Result<bool> {
+    if let Command::Demo(arguments) = command {
+        return demo::run(&demo::Options {
+            devices: arguments.devices,
+            language,
+            json: arguments.json,
+            broken: arguments.broken,
+            serve: arguments.serve,
+            keep: arguments.keep,
+        });
+    }
+    carry_out(command, language).map(|()| true)
+}
+
+fn devices(text: &str) -> Result<usize, String> {
+    let count = text
+        .parse()
+        .ok()
+        .filter(|count| (2..=demo::DEVICES_MAX).contains(count));
+    count.ok_or_else(|| format!("expected a number from 2 to {}", demo::DEVICES_MAX))
+}
+
+fn broken(text: &str) -> Result<Break, String> {
+    if text == "last" {
+        return Ok(Break::Last);
+    }
+    let nth = text.parse().ok().filter(|nth| *nth > 0);
+    nth.map(Break::Nth)
+        .ok_or_else(|| "expected a number from 1, or last".to_owned())
+}
+
+fn carry_out(command: Command, language: Language) -> Result<()> {
     match command {
         Command::Serve(arguments) => serve(&arguments, language),
         Command::Person(PersonCommand::Add {
@@ -259,10 +315,14 @@ fn run(command: Command, language: Language) -> Result<()> {
             data,
         } => {
             let office = Office::open(&data.data)?;
-            let person = person.map(|person| office.person(&person)).transpose()?;
-            let json = office.export(person.map(|person| person.id), meeting.as_deref())?;
-            out(&canonical_json(&json))
+            let people = person.iter().map(|person| Ok(office.person(person)?.id));
+            let people = people.collect::<Result<Vec<_>>>()?;
+            let exports = office.export(&people, meeting.as_deref())?;
+            exports
+                .iter()
+                .try_for_each(|json| out(&canonical_json(json)))
         }
+        Command::Demo(_) => Ok(()),
         Command::Verify { data } => {
             let entries = Office::open(&data.data)?.verify_log()?;
             out(&match language {

@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod clock;
 mod db;
+mod demo;
 pub mod import;
 pub mod office;
 pub mod routes;

@@ -22,6 +22,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long requests that are being answered may still take after a stop was asked for.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Connections that may wait to be taken.
+const BACKLOG: i32 = 1024;
+
 /// Puts an office on the network.
 #[derive(Debug)]
 pub struct Server;
@@ -42,9 +45,11 @@ impl Server {
     /// # Errors
     /// If the keys cannot be read or the listener cannot be used.
     pub fn start(office: Arc<Office>, listener: TcpListener, tls: bool) -> Result<ServerHandle> {
-        let unusable = |error| Error::new(Code::AddressInvalid, error);
+        let unusable = |error: std::io::Error| Error::new(Code::AddressInvalid, error);
         let addr = listener.local_addr().map_err(unusable)?;
         listener.set_nonblocking(true).map_err(unusable)?;
+        // Listening again only lengthens the queue: a hall full of devices comes back at one moment.
+        rustix::net::listen(&listener, BACKLOG).map_err(|error| unusable(error.into()))?;
         let handle = Handle::new();
         // A proxy shows the office's own chain, so that is issued either way.
         let config = office.tls_config(addr.ip(), clock::now())?;

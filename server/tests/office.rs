@@ -303,7 +303,7 @@ fn a_cursor_that_was_not_given_for_this_log_is_not_served() {
         },
         nghisu_core::sync::wire::Cursor {
             mac: [0; 16],
-            ..given.clone()
+            ..given
         },
     ] {
         alice.cursor = Some(wrong);
@@ -349,7 +349,13 @@ fn pages_are_bounded_and_together_complete() {
     let mut tablet = another(&office, alice.person, 2);
     let text = "x".repeat(200_000);
     let notes: Vec<_> = (0..12)
-        .map(|document| alice.note(document, &text))
+        .map(|document| {
+            let mut note = nghisu_core::document::Document::new([document; 16]);
+            note.reconcile(&serde_json::json!({ "text": text }))
+                .unwrap();
+            let change = note.changes_since(&[]).concat();
+            alice.envelope(Feed::Notes(alice.person), document, Kind::Changes, &change)
+        })
         .collect();
     alice.sync(&office, &notes);
 

@@ -1,5 +1,10 @@
 //! Whole devices and a whole office together: real processes, real sockets, real disks.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests wait for programs and measure them"
+)]
+
 pub mod link;
 pub mod process;
 

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// How long a connection may take to come about.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long the office may be silent within an answer.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// The moment at which certificates must have been valid: a fixed one, since no decision looks at

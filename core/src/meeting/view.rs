@@ -39,8 +39,7 @@ pub struct Seen<'a> {
 /// What the entries so far come to.
 #[derive(Debug, Default)]
 pub struct View {
-    person: Option<PersonId>,
-    acts: Vec<Value>,
+    acts: Vec<(PersonId, Value)>,
     acts_seen: BTreeSet<ActId>,
     receipts: Vec<Value>,
     programmes: BTreeMap<DocumentId, Document>,
@@ -48,19 +47,6 @@ pub struct View {
 }
 
 impl View {
-    /// Begins the view of a person: his acts, and what is published.
-    pub fn of_person(person: PersonId) -> Self {
-        Self {
-            person: Some(person),
-            ..Self::default()
-        }
-    }
-
-    /// Begins the view of the whole body: everybody's acts, and what is published.
-    pub fn of_body() -> Self {
-        Self::default()
-    }
-
     /// Takes in the next entry of the log. Private notes, drafts and kinds of later versions are
     /// passed over.
     ///
@@ -80,11 +66,7 @@ impl View {
             (Feed::Programme(meeting), Kind::Publication) => {
                 self.apply_publication(meeting, document, payload)
             }
-            (Feed::Outbox(owner), Kind::Act)
-                if self.person.is_none_or(|person| person == owner) =>
-            {
-                self.apply_act(payload, entry.seq, entry.received_at)
-            }
+            (Feed::Outbox(_), Kind::Act) => self.apply_act(payload, entry.seq, entry.received_at),
             (Feed::Receipts(meeting), Kind::Receipts) => self.apply_receipts(meeting, payload),
             _ => Ok(()),
         }
@@ -122,7 +104,7 @@ impl View {
         if !self.acts_seen.insert(act.id) {
             return Ok(());
         }
-        let mut value = json!({
+        let value = json!({
             "id": act.id,
             "kind": act.kind,
             "meeting": act.meeting,
@@ -134,10 +116,7 @@ impl View {
             "seq": seq,
             "received_at": received_at,
         });
-        if self.person.is_none() {
-            value["person"] = json!(act.person);
-        }
-        self.acts.push(value);
+        self.acts.push((act.person, value));
         Ok(())
     }
 
@@ -157,9 +136,24 @@ impl View {
         Ok(())
     }
 
-    /// Returns the view as JSON: `acts` and `receipts` in the order of the log, `meetings` by id at
-    /// their newest publication.
+    /// Returns what the whole body has as JSON: everybody's `acts`, each with its `person`, and
+    /// `receipts` in the order of the log, `meetings` by id at their newest publication.
     pub fn to_json(&self) -> Value {
+        let acts = self.acts.iter().map(|(person, act)| {
+            let mut act = act.clone();
+            act["person"] = json!(person);
+            act
+        });
+        self.with_acts(acts.collect())
+    }
+
+    /// Returns what one person is served as JSON: the same, with his own acts alone.
+    pub fn to_json_of(&self, person: PersonId) -> Value {
+        let own = self.acts.iter().filter(|(author, _)| *author == person);
+        self.with_acts(own.map(|(_, act)| act.clone()).collect())
+    }
+
+    fn with_acts(&self, acts: Vec<Value>) -> Value {
         let meetings: BTreeMap<String, Value> = self
             .published
             .iter()
@@ -174,7 +168,7 @@ impl View {
                 (meeting.to_string(), value)
             })
             .collect();
-        json!({ "acts": self.acts, "meetings": meetings, "receipts": self.receipts })
+        json!({ "acts": acts, "meetings": meetings, "receipts": self.receipts })
     }
 }
 
@@ -233,7 +227,8 @@ mod tests {
             self.write(feed, Kind::Publication, cbor::encode(&publication));
         }
 
-        fn view(&self, mut view: View) -> Result<Value> {
+        fn view(&self) -> Result<View> {
+            let mut view = View::default();
             for ((feed, kind, payload), seq) in self.entries.iter().zip(1..) {
                 view.apply(Seen {
                     feed: *feed,
@@ -244,7 +239,7 @@ mod tests {
                     received_at: AT,
                 })?;
             }
-            Ok(view.to_json())
+            Ok(view)
         }
     }
 
@@ -274,8 +269,8 @@ mod tests {
             cbor::encode(&batch),
         );
 
-        let alice = log.view(View::of_person(ALICE)).unwrap();
-        let body = log.view(View::of_body()).unwrap();
+        let alice = log.view().unwrap().to_json_of(ALICE);
+        let body = log.view().unwrap().to_json();
 
         assert_eq!(alice["acts"].as_array().unwrap().len(), 1);
         assert_eq!(alice["acts"][0]["seq"], 1);
@@ -309,7 +304,7 @@ mod tests {
             document.changes_since(&before).concat(),
         );
 
-        let view = log.view(View::of_person(ALICE)).unwrap();
+        let view = log.view().unwrap().to_json_of(ALICE);
 
         let shown = &view["meetings"][MEETING.to_string()];
         assert_eq!(shown["number"], 2);
@@ -326,7 +321,7 @@ mod tests {
         log.write(Feed::Programme(MEETING), Kind::Changes, change);
         log.publish(&mut document, 1, Hash::ZERO);
 
-        let error = log.view(View::of_body()).unwrap_err();
+        let error = log.view().unwrap_err();
 
         assert_eq!(error.code(), Code::Malformed);
     }

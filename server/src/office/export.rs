@@ -60,15 +60,15 @@ impl Office {
         self.db.read(|tx| self.walk(tx, &mut |_, _| Ok(())))
     }
 
-    /// Returns what a person is served, or without one what the body has, as JSON. It comes from the
-    /// log alone, which is checked on the way. With a meeting only what concerns that.
+    /// Returns what each of these people is served, or without any what the body has, as JSON. It
+    /// comes from the log alone, which is checked on the way. With a meeting only what concerns that.
     ///
     /// # Errors
     /// As [`Office::verify_log`]; [`nghisu_core::Code::MeetingUnknown`].
-    pub fn export(&self, person: Option<PersonId>, meeting: Option<&str>) -> Result<Value> {
+    pub fn export(&self, people: &[PersonId], meeting: Option<&str>) -> Result<Vec<Value>> {
         self.db.read(|tx| {
             let meeting = meeting.map(|asked| find_meeting(tx, asked)).transpose()?;
-            let mut view = person.map_or_else(View::of_body, View::of_person);
+            let mut view = View::default();
             self.walk(tx, &mut |entry, envelope| {
                 view.apply(Seen {
                     feed: entry.feed,
@@ -79,11 +79,18 @@ impl Office {
                     received_at: entry.received_at,
                 })
             })?;
-            let mut json = view.to_json();
+            let mut exports: Vec<Value> = match people {
+                [] => vec![view.to_json()],
+                people => people
+                    .iter()
+                    .map(|person| view.to_json_of(*person))
+                    .collect(),
+            };
             if let Some(meeting) = meeting {
-                keep_meeting(&mut json, &meeting.id.to_string());
+                let id = meeting.id.to_string();
+                exports.iter_mut().for_each(|json| keep_meeting(json, &id));
             }
-            Ok(json)
+            Ok(exports)
         })
     }
 
