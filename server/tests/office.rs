@@ -1,4 +1,5 @@
 //! The office itself: what it takes in, what it refuses, what it serves, and that it keeps it.
+#![expect(clippy::unwrap_used, reason = "the helpers of the tests are tests too")]
 
 #[path = "support/device.rs"]
 mod device;
@@ -302,7 +303,7 @@ fn a_cursor_that_was_not_given_for_this_log_is_not_served() {
         },
         nghisu_core::sync::wire::Cursor {
             mac: [0; 16],
-            ..given.clone()
+            ..given
         },
     ] {
         alice.cursor = Some(wrong);
@@ -478,6 +479,9 @@ fn a_first_start_that_was_interrupted_anywhere_is_completed_by_the_next() {
         Office::open(elsewhere.path()).unwrap_err().code(),
         Code::OfficeMissing
     );
+    std::fs::write(elsewhere.path().join("office.db"), b"").unwrap();
+    let error = Office::open(elsewhere.path()).unwrap_err();
+    assert_eq!(error.code(), Code::OfficeMissing);
     let office = Office::open_or_create(elsewhere.path()).unwrap();
     assert_eq!(office.pin(), pin);
     assert_ne!(office.log(), log);
