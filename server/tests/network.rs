@@ -100,8 +100,8 @@ async fn a_meeting_is_read_and_acted_on(tls: bool) {
     assert_eq!(receipts[0].number, Some(1));
     for (name, client) in [("Alice", &alice), ("Bob", &bob)] {
         let person = running.office.person(name).unwrap();
-        let exported = running.office.export(&[person.id], None).unwrap();
-        assert_eq!(client.view().await.unwrap(), canonical_json(&exported[0]));
+        let exported = running.office.export(&[person.id], None).unwrap().remove(0);
+        assert_eq!(client.view().await.unwrap(), canonical_json(&exported));
     }
     let downloaded = bob.fetch_papers(|_, _| {}).await.unwrap();
     assert_eq!((downloaded.files, downloaded.bytes), (1, 300_000));
