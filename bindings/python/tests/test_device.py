@@ -64,7 +64,7 @@ class DeviceTest(unittest.IsolatedAsyncioTestCase):
         """Opens a device, enrols it and syncs; the test's end shuts it down."""
         device = await Device.open(self.config(name))
         self.addAsyncCleanup(device.shut_down)
-        await device.enrol(self.office.invitation(name))
+        await device.enrol(await asyncio.to_thread(self.office.invitation, name))
         await device.sync_now()
         return device
 
@@ -255,7 +255,7 @@ class DeviceTest(unittest.IsolatedAsyncioTestCase):
         await device.mark_looked(meeting)
         self.assertEqual(await device.changes_since_looked(meeting, EN), [])
 
-        self.office.publish(PROGRAMME.replace("Khai mạc", "Chào cờ"))
+        await asyncio.to_thread(self.office.publish, PROGRAMME.replace("Khai mạc", "Chào cờ"))
         await device.sync_now()
 
         for language in (VI, EN):
@@ -284,7 +284,8 @@ class DeviceTest(unittest.IsolatedAsyncioTestCase):
         readme = (HERE.parents[1] / "README.md").read_text()
         self.assertIn(f"```python\n{program.read_text()}```", readme)
 
-        arguments = [sys.executable, program, self.folder / "quick", self.office.invitation("alice")]
+        invitation = await asyncio.to_thread(self.office.invitation, "alice")
+        arguments = [sys.executable, program, self.folder / "quick", invitation]
         done = await asyncio.to_thread(subprocess.run, arguments, capture_output=True, text=True)
 
         self.assertEqual((done.returncode, done.stderr), (0, ""))
