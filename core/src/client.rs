@@ -8,7 +8,7 @@ mod driver;
 mod http;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
@@ -215,7 +215,7 @@ impl Client {
         progress: impl Fn(u64, u64) + Send + Sync,
     ) -> Result<Downloaded> {
         let http = self.http.read().await.clone().ok_or(Code::NotEnrolled)?;
-        let missing = self.call(|store| store.missing_files()).await?;
+        let missing = self.missing_files().await?;
         let total: u64 = missing.values().sum();
         let mut downloaded = Downloaded::default();
         let mut done = 0;
@@ -341,6 +341,14 @@ impl Client {
     pub async fn paper(&self, meeting: MeetingId, paper: &str) -> Result<PathBuf> {
         let paper = paper.to_owned();
         self.call(move |store| store.paper(meeting, &paper)).await
+    }
+
+    /// Returns the files of published papers that are not here yet, with their lengths in bytes.
+    ///
+    /// # Errors
+    /// [`Code::Storage`], [`Code::Closed`].
+    pub async fn missing_files(&self) -> Result<BTreeMap<Hash, u64>> {
+        self.call(|store| store.missing_files()).await
     }
 
     /// Returns the notes about a meeting, or all notes.
