@@ -335,8 +335,11 @@ fn is_full(error: &std::io::Error) -> bool {
 
 /// Turns an error of SQLite into what people can do about it.
 fn sql(error: rusqlite::Error) -> Error {
+    let extended = error.sqlite_error().map(|error| error.extended_code);
     let code = match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => Code::DiskFull,
+        // What a start on a full disk meets first: no room for the index of the WAL.
+        _ if extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) => Code::DiskFull,
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Code::DatabaseCorrupt,
         Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
             Code::FolderNotWritable

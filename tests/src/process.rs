@@ -87,7 +87,7 @@ impl Office {
         self.listen = loop {
             if let Some(address) = fs::read_to_string(&port_file)
                 .ok()
-                .filter(|text| text.ends_with('\n'))
+                .filter(|text| !text.is_empty())
             {
                 break address.trim().to_owned();
             }
@@ -131,6 +131,11 @@ impl Office {
         self.folder.path().join("log")
     }
 
+    /// Returns the office's database.
+    pub fn database(&self) -> PathBuf {
+        self.data().join("office.db")
+    }
+
     /// Returns what the office has printed.
     pub fn log_text(&self) -> String {
         fs::read_to_string(self.log()).unwrap_or_default()
@@ -138,14 +143,7 @@ impl Office {
 
     /// Runs a command of `nghisu` on this office's folder.
     pub fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(program("nghisu"));
-        command
-            .args(arguments)
-            .arg("--data")
-            .arg(self.data())
-            .args(["--lang", "en"])
-            .stdin(Stdio::null());
-        command.output().expect("nghisu runs")
+        run_on(&self.data(), arguments)
     }
 
     /// Runs a command that must succeed and returns what it printed.
@@ -169,11 +167,18 @@ impl Office {
             .to_owned()
     }
 
+    /// Writes a file into the folder that programmes are imported from, and returns its path.
+    pub fn file(&self, name: &str, content: &[u8]) -> String {
+        let path = self.folder.path().join(name);
+        fs::write(&path, content).expect("a file can be written");
+        path.into_os_string()
+            .into_string()
+            .expect("temporary paths are UTF-8")
+    }
+
     /// Writes a programme file, imports it and publishes.
     pub fn publish(&self, name: &str, content: &[u8]) {
-        let path = self.folder.path().join(name);
-        fs::write(&path, content).expect("a programme file can be written");
-        self.must(&["import", path.to_str().expect("temporary paths are UTF-8")]);
+        self.must(&["import", &self.file(name, content)]);
         self.must(&["publish"]);
     }
 
@@ -189,10 +194,23 @@ impl Drop for Office {
     }
 }
 
+/// Runs a command of `nghisu` on the office in `folder`.
+pub fn run_on(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(program("nghisu"));
+    command
+        .args(arguments)
+        .arg("--data")
+        .arg(folder)
+        .args(["--lang", "en"])
+        .stdin(Stdio::null());
+    command.output().expect("nghisu runs")
+}
+
 /// A device as a program.
 #[derive(Debug)]
 pub struct Device {
-    folder: TempDir,
+    folder: PathBuf,
+    _temporary: Option<TempDir>,
 }
 
 impl Device {
@@ -211,14 +229,29 @@ impl Device {
     /// Makes a device that belongs to nobody yet.
     #[expect(clippy::new_without_default, reason = "a device is made on purpose")]
     pub fn new() -> Self {
+        let temporary = TempDir::new().expect("a temporary folder can be made");
         Self {
-            folder: TempDir::new().expect("a temporary folder can be made"),
+            folder: temporary.path().to_owned(),
+            _temporary: Some(temporary),
+        }
+    }
+
+    /// Returns the device whose store is, or shall be, in `folder`.
+    pub fn at(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            _temporary: None,
         }
     }
 
     /// Returns the device's folder.
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.folder
+    }
+
+    /// Returns the device's database.
+    pub fn database(&self) -> PathBuf {
+        self.folder.join("nghisu.db")
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -246,6 +279,20 @@ impl Device {
         serde_json::from_slice(&output.stdout).expect("--json prints JSON")
     }
 
+    /// Runs a command that must succeed and returns the bytes that it printed as text for people.
+    pub fn text(&self, arguments: &[&str]) -> Vec<u8> {
+        let mut command = Command::new(program("device"));
+        let output = command
+            .arg(self.folder())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .expect("device runs");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "device {arguments:?}: {errors}");
+        output.stdout
+    }
+
     /// Runs a command that must fail and returns the name of its error.
     pub fn error(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
@@ -258,8 +305,27 @@ impl Device {
             .to_owned()
     }
 
+    /// Starts a command and leaves it running.
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("device runs")
+    }
+
     /// Runs a command, waits until it has printed its result, and kills it with SIGKILL.
     pub fn killed_after(&self, arguments: &[&str]) -> Value {
+        let (mut child, printed) = self.held(arguments);
+        child.kill().expect("a child can be killed");
+        child.wait().expect("a killed child ends");
+        printed
+    }
+
+    /// Runs a command, waits until it has printed its result, and leaves it running with its store
+    /// open until its input is closed.
+    pub fn held(&self, arguments: &[&str]) -> (Child, Value) {
         let mut command = self.command(arguments);
         let mut child = command
             .arg("--hold")
@@ -272,8 +338,7 @@ impl Device {
         BufReader::new(stdout)
             .read_line(&mut line)
             .expect("its output can be read");
-        child.kill().expect("a child can be killed");
-        child.wait().expect("a killed child ends");
-        serde_json::from_str(&line).expect("--json prints JSON")
+        let printed = serde_json::from_str(&line).expect("--json prints JSON");
+        (child, printed)
     }
 }

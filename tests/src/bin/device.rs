@@ -68,6 +68,13 @@ enum Command {
     /// Registers to speak, asks, withdraws, and shows what became of it.
     #[command(subcommand)]
     Act(ActCommand),
+    /// Says where the file of a paper is.
+    Paper {
+        /// The meeting.
+        meeting: MeetingId,
+        /// The paper's id.
+        paper: String,
+    },
     /// Prints everything but notes as canonical JSON.
     View,
     /// Says whose device this is and what waits to be sent.
@@ -100,6 +107,11 @@ enum NoteCommand {
         /// What comes.
         #[arg(default_value = "")]
         insert: String,
+    },
+    /// Hides a note on all of its owner's devices.
+    Delete {
+        /// The note's id.
+        note: DocumentId,
     },
     /// Shows all notes.
     List,
@@ -176,6 +188,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
         | Command::Show { .. }
         | Command::Note(_)
         | Command::Act(_)
+        | Command::Paper { .. }
         | Command::View
         | Command::Status => String::new(),
     };
@@ -217,6 +230,10 @@ async fn carry_out(client: &Client, command: &Command) -> Result<(String, Value)
         } => Ok(show_programme(&client.programme(*meeting).await?)),
         Command::Note(command) => note(client, command).await,
         Command::Act(command) => act(client, command).await,
+        Command::Paper { meeting, paper } => {
+            let path = client.paper(*meeting, paper).await?.display().to_string();
+            Ok((path.clone(), json!({"path": path})))
+        }
         Command::View => {
             let view = client.view().await?;
             let value =
@@ -351,6 +368,10 @@ async fn note(client: &Client, command: &NoteCommand) -> Result<(String, Value)>
                 insert: insert.clone(),
             };
             Ok(shown_note(&client.edit_note(*note, vec![splice]).await?))
+        }
+        NoteCommand::Delete { note } => {
+            client.delete_note(*note).await?;
+            Ok((note.to_string(), json!({"id": note})))
         }
         NoteCommand::List => {
             let (lines, values): (Vec<_>, Vec<_>) =
