@@ -156,6 +156,9 @@ impl Client {
             .await?;
         let reply: EnrolmentReply = crate::cbor::decode(&reply, "enrolment reply")?;
         let enrolled = reply.check(&invitation, &self.key.public_key())?;
+        // Before the store says that the device is enrolled: whoever stops waiting in between finds
+        // a device that can sync.
+        *self.http.write().await = Some(http);
         let address = invitation.address;
         let identity = self
             .call(move |store| {
@@ -169,7 +172,6 @@ impl Client {
                 store.identity()
             })
             .await?;
-        *self.http.write().await = Some(http);
         identity.ok_or_else(|| Code::Internal.into())
     }
 
