@@ -272,8 +272,11 @@ fn code_of(failure: &rusqlite::Error) -> Code {
     let known = failure
         .sqlite_error_code()
         .and_then(|code| MEANINGS.iter().find(|(known, _)| *known == code));
+    let extended = failure.sqlite_error().map(|error| error.extended_code);
     match (known, failure) {
         (Some((_, code)), _) => *code,
+        // What a start on a full disk meets first: no room for the index of the WAL.
+        (None, _) if extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) => Code::DiskFull,
         (None, rusqlite::Error::InvalidColumnType(..)) => Code::DatabaseCorrupt,
         (None, _) => Code::Storage,
     }
