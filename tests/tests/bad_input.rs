@@ -372,7 +372,10 @@ async fn a_device_with_a_full_disk_keeps_what_it_has_and_goes_on_when_there_is_s
         (failed.code(), edited.code()),
         (Code::DiskFull, Code::DiskFull)
     );
-    assert_eq!(client.notes(None).await.unwrap(), [saved.clone()]);
+    assert_eq!(
+        client.notes(None).await.unwrap(),
+        std::slice::from_ref(&saved)
+    );
 
     disk.free();
     client
