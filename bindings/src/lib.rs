@@ -1,1 +1,318 @@
-//! x
+//! The core for Kotlin, Swift and Python: translation only. It decides nothing.
+//!
+//! - `records` holds the values that cross: immutable, one record a screen.
+//! - `error` has one case for each thing that an app can do about an error.
+//! - `listener` tells the app what changed.
+//! - `runtime` is where the work runs: never on the thread of the app.
+//!
+//! An object is only what has a life: a [`Device`] and a [`Subscription`].
+
+mod error;
+mod listener;
+mod records;
+mod runtime;
+
+use std::sync::Arc;
+
+use nghisu_core::{Client, Code, Config, Error};
+use tokio::{runtime::Handle, sync::watch, task::block_in_place};
+
+pub use error::NghisuError;
+pub use listener::{ChangeListener, ProgressListener, Subscription};
+pub use records::{
+    Act, ActKind, ActState, Change, DeviceConfig, DeviceStatus, Downloaded, Heading, Identity,
+    Language, MeetingSummary, NotSent, Note, NoteTarget, Outcome, OutcomeTask, Paper, PaperFile,
+    Participant, ProgrammeItem, ProgrammeScreen, Receipt, Role, Salvage, Splice, SyncReport, Word,
+};
+use records::{item_id, meeting_id, note_id};
+
+uniffi::setup_scaffolding!();
+
+/// The result of what can fail.
+type Result<T, E = NghisuError> = std::result::Result<T, E>;
+
+/// Returns the version of the library.
+#[uniffi::export]
+pub fn version() -> String {
+    env!("CARGO_PKG_VERSION").to_owned()
+}
+
+/// A device: its store, and its way to the office.
+///
+/// What writes is on disk when it returns, and is written whole although its caller stops waiting.
+/// `sync_now` and `fetch_papers` stop with their caller, and can be begun again at any time.
+#[derive(Debug, uniffi::Object)]
+pub struct Device {
+    client: Arc<Client>,
+    runtime: Handle,
+    shut: watch::Sender<bool>,
+}
+
+#[uniffi::export]
+impl Device {
+    /// Opens the store, with or without a network. One device opens a folder at a time.
+    #[uniffi::constructor]
+    pub async fn open(config: DeviceConfig) -> Result<Arc<Self>> {
+        let runtime = runtime::handle()?;
+        let config = Config {
+            directory: config.directory.into(),
+            device_name: config.device_name,
+        };
+        let client = runtime::run(&runtime, Client::open(config)).await?;
+        Ok(Arc::new(Self {
+            client: Arc::new(client),
+            runtime,
+            shut: watch::Sender::new(false),
+        }))
+    }
+
+    /// Enrols this device with an invitation of the office. Safe to repeat after any interruption.
+    pub async fn enrol(&self, invitation: String) -> Result<Identity> {
+        self.run(|client| async move { client.enrol(&invitation).await.map(Identity::from) })
+            .await
+    }
+
+    /// Hands in what the office has not settled and reads what is new, until both are done. A second
+    /// call while one runs waits for it and then syncs again.
+    pub async fn sync_now(&self) -> Result<SyncReport> {
+        self.run_while_awaited(|client| async move { client.sync().await.map(SyncReport::from) })
+            .await
+    }
+
+    /// Fetches the files of published papers that are not here yet. One that was interrupted goes on
+    /// where it stopped.
+    #[uniffi::method(default(listener = None))]
+    pub async fn fetch_papers(
+        &self,
+        listener: Option<Arc<dyn ProgressListener>>,
+    ) -> Result<Downloaded> {
+        let progress = move |done, total| {
+            if let Some(listener) = &listener {
+                // Foreign code may take its time, and others wait for this thread.
+                block_in_place(|| listener.progressed(done, total));
+            }
+        };
+        self.run_while_awaited(|client| async move {
+            client.fetch_papers(progress).await.map(Downloaded::from)
+        })
+        .await
+    }
+
+    /// Returns how this device stands.
+    pub async fn status(&self) -> Result<DeviceStatus> {
+        self.run(|client| async move { client.status().await.map(DeviceStatus::from) })
+            .await
+    }
+
+    /// Returns the meetings in the order of their time.
+    pub async fn meetings(&self, language: Language) -> Result<Vec<MeetingSummary>> {
+        self.run(|client| async move {
+            let rows = client.meetings().await?;
+            Ok(rows
+                .into_iter()
+                .map(|row| MeetingSummary::new(row, language))
+                .collect())
+        })
+        .await
+    }
+
+    /// Returns the newest published programme of a meeting, as one screen shows it.
+    pub async fn programme(&self, meeting: String, language: Language) -> Result<ProgrammeScreen> {
+        let meeting = meeting_id(&meeting)?;
+        self.run(|client| async move {
+            let shown = client.programme(meeting).await?;
+            let missing = client.missing_files().await?;
+            Ok(ProgrammeScreen::new(shown, &missing, language))
+        })
+        .await
+    }
+
+    /// Returns the path of a paper's file, whose bytes have the published hash.
+    pub async fn paper_path(&self, meeting: String, paper: String) -> Result<String> {
+        let meeting = meeting_id(&meeting)?;
+        self.run(|client| async move {
+            let path = client.paper(meeting, &paper).await?;
+            Ok(path.to_string_lossy().into_owned())
+        })
+        .await
+    }
+
+    /// Says what has changed in a programme since its owner last looked, a line for each change;
+    /// nothing if he has never looked.
+    pub async fn changes_since_looked(
+        &self,
+        meeting: String,
+        language: Language,
+    ) -> Result<Vec<String>> {
+        let meeting = meeting_id(&meeting)?;
+        self.run(|client| async move {
+            let changes = client.changes_since_looked(meeting).await?;
+            Ok(changes
+                .iter()
+                .map(|change| change.text(language.into()))
+                .collect())
+        })
+        .await
+    }
+
+    /// Notes that the owner has looked at the programme as it is shown.
+    pub async fn mark_looked(&self, meeting: String) -> Result<()> {
+        let meeting = meeting_id(&meeting)?;
+        self.run(|client| async move { client.mark_looked(meeting).await })
+            .await
+    }
+
+    /// Writes a new note.
+    pub async fn create_note(&self, target: NoteTarget, text: String) -> Result<Note> {
+        let target = target.try_into()?;
+        self.run(|client| async move { client.create_note(target, &text).await.map(Note::from) })
+            .await
+    }
+
+    /// Changes a note's text; positions count UTF-16 code units. After an error nothing has changed.
+    pub async fn edit_note(&self, note: String, splices: Vec<Splice>) -> Result<Note> {
+        let note = note_id(&note)?;
+        let splices = splices.into_iter().map(Into::into).collect();
+        self.run(|client| async move { client.edit_note(note, splices).await.map(Note::from) })
+            .await
+    }
+
+    /// Hides a note on all of its owner's devices.
+    pub async fn delete_note(&self, note: String) -> Result<()> {
+        let note = note_id(&note)?;
+        self.run(|client| async move { client.delete_note(note).await })
+            .await
+    }
+
+    /// Returns the notes about a meeting, or all notes; deleted ones are left out.
+    #[uniffi::method(default(meeting = None))]
+    pub async fn notes(&self, meeting: Option<String>) -> Result<Vec<Note>> {
+        let meeting = meeting.as_deref().map(meeting_id).transpose()?;
+        self.run(|client| async move {
+            let notes = client.notes(meeting).await?;
+            Ok(notes.into_iter().map(Note::from).collect())
+        })
+        .await
+    }
+
+    /// Registers to speak, with a topic that may be empty, and returns the act. It is signed and on disk
+    /// then; its place is the office's receipt.
+    pub async fn register_to_speak(
+        &self,
+        meeting: String,
+        item: Option<String>,
+        topic: String,
+    ) -> Result<String> {
+        let meeting = meeting_id(&meeting)?;
+        let item = item.as_deref().map(item_id).transpose()?;
+        self.run(|client| async move {
+            let act = client.register_to_speak(meeting, item, &topic).await?;
+            Ok(act.to_string())
+        })
+        .await
+    }
+
+    /// Hands in a question, to a person or post if `addressee` names one, and returns the act.
+    pub async fn hand_in_question(
+        &self,
+        meeting: String,
+        item: Option<String>,
+        addressee: Option<String>,
+        text: String,
+    ) -> Result<String> {
+        let meeting = meeting_id(&meeting)?;
+        let item = item.as_deref().map(item_id).transpose()?;
+        self.run(|client| async move {
+            let act = client
+                .hand_in_question(meeting, item, addressee, &text)
+                .await?;
+            Ok(act.to_string())
+        })
+        .await
+    }
+
+    /// Takes an act back, and returns the act that does so.
+    pub async fn withdraw(&self, meeting: String, act: String) -> Result<String> {
+        let meeting = meeting_id(&meeting)?;
+        let act = act.parse().map_err(|_| Error::new(Code::Malformed, &act))?;
+        self.run(|client| async move {
+            let withdrawal = client.withdraw(meeting, act).await?;
+            Ok(withdrawal.to_string())
+        })
+        .await
+    }
+
+    /// Returns this person's acts in a meeting, or all of them, in the order in which they were made.
+    #[uniffi::method(default(meeting = None))]
+    pub async fn acts(&self, meeting: Option<String>) -> Result<Vec<Act>> {
+        let meeting = meeting.as_deref().map(meeting_id).transpose()?;
+        self.run(|client| async move {
+            let acts = client.acts(meeting).await?;
+            Ok(acts.into_iter().map(Act::from).collect())
+        })
+        .await
+    }
+
+    /// Returns the office's receipts in a meeting, in the order of receipt: this is how all see who has
+    /// registered.
+    pub async fn receipts(&self, meeting: String) -> Result<Vec<Receipt>> {
+        let meeting = meeting_id(&meeting)?;
+        self.run(|client| async move {
+            let receipts = client.receipts(meeting).await?;
+            Ok(receipts.into_iter().map(Receipt::from).collect())
+        })
+        .await
+    }
+
+    /// Returns what the office has refused for good, readable.
+    pub async fn not_sent(&self) -> Result<Vec<NotSent>> {
+        self.run(|client| async move {
+            let refused = client.not_sent().await?;
+            Ok(refused.into_iter().map(NotSent::from).collect())
+        })
+        .await
+    }
+
+    /// Begins to tell `listener` what changes. It hears `Everything` first, so that it reads the current
+    /// state first.
+    pub fn subscribe(&self, listener: Arc<dyn ChangeListener>) -> Arc<Subscription> {
+        Arc::new(Subscription::begin(
+            &self.runtime,
+            self.client.subscribe(),
+            self.shut.subscribe(),
+            listener,
+        ))
+    }
+
+    /// Closes the store and releases every lock; a sync or a download that runs is stopped, and
+    /// subscriptions end. It waits for nothing but what is being written. Later calls fail with `Closed`;
+    /// a second one of this does nothing.
+    pub async fn shut_down(&self) -> Result<()> {
+        self.shut.send_replace(true);
+        self.run(|client| async move {
+            client.shut_down().await;
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl Device {
+    async fn run<T, F>(&self, work: impl FnOnce(Arc<Client>) -> F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = nghisu_core::Result<T>> + Send + 'static,
+    {
+        let work = work(Arc::clone(&self.client));
+        Ok(runtime::run(&self.runtime, work).await?)
+    }
+
+    async fn run_while_awaited<T, F>(&self, work: impl FnOnce(Arc<Client>) -> F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = nghisu_core::Result<T>> + Send + 'static,
+    {
+        let (work, over) = (work(Arc::clone(&self.client)), self.shut.subscribe());
+        Ok(runtime::run_while_awaited(&self.runtime, over, work).await?)
+    }
+}

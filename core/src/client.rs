@@ -8,7 +8,7 @@ mod driver;
 mod http;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
@@ -156,6 +156,9 @@ impl Client {
             .await?;
         let reply: EnrolmentReply = crate::cbor::decode(&reply, "enrolment reply")?;
         let enrolled = reply.check(&invitation, &self.key.public_key())?;
+        // Before the store says that the device is enrolled: whoever stops waiting in between finds
+        // a device that can sync.
+        *self.http.write().await = Some(http);
         let address = invitation.address;
         let identity = self
             .call(move |store| {
@@ -169,7 +172,6 @@ impl Client {
                 store.identity()
             })
             .await?;
-        *self.http.write().await = Some(http);
         identity.ok_or_else(|| Code::Internal.into())
     }
 
@@ -215,7 +217,7 @@ impl Client {
         progress: impl Fn(u64, u64) + Send + Sync,
     ) -> Result<Downloaded> {
         let http = self.http.read().await.clone().ok_or(Code::NotEnrolled)?;
-        let missing = self.call(|store| store.missing_files()).await?;
+        let missing = self.missing_files().await?;
         let total: u64 = missing.values().sum();
         let mut downloaded = Downloaded::default();
         let mut done = 0;
@@ -341,6 +343,14 @@ impl Client {
     pub async fn paper(&self, meeting: MeetingId, paper: &str) -> Result<PathBuf> {
         let paper = paper.to_owned();
         self.call(move |store| store.paper(meeting, &paper)).await
+    }
+
+    /// Returns the files of published papers that are not here yet, with their lengths in bytes.
+    ///
+    /// # Errors
+    /// [`Code::Storage`], [`Code::Closed`].
+    pub async fn missing_files(&self) -> Result<BTreeMap<Hash, u64>> {
+        self.call(|store| store.missing_files()).await
     }
 
     /// Returns the notes about a meeting, or all notes.

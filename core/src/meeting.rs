@@ -17,6 +17,7 @@ pub mod canonical;
 pub mod changes;
 pub mod order;
 pub mod programme;
+pub mod view;
 
 pub use canonical::{canonical_json, content_hash};
 pub use changes::{Change, changes};

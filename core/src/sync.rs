@@ -16,5 +16,4 @@
 pub mod backoff;
 pub mod envelope;
 pub mod session;
-pub mod view;
 pub mod wire;

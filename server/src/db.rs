@@ -6,7 +6,8 @@
 //! commands beside `serve`) write to the same file; each transaction therefore begins by taking the
 //! write lock and reads again what it depends on.
 
-pub(crate) mod sqlite;
+pub(crate) mod rows;
+mod sqlite;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

@@ -37,11 +37,11 @@ use nghisu_core::{
 
 use crate::{
     clock,
-    db::{Db, Tx, sqlite::OfficeRow},
+    db::{Db, Tx, rows::OfficeRow},
 };
 use keys::Keys;
 
-pub use crate::db::sqlite::Person;
+pub use crate::db::rows::Person;
 pub use blobs::Paper;
 pub use export::Status;
 pub use publish::{ImportedDraft, MeetingStatus, Published};

@@ -51,9 +51,8 @@ impl Server {
         // Listening again only lengthens the queue: a hall full of devices comes back at one moment.
         rustix::net::listen(&listener, BACKLOG).map_err(|error| unusable(error.into()))?;
         let handle = Handle::new();
-        let tls = tls
-            .then(|| office.tls_config(addr.ip(), clock::now()))
-            .transpose()?;
+        // A proxy shows the office's own chain, so that is issued either way.
+        let config = office.tls_config(addr.ip(), clock::now())?;
         let service = routes::router(office).into_make_service();
         let mut server = axum_server::from_tcp(listener)
             .map_err(unusable)?
@@ -68,14 +67,13 @@ impl Server {
             .http2()
             .timer(TokioTimer::new())
             .keep_alive_interval(HEAD_TIMEOUT);
-        let task = match tls {
-            Some(config) => {
-                let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(config))
-                    .handshake_timeout(HEAD_TIMEOUT)
-                    .acceptor(NoDelayAcceptor::new());
-                tokio::spawn(server.acceptor(acceptor).serve(service))
-            }
-            None => tokio::spawn(server.acceptor(NoDelayAcceptor::new()).serve(service)),
+        let task = if tls {
+            let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(config))
+                .handshake_timeout(HEAD_TIMEOUT)
+                .acceptor(NoDelayAcceptor::new());
+            tokio::spawn(server.acceptor(acceptor).serve(service))
+        } else {
+            tokio::spawn(server.acceptor(NoDelayAcceptor::new()).serve(service))
         };
         Ok(ServerHandle { addr, handle, task })
     }

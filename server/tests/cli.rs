@@ -1,10 +1,11 @@
 //! The commands, run as an office runs them: each in a process of its own, on one folder.
+#![expect(clippy::unwrap_used, reason = "the helpers of the tests are tests too")]
 
 use std::{
+    io::{BufRead, BufReader},
     net::TcpListener,
     path::Path,
     process::{Child, Command, Output, Stdio},
-    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
@@ -20,7 +21,7 @@ struct Serving {
 impl Serving {
     fn start(folder: &Path) -> Self {
         let port_file = folder.join("port");
-        let child = command(folder)
+        let mut child = command(folder)
             .args([
                 "serve",
                 "--listen",
@@ -34,7 +35,13 @@ impl Serving {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let address = wait_for(|| std::fs::read_to_string(&port_file).ok());
+        // It prints one line when it is open.
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        assert!(line.contains("http://127.0.0.1:"), "{line}");
+        let address = std::fs::read_to_string(&port_file).unwrap();
         Self { child, address }
     }
 
@@ -49,20 +56,6 @@ impl Drop for Serving {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(
-            begun.elapsed() < Duration::from_secs(30),
-            "nothing after 30 s"
-        );
-        std::thread::yield_now();
     }
 }
 
@@ -114,6 +107,25 @@ fn an_office_is_run_from_the_first_start_to_the_export() {
     assert_eq!(invited["address"], serving.address.as_str());
     let invitation = invited["invitation"].as_str().unwrap();
     assert!(invitation.starts_with("nghisu+http://"), "{invitation}");
+    let arguments = [
+        "--person",
+        "Đại biểu 03",
+        "--address",
+        "https://hop.example:443",
+    ];
+    let proxied = json(&nghisu(
+        path,
+        &[&["invite", "--json"], &arguments[..]].concat(),
+    ));
+    let proxied = proxied["invitation"].as_str().unwrap();
+    assert!(
+        proxied.starts_with("nghisu://hop.example:443/"),
+        "{proxied}"
+    );
+    let wrong = ["invite", "--person", "Đại biểu 03", "--address", "nowhere"];
+    let wrong = nghisu(path, &wrong);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(complained(&wrong).contains("nowhere"));
     let shown = printed(&nghisu(
         path,
         &["invite", "--letter", "--person", "Đại biểu 03"],
@@ -134,7 +146,7 @@ fn an_office_is_run_from_the_first_start_to_the_export() {
 
     let status = json(&nghisu(path, &["status", "--json"]));
     assert_eq!(status["meetings"][0]["published"], 1);
-    assert_eq!(status["open_invitations"], 2);
+    assert_eq!(status["open_invitations"], 3);
     let exported = json(&nghisu(path, &["export", "--person", "Đại biểu 03"]));
     let meeting = status["meetings"][0]["id"].as_str().unwrap();
     assert_eq!(exported["meetings"][meeting]["note"], "lần đầu");

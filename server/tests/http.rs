@@ -1,4 +1,5 @@
 //! The table of routes as it is seen from the network, without a port.
+#![expect(clippy::unwrap_used, reason = "the helpers of the tests are tests too")]
 
 #[path = "support/device.rs"]
 mod device;

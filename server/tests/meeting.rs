@@ -1,5 +1,6 @@
 //! A meeting from draft to record: import, publication, acts and their receipts, and the log that
 //! all of it comes from.
+#![expect(clippy::unwrap_used, reason = "the helpers of the tests are tests too")]
 
 #[path = "support/device.rs"]
 mod device;
@@ -14,10 +15,10 @@ use nghisu_core::{
         Programme,
         act::{Act, ActKind, Publication, Receipt, ReceiptBatch, SignedAct},
         content_hash,
+        view::{Seen, View},
     },
     sync::{
         envelope::Envelope,
-        view::View,
         wire::{Entry, Outcome},
     },
     trust::{decide::Role, keys::DeviceSigner},
@@ -97,7 +98,15 @@ fn envelopes(entries: &[Entry]) -> Vec<Envelope> {
 fn view_of(entries: &[Entry], person: nghisu_core::ids::PersonId) -> serde_json::Value {
     let mut view = View::default();
     for (entry, envelope) in entries.iter().zip(envelopes(entries)) {
-        view.apply(&envelope, entry.seq, entry.received_at).unwrap();
+        view.apply(Seen {
+            feed: envelope.header().feed,
+            document: envelope.header().document,
+            kind: envelope.header().kind,
+            payload: envelope.payload(),
+            seq: entry.seq,
+            received_at: entry.received_at,
+        })
+        .unwrap();
     }
     view.to_json_of(person)
 }
@@ -462,9 +471,11 @@ fn acts_that_cannot_be_received_are_refused_with_a_reason() {
     let reasons = |outcomes: Vec<Outcome>| -> Vec<String> {
         outcomes
             .into_iter()
-            .map(|outcome| match outcome {
-                Outcome::Refused { reason } => reason,
-                other => panic!("{other:?}"),
+            .map(|outcome| {
+                let Outcome::Refused { reason } = outcome else {
+                    panic!("{outcome:?}");
+                };
+                reason
             })
             .collect()
     };

@@ -1,4 +1,5 @@
 //! The office itself: what it takes in, what it refuses, what it serves, and that it keeps it.
+#![expect(clippy::unwrap_used, reason = "the helpers of the tests are tests too")]
 
 #[path = "support/device.rs"]
 mod device;
@@ -302,7 +303,7 @@ fn a_cursor_that_was_not_given_for_this_log_is_not_served() {
         },
         nghisu_core::sync::wire::Cursor {
             mac: [0; 16],
-            ..given.clone()
+            ..given
         },
     ] {
         alice.cursor = Some(wrong);
@@ -348,7 +349,13 @@ fn pages_are_bounded_and_together_complete() {
     let mut tablet = another(&office, alice.person, 2);
     let text = "x".repeat(200_000);
     let notes: Vec<_> = (0..12)
-        .map(|document| alice.note(document, &text))
+        .map(|document| {
+            let mut note = nghisu_core::document::Document::new([document; 16]);
+            note.reconcile(&serde_json::json!({ "text": text }))
+                .unwrap();
+            let change = note.changes_since(&[]).concat();
+            alice.envelope(Feed::Notes(alice.person), document, Kind::Changes, &change)
+        })
         .collect();
     alice.sync(&office, &notes);
 
@@ -478,6 +485,9 @@ fn a_first_start_that_was_interrupted_anywhere_is_completed_by_the_next() {
         Office::open(elsewhere.path()).unwrap_err().code(),
         Code::OfficeMissing
     );
+    std::fs::write(elsewhere.path().join("office.db"), b"").unwrap();
+    let error = Office::open(elsewhere.path()).unwrap_err();
+    assert_eq!(error.code(), Code::OfficeMissing);
     let office = Office::open_or_create(elsewhere.path()).unwrap();
     assert_eq!(office.pin(), pin);
     assert_ne!(office.log(), log);

@@ -1,4 +1,5 @@
-//! Generates the foreign code.
+//! Generates the Kotlin, Swift and Python code from the library.
+
 fn main() {
-    uniffi::uniffi_bindgen_main()
+    uniffi::uniffi_bindgen_main();
 }

@@ -3,115 +3,28 @@
 use nghisu_core::{
     Code, Error, Result, cbor,
     ids::{ActId, Audience, DeviceId, DocumentId, Feed, Hash, LogId, MeetingId, PersonId},
-    meeting::act::{ActKind, Publication},
+    meeting::act::Publication,
     sync::{envelope::Chain, wire::Outcome},
     time::Timestamp,
     trust::{
-        decide::{DeviceStatus, Role},
+        decide::DeviceStatus,
         enrol::{Address, Signed},
-        keys::PublicKey,
     },
 };
-use rusqlite::{Connection, OptionalExtension, Params, Row, types::Type};
+use rusqlite::{Connection, OptionalExtension, Params, Row};
 
-use super::error;
+use super::{
+    error,
+    rows::{
+        ActRow, Counter, DeviceRow, DocumentRow, EntryRow, InvitationRow, MeetingRow, OfficeRow,
+        Person, act, blob, entry, int, kind_number, maybe_blob, meeting, person, role_number,
+        signed, small, status, status_number, time, uint,
+    },
+};
 
 /// A transaction.
 pub(crate) struct Tx<'c> {
     connection: &'c Connection,
-}
-
-/// What the office knows of itself.
-#[derive(Debug, Clone)]
-pub(crate) struct OfficeRow {
-    pub(crate) log: LogId,
-    pub(crate) epoch: u32,
-    pub(crate) secret: [u8; 32],
-    pub(crate) online: Signed,
-    pub(crate) body_name: String,
-    pub(crate) address: Option<Address>,
-}
-
-/// Where the log and the office's own chain stand.
-#[derive(Debug, Clone)]
-pub(crate) struct Counter {
-    pub(crate) seq: u64,
-    pub(crate) chain: Hash,
-    pub(crate) head: Signed,
-    pub(crate) device_seq: u64,
-    pub(crate) newest: Hash,
-}
-
-/// Somebody with an account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
-    /// Names the person.
-    pub id: PersonId,
-    /// The name, unique within the body, in Unicode's composed form.
-    pub name: String,
-    /// What the person is to the body.
-    pub role: Role,
-}
-
-/// A device as the office holds it.
-#[derive(Debug, Clone)]
-pub(crate) struct DeviceRow {
-    pub(crate) id: DeviceId,
-    pub(crate) person: PersonId,
-    pub(crate) key: PublicKey,
-    pub(crate) status: DeviceStatus,
-    pub(crate) certificate: Signed,
-    pub(crate) counter: u64,
-    pub(crate) chain: Chain,
-    pub(crate) quota_day: u64,
-    pub(crate) quota_used: u64,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct InvitationRow {
-    pub(crate) person: PersonId,
-    pub(crate) expires_at: Timestamp,
-    pub(crate) used_by: Option<DeviceId>,
-}
-
-/// An entry without the bytes of its envelope.
-#[derive(Debug, Clone)]
-pub(crate) struct EntryRow {
-    pub(crate) seq: u64,
-    pub(crate) feed: Feed,
-    pub(crate) feed_seq: u64,
-    pub(crate) envelope: Hash,
-    pub(crate) device: DeviceId,
-    pub(crate) length: usize,
-    pub(crate) received_at: Timestamp,
-    pub(crate) chain: Hash,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct MeetingRow {
-    pub(crate) id: MeetingId,
-    pub(crate) external_id: String,
-}
-
-/// An Automerge document of the office in its saved form.
-#[derive(Debug, Clone)]
-pub(crate) struct DocumentRow {
-    pub(crate) id: DocumentId,
-    pub(crate) saved: Vec<u8>,
-}
-
-/// An act as far as receipts depend on it.
-#[derive(Debug, Clone)]
-pub(crate) struct ActRow {
-    pub(crate) id: ActId,
-    pub(crate) content: Hash,
-    pub(crate) person: PersonId,
-    pub(crate) meeting: MeetingId,
-    pub(crate) item: Option<String>,
-    pub(crate) kind: ActKind,
-    pub(crate) standing: bool,
-    pub(crate) merged_into: Option<ActId>,
-    pub(crate) withdraws: Option<ActId>,
 }
 
 impl<'c> Tx<'c> {
@@ -777,115 +690,4 @@ impl<'c> Tx<'c> {
         )?;
         number.ok_or_else(|| Error::new(Code::Internal, "a series without a number"))
     }
-}
-
-fn person(row: &Row<'_>) -> rusqlite::Result<Person> {
-    Ok(Person {
-        id: blob(row, 0, PersonId::from_slice)?,
-        name: row.get(1)?,
-        role: role(row, 2)?,
-    })
-}
-
-fn meeting(row: &Row<'_>) -> rusqlite::Result<MeetingRow> {
-    Ok(MeetingRow {
-        id: blob(row, 0, MeetingId::from_slice)?,
-        external_id: row.get(1)?,
-    })
-}
-
-fn entry(row: &Row<'_>) -> rusqlite::Result<EntryRow> {
-    Ok(EntryRow {
-        seq: uint(row, 0)?,
-        feed: blob(row, 1, Feed::from_slice)?,
-        feed_seq: uint(row, 2)?,
-        envelope: blob(row, 3, Hash::from_slice)?,
-        device: blob(row, 4, DeviceId::from_slice)?,
-        length: usize::try_from(uint(row, 5)?).unwrap_or(usize::MAX),
-        received_at: time(row, 6)?,
-        chain: blob(row, 7, Hash::from_slice)?,
-    })
-}
-
-fn act(row: &Row<'_>) -> rusqlite::Result<ActRow> {
-    Ok(ActRow {
-        id: blob(row, 0, ActId::from_slice)?,
-        content: blob(row, 1, Hash::from_slice)?,
-        person: blob(row, 2, PersonId::from_slice)?,
-        meeting: blob(row, 3, MeetingId::from_slice)?,
-        item: row.get(4)?,
-        kind: kind(row, 5)?,
-        standing: row.get(6)?,
-        merged_into: maybe_blob(row, 7, ActId::from_slice)?,
-        withdraws: maybe_blob(row, 8, ActId::from_slice)?,
-    })
-}
-
-/// SQLite keeps signed integers; nothing here comes near their end.
-fn int(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-fn uint(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
-    u64::try_from(row.get::<_, i64>(index)?).map_err(|_| wrong(index, Type::Integer))
-}
-
-fn small(row: &Row<'_>, index: usize) -> rusqlite::Result<u32> {
-    u32::try_from(row.get::<_, i64>(index)?).map_err(|_| wrong(index, Type::Integer))
-}
-
-fn time(row: &Row<'_>, index: usize) -> rusqlite::Result<Timestamp> {
-    uint(row, index).map(Timestamp::from_unix_ms)
-}
-
-fn blob<T>(
-    row: &Row<'_>,
-    index: usize,
-    read: impl FnOnce(&[u8]) -> Option<T>,
-) -> rusqlite::Result<T> {
-    let bytes = row.get_ref(index)?.as_blob();
-    bytes
-        .ok()
-        .and_then(read)
-        .ok_or_else(|| wrong(index, Type::Blob))
-}
-
-fn maybe_blob<T>(
-    row: &Row<'_>,
-    index: usize,
-    read: impl FnOnce(&[u8]) -> Option<T>,
-) -> rusqlite::Result<Option<T>> {
-    if row.get_ref(index)? == rusqlite::types::ValueRef::Null {
-        return Ok(None);
-    }
-    blob(row, index, read).map(Some)
-}
-
-fn wrong(index: usize, kind: Type) -> rusqlite::Error {
-    rusqlite::Error::InvalidColumnType(index, "a value that the office did not write".into(), kind)
-}
-
-fn signed(bytes: &[u8]) -> Option<Signed> {
-    cbor::decode(bytes, "signed").ok()
-}
-
-macro_rules! numbers {
-    ($($write:ident $read:ident $kind:ty { $($variant:ident = $number:literal)* })*) => {$(
-        const fn $write(value: $kind) -> i64 {
-            match value { $(<$kind>::$variant => $number,)* }
-        }
-
-        fn $read(row: &Row<'_>, index: usize) -> rusqlite::Result<$kind> {
-            match row.get::<_, i64>(index)? {
-                $($number => Ok(<$kind>::$variant),)*
-                _ => Err(wrong(index, Type::Integer)),
-            }
-        }
-    )*};
-}
-
-numbers! {
-    role_number role Role { Delegate = 1 Secretary = 2 Chair = 3 Guest = 4 }
-    status_number status DeviceStatus { Active = 1 Pending = 2 Locked = 3 Revoked = 4 }
-    kind_number kind ActKind { SpeakingRegistration = 1 QuestionSlip = 2 Withdrawal = 3 }
 }

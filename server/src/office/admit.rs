@@ -29,7 +29,7 @@ use nghisu_core::{
 use super::log::Appending;
 use crate::db::{
     Tx,
-    sqlite::{ActRow, DeviceRow},
+    rows::{ActRow, DeviceRow},
 };
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;

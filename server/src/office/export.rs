@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use nghisu_core::{
     Error, Result, cbor,
     ids::{DeviceId, Feed, Hash, Kind, LogId, PersonId, domain},
+    meeting::view::{Seen, View},
     sync::{
         envelope::{Chain, Envelope},
-        view::View,
         wire::{LogHead, chain_after},
     },
     time::Timestamp,
@@ -23,7 +23,7 @@ use super::{
     log::damaged,
     publish::{MeetingStatus, find_meeting},
 };
-use crate::db::{Tx, sqlite::EntryRow};
+use crate::db::{Tx, rows::EntryRow};
 
 /// Entries that are read at a time.
 const STEP: usize = 256;
@@ -70,7 +70,14 @@ impl Office {
             let meeting = meeting.map(|asked| find_meeting(tx, asked)).transpose()?;
             let mut view = View::default();
             self.walk(tx, &mut |entry, envelope| {
-                view.apply(envelope, entry.seq, entry.received_at)
+                view.apply(Seen {
+                    feed: entry.feed,
+                    document: envelope.header().document,
+                    kind: envelope.header().kind,
+                    payload: envelope.payload(),
+                    seq: entry.seq,
+                    received_at: entry.received_at,
+                })
             })?;
             let mut exports: Vec<Value> = match people {
                 [] => vec![view.to_json()],

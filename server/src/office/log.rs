@@ -14,7 +14,7 @@ use nghisu_core::{
 use super::keys::Keys;
 use crate::db::{
     Tx,
-    sqlite::{Counter, EntryRow, OfficeRow},
+    rows::{Counter, EntryRow, OfficeRow},
 };
 
 /// The log while a transaction appends to it.

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::db::{
     Tx,
-    sqlite::{DeviceRow, EntryRow, OfficeRow, Person},
+    rows::{DeviceRow, EntryRow, OfficeRow, Person},
 };
 
 /// Bytes of packed segments that are kept in memory.

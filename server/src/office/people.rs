@@ -23,7 +23,7 @@ use crate::{
     clock,
     db::{
         Tx,
-        sqlite::{DeviceRow, Person},
+        rows::{DeviceRow, Person},
     },
 };
 
@@ -89,7 +89,7 @@ impl Office {
     /// in what is returned and nowhere else: the office keeps its hash.
     ///
     /// # Errors
-    /// [`Code::PersonUnknown`].
+    /// [`Code::PersonUnknown`]; [`Code::AddressInvalid`] if the address is not `HOST:PORT`.
     pub fn invite(
         &self,
         person: PersonId,
@@ -103,6 +103,11 @@ impl Office {
             code: clock::random()?,
         };
         let code = invitation.code_hash();
+        // What the device could not read back is not handed out.
+        if invitation.to_string().parse().ok().as_ref() != Some(&invitation) {
+            let authority = &invitation.address.authority;
+            return Err(Error::new(Code::AddressInvalid, authority));
+        }
         self.db.write(move |tx| {
             if tx.person(person)?.is_none() {
                 return Err(Error::new(Code::PersonUnknown, person));

@@ -25,7 +25,7 @@ use crate::{
     clock,
     db::{
         Tx,
-        sqlite::{DocumentRow, MeetingRow},
+        rows::{DocumentRow, MeetingRow},
     },
     import::{self, Imported, PaperBlob},
 };

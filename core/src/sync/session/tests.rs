@@ -128,40 +128,45 @@ fn tell(session: &mut Session<'_>, input: Input) -> Output {
 }
 
 fn saved_envelopes(output: Output) -> Vec<Envelope> {
-    match output {
-        Output::Save(step) => match *step {
-            Step::Envelopes(envelopes) => envelopes
-                .into_iter()
-                .map(|(envelope, _)| envelope)
-                .collect(),
-            other => panic!("expected envelopes, found {other:?}"),
-        },
-        other => panic!("expected to save envelopes, found {other:?}"),
+    match saved(output) {
+        Step::Envelopes(envelopes) => envelopes
+            .into_iter()
+            .map(|(envelope, _)| envelope)
+            .collect(),
+        step @ (Step::Page(_) | Step::Unsettle { .. } | Step::ReadAgain) => {
+            panic!("expected envelopes, found {step:?}")
+        }
     }
 }
 
 fn saved_page(output: Output) -> Page {
-    match output {
-        Output::Save(step) => match *step {
-            Step::Page(page) => page,
-            other => panic!("expected a page, found {other:?}"),
-        },
-        other => panic!("expected to save a page, found {other:?}"),
+    match saved(output) {
+        Step::Page(page) => page,
+        step @ (Step::Envelopes(_) | Step::Unsettle { .. } | Step::ReadAgain) => {
+            panic!("expected a page, found {step:?}")
+        }
     }
+}
+
+fn saved(output: Output) -> Step {
+    let Output::Save(step) = output else {
+        panic!("expected to save, found {output:?}")
+    };
+    *step
 }
 
 fn sent(output: Output) -> Request {
-    match output {
-        Output::Send(bytes) => Request::decode(&bytes).unwrap(),
-        other => panic!("expected to send, found {other:?}"),
-    }
+    let Output::Send(bytes) = output else {
+        panic!("expected to send, found {output:?}")
+    };
+    Request::decode(&bytes).unwrap()
 }
 
 fn finished(output: Output) -> Result<Report> {
-    match output {
-        Output::Finished(ended) => ended,
-        other => panic!("expected the end, found {other:?}"),
-    }
+    let Output::Finished(ended) = output else {
+        panic!("expected the end, found {output:?}")
+    };
+    ended
 }
 
 #[test]

@@ -7,18 +7,34 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::{
+    act::{Publication, ReceiptBatch, SignedAct},
+    content_hash,
+};
 use crate::{
     cbor,
     document::Document,
     error::{Code, Error, Result},
     ids::{ActId, DocumentId, Feed, Kind, MeetingId, PersonId},
-    meeting::{
-        act::{Publication, ReceiptBatch, SignedAct},
-        content_hash,
-    },
-    sync::envelope::Envelope,
     time::Timestamp,
 };
+
+/// An entry of the log, as far as a view depends on it.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// The feed that it is in.
+    pub feed: Feed,
+    /// The document that it is about.
+    pub document: DocumentId,
+    /// What the payload is.
+    pub kind: Kind,
+    /// The content of its envelope.
+    pub payload: &'a [u8],
+    /// Its number in the log.
+    pub seq: u64,
+    /// When the office had it.
+    pub received_at: Timestamp,
+}
 
 /// What the entries so far come to.
 #[derive(Debug, Default)]
@@ -37,19 +53,20 @@ impl View {
     /// # Errors
     /// [`Code::Malformed`] if the payload is not what its kind says, or the programme at the heads
     /// of a publication is not the one that was published.
-    pub fn apply(&mut self, envelope: &Envelope, seq: u64, received_at: Timestamp) -> Result<()> {
-        let header = envelope.header();
-        let payload = envelope.payload();
-        match (header.feed, header.kind) {
+    pub fn apply(&mut self, entry: Seen<'_>) -> Result<()> {
+        let Seen {
+            document, payload, ..
+        } = entry;
+        match (entry.feed, entry.kind) {
             (Feed::Programme(_), Kind::Changes) => self
                 .programmes
-                .entry(header.document)
-                .or_insert_with(|| Document::new(*header.device.as_bytes()))
+                .entry(document)
+                .or_insert_with(|| Document::new(*document.as_bytes()))
                 .apply(payload),
             (Feed::Programme(meeting), Kind::Publication) => {
-                self.apply_publication(meeting, header.document, payload)
+                self.apply_publication(meeting, document, payload)
             }
-            (Feed::Outbox(_), Kind::Act) => self.apply_act(payload, seq, received_at),
+            (Feed::Outbox(_), Kind::Act) => self.apply_act(payload, entry.seq, entry.received_at),
             (Feed::Receipts(meeting), Kind::Receipts) => self.apply_receipts(meeting, payload),
             _ => Ok(()),
         }
@@ -159,10 +176,8 @@ impl View {
 mod tests {
     use super::*;
     use crate::{
-        ids::{Hash, LogId},
+        ids::{DeviceId, Hash},
         meeting::act::{Act, ActKind, Receipt},
-        sync::envelope::{Chain, Subject},
-        trust::keys::{DeviceSigner, SoftwareKey},
     };
 
     const MEETING: MeetingId = MeetingId::from_bytes([3; 16]);
@@ -170,33 +185,14 @@ mod tests {
     const BOB: PersonId = PersonId::from_bytes([5; 16]);
     const AT: Timestamp = Timestamp::from_unix_ms(1_800_000_000_000);
 
+    #[derive(Default)]
     struct Log {
-        key: SoftwareKey,
-        chain: Chain,
-        entries: Vec<Envelope>,
+        entries: Vec<(Feed, Kind, Vec<u8>)>,
     }
 
     impl Log {
-        fn new() -> Self {
-            let key = SoftwareKey::from_seed(&[1; 32]);
-            let chain = Chain::start(key.public_key().device(), 1);
-            Self {
-                key,
-                chain,
-                entries: Vec::new(),
-            }
-        }
-
         fn write(&mut self, feed: Feed, kind: Kind, payload: Vec<u8>) {
-            let subject = Subject {
-                log: LogId::from_bytes([2; 16]),
-                feed,
-                document: DocumentId::from_bytes([7; 16]),
-                kind,
-                generation: 0,
-            };
-            let envelope = Envelope::sign(&mut self.chain, subject, payload, AT, &self.key);
-            self.entries.push(envelope.unwrap());
+            self.entries.push((feed, kind, payload));
         }
 
         fn act(&mut self, id: u8, person: PersonId) {
@@ -211,11 +207,9 @@ mod tests {
                 withdraws: None,
                 made_at: AT,
             };
-            let made_on = self.key.public_key().device();
-            let signed = SignedAct::sign(&act, made_on, |domain, content| {
-                self.key.sign(domain, content)
-            });
-            self.write(Feed::Outbox(person), Kind::Act, signed.unwrap().encode());
+            let made_on = DeviceId::from_bytes([1; 16]);
+            let signed = SignedAct::sign(&act, made_on, |_, _| Ok(vec![0; 64])).unwrap();
+            self.write(Feed::Outbox(person), Kind::Act, signed.encode());
         }
 
         fn publish(&mut self, document: &mut Document, number: u64, content: Hash) {
@@ -235,8 +229,15 @@ mod tests {
 
         fn view(&self) -> Result<View> {
             let mut view = View::default();
-            for (envelope, seq) in self.entries.iter().zip(1..) {
-                view.apply(envelope, seq, AT)?;
+            for ((feed, kind, payload), seq) in self.entries.iter().zip(1..) {
+                view.apply(Seen {
+                    feed: *feed,
+                    document: DocumentId::from_bytes([7; 16]),
+                    kind: *kind,
+                    payload,
+                    seq,
+                    received_at: AT,
+                })?;
             }
             Ok(view)
         }
@@ -244,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_view_has_the_persons_own_acts_once_and_all_receipts() {
-        let mut log = Log::new();
+        let mut log = Log::default();
         log.act(1, ALICE);
         log.act(1, ALICE);
         log.act(2, BOB);
@@ -282,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_programme_is_shown_as_it_was_last_published() {
-        let mut log = Log::new();
+        let mut log = Log::default();
         let feed = Feed::Programme(MEETING);
         let mut document = Document::new([9; 16]);
         for (number, title) in [(1, "Kỳ họp"), (2, "Kỳ họp thứ Ba")] {
@@ -313,7 +314,7 @@ mod tests {
 
     #[test]
     fn a_publication_of_other_content_is_refused() {
-        let mut log = Log::new();
+        let mut log = Log::default();
         let mut document = Document::new([9; 16]);
         document.reconcile(&json!({"meeting": {}})).unwrap();
         let change = document.changes_since(&[]).concat();

@@ -1,0 +1,250 @@
+package vn.nghisu
+
+import java.io.ByteArrayOutputStream
+import java.io.PrintStream
+import java.nio.file.Path
+import kotlin.io.path.readText
+import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.async
+import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.flow.onEach
+import kotlinx.coroutines.flow.toList
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeout
+import org.junit.jupiter.api.AfterEach
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.BeforeEach
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.io.TempDir
+
+/** Devices on the real library, at a real office, over real HTTPS. */
+class DeviceTest {
+    @TempDir
+    lateinit var folder: Path
+    private lateinit var office: Office
+
+    @BeforeEach
+    fun open() {
+        office = Office(folder.resolve("office"))
+    }
+
+    @AfterEach
+    fun stop() = office.close()
+
+    @Test
+    fun `a delegate enrols, reads, writes, hears of it and speaks`() = atMostAMinute {
+        withDevice(config()) { device ->
+            val identity = device.enrol(office.invitation("alice"))
+            val first = device.syncNow()
+            assertEquals("alice", identity.personName)
+            assertEquals(office.address, identity.officeAddress)
+            assertTrue(first.received > 0u)
+
+            val meeting = device.meetings(Language.VIETNAMESE).single().id
+            val screen = device.programme(meeting, Language.ENGLISH)
+            assertEquals(1uL to "Kỳ họp thứ nhất", screen.number to screen.heading.title)
+            assertEquals("9 July 2026", screen.heading.begins)
+            assertEquals(listOf("1" to "Khai mạc", "2" to "Dự toán ngân sách"), screen.items.map { it.number to it.title })
+            val item = screen.items[1]
+            assertEquals(Triple("report", 30u, "Bà Bình"), Triple(item.itemType?.word, item.minutes, item.presenters[0].person))
+            assertEquals(listOf("12/TTr-UBND"), item.papers.map { it.number })
+
+            heard(device) { heard ->
+                assertEquals(Change.Everything, heard.receive())
+                val note = device.createNote(NoteTarget(meeting, item.id), "Hỏi về kinh phí")
+                assertEquals(Change.Note(note.id), heard.receive())
+                assertEquals(listOf(note), device.notes(meeting))
+            }
+
+            val act = device.registerToSpeak(meeting, item.id, "Kinh phí")
+            assertEquals(2uL, device.status().unsent)
+            val second = device.syncNow()
+            assertEquals(2u to 0u, second.accepted to second.refused)
+            val receipt = device.receipts(meeting).single()
+            assertEquals(1uL to act, receipt.number to receipt.act)
+            assertEquals(identity.person to item.id, receipt.person to receipt.item)
+            val stated = device.acts().single()
+            assertTrue(stated.state is ActState.Accepted)
+            assertEquals(receipt, stated.receipt)
+            assertEquals(0uL, device.status().unsent)
+        }
+    }
+
+    @Test
+    fun `what was read and written is there without the office`() = atMostAMinute {
+        val (meeting, programme) = enrolled { device ->
+            val meeting = device.meetings(Language.VIETNAMESE).single().id
+            device.createNote(NoteTarget(meeting), "Viết trước")
+            meeting to device.programme(meeting, Language.VIETNAMESE)
+        }
+        office.close()
+
+        withDevice(config()) { device ->
+            assertEquals(programme, device.programme(meeting, Language.VIETNAMESE))
+            device.createNote(NoteTarget(meeting), "Viết sau")
+            val error = failure<NghisuException.Offline> { device.syncNow() }
+
+            assertEquals("office_unreachable", error.code)
+            assertEquals(listOf("Viết trước", "Viết sau"), device.notes(meeting).map { it.text })
+        }
+    }
+
+    @Test
+    fun `a wrong invitation arrives as its case`() = atMostAMinute {
+        withDevice(config()) { device ->
+            val error = failure<NghisuException.Invitation> { device.enrol("nghisu://nowhere") }
+
+            assertEquals("invitation_invalid", error.code)
+            assertTrue("Thư mời" in error.reason, error.reason)
+            assertTrue("invitation" in error.reasonEn, error.reasonEn)
+        }
+    }
+
+    @Test
+    fun `a cancelled subscription hears nothing more`() = atMostAMinute {
+        enrolled { device ->
+            val cancelled = Heard()
+            val subscription = device.subscribe(cancelled)
+            assertEquals(Change.Everything, cancelled.calls.receive())
+            heard(device) { other ->
+                assertEquals(Change.Everything, other.receive())
+
+                subscription.cancel()
+                subscription.cancel()
+                val note = device.createNote(NoteTarget(), "Ghi chú")
+
+                assertEquals(Change.Note(note.id), other.receive())
+            }
+            assertTrue(cancelled.calls.tryReceive().isFailure)
+            subscription.close()
+        }
+    }
+
+    @Test
+    fun `a flow that is cancelled lets its device go`() = atMostAMinute {
+        enrolled { device ->
+            val begun = CompletableDeferred<Change>()
+            val collecting = launch { device.changes().collect(begun::complete) }
+            assertEquals(Change.Everything, begun.await())
+
+            collecting.cancelAndJoin()
+
+            device.createNote(NoteTarget(), "Ghi chú")
+        }
+    }
+
+    @Test
+    fun `a flow ends when its device is shut down, and a second time does nothing`() = atMostAMinute {
+        enrolled { device ->
+            val begun = CompletableDeferred<Change>()
+            val all = async { device.changes().onEach(begun::complete).toList() }
+            begun.await()
+
+            device.shutDown()
+            device.shutDown()
+
+            assertEquals(listOf(Change.Everything), all.await())
+            failure<NghisuException.Closed> { device.notes() }
+        }
+    }
+
+    @Test
+    fun `a folder is open once at a time`() = atMostAMinute {
+        withDevice(config()) { failure<NghisuException.AlreadyOpen> { Device.open(config()) } }
+        withDevice(config()) { }
+    }
+
+    @Test
+    fun `positions in a note are those of a String`() = atMostAMinute {
+        enrolled { device ->
+            val note = device.createNote(NoteTarget(), "📌 họp")
+
+            val at = note.text.indexOf("họp").toUInt()
+            val edited = device.editNote(note.id, listOf(Splice(positionUtf16 = at, deleteUtf16 = 0u, insert = "Cuộc ")))
+
+            assertEquals("📌 Cuộc họp", edited.text)
+        }
+    }
+
+    @Test
+    fun `papers arrive with their bytes`() = atMostAMinute {
+        enrolled { device ->
+            val meeting = device.meetings(Language.VIETNAMESE).single().id
+            val heard = mutableListOf<Pair<ULong, ULong>>()
+            val listener = object : ProgressListener {
+                override fun progressed(doneBytes: ULong, totalBytes: ULong) {
+                    heard += doneBytes to totalBytes
+                }
+            }
+
+            val downloaded = device.fetchPapers(listener)
+
+            val length = PAPER.toByteArray().size.toULong()
+            assertEquals(1u to length, downloaded.files to downloaded.networkBytes)
+            assertEquals(listOf(length to length), heard)
+            assertEquals(PAPER, Path.of(device.paperPath(meeting, "to-trinh")).readText())
+        }
+    }
+
+    @Test
+    fun `the quick start of the readme runs`() = atMostAMinute {
+        val source = Path.of("src/test/kotlin/vn/nghisu/QuickStart.kt").readText()
+        val shown = source.removePrefix("package vn.nghisu\n\n")
+        assertTrue("```kotlin\n$shown```" in Path.of("../README.md").readText())
+
+        val printed = ByteArrayOutputStream()
+        val console = System.out
+        System.setOut(PrintStream(printed, true, Charsets.UTF_8))
+        try {
+            quickStart("$folder/quick", office.invitation("alice"))
+        } finally {
+            System.setOut(console)
+        }
+
+        assertEquals("1 Khai mạc\n2 Dự toán ngân sách\nchanged: Hỏi về kinh phí\n", printed.toString(Charsets.UTF_8))
+    }
+
+    private fun config() = DeviceConfig(directory = "$folder/device", deviceName = "tablet of alice")
+
+    /** Opens a device, enrols it and syncs. */
+    private suspend fun <T> enrolled(block: suspend CoroutineScope.(Device) -> T): T = withDevice(config()) { device ->
+        device.enrol(office.invitation("alice"))
+        device.syncNow()
+        coroutineScope { block(device) }
+    }
+
+    private suspend fun heard(device: Device, block: suspend (Channel<Change>) -> Unit) = coroutineScope {
+        val heard = Channel<Change>()
+        val collecting = launch { device.changes().collect(heard::send) }
+        block(heard)
+        collecting.cancelAndJoin()
+    }
+
+    private class Heard : ChangeListener {
+        val calls = Channel<Change>(Channel.UNLIMITED)
+
+        override fun changed(change: Change) {
+            calls.trySend(change)
+        }
+
+        override fun ended() {
+            calls.close()
+        }
+    }
+}
+
+private inline fun <reified E : NghisuException> failure(call: () -> Any?): E {
+    try {
+        call()
+    } catch (error: NghisuException) {
+        return error as? E ?: throw AssertionError("another case", error)
+    }
+    throw AssertionError("it did not fail")
+}
+
+private fun atMostAMinute(block: suspend CoroutineScope.() -> Unit) = runBlocking { withTimeout(60_000, block) }

@@ -1,0 +1,83 @@
+package vn.nghisu
+
+import java.nio.file.Path
+import kotlin.io.path.createDirectories
+import kotlin.io.path.readText
+import kotlin.io.path.writeText
+
+const val PROGRAMME = """
+id = "ky-hop-1"
+kind = "regular_session"
+title = "Kỳ họp thứ nhất"
+when = { year = 2026, month = 7, day = 9 }
+
+[[paper]]
+id = "to-trinh"
+number = "12/TTr-UBND"
+title = "Tờ trình về dự toán"
+file = "to-trinh.txt"
+
+[[item]]
+id = "khai-mac"
+number = "1"
+title = "Khai mạc"
+type = "ceremony"
+minutes = 10
+
+[[item]]
+id = "du-toan"
+number = "2"
+title = "Dự toán ngân sách"
+type = "report"
+presenters = [{ person = "Bà Bình", post = "Giám đốc Sở Tài chính" }]
+minutes = 30
+papers = ["to-trinh"]
+"""
+
+const val PAPER = "Nội dung tờ trình.\n"
+
+/** A real office: the program, on a free port, that has published [PROGRAMME]. */
+class Office(folder: Path) : AutoCloseable {
+    private val data = folder.createDirectories().resolve("data")
+    private val program = Path.of(System.getProperty("jna.library.path"), "nghisu").toString()
+    private val server: Process
+    val address: String
+
+    init {
+        val portFile = folder.resolve("port")
+        server = start("serve", "--listen", "127.0.0.1:0", "--port-file", "$portFile")
+        // It says so once it is open.
+        checkNotNull(server.inputReader().readLine()) { "the office has ended: ${server.waitFor()}" }
+        address = portFile.readText()
+        folder.resolve("to-trinh.txt").writeText(PAPER)
+        val file = folder.resolve("programme.toml")
+        file.writeText(PROGRAMME)
+        run("import", "$file")
+        run("publish")
+    }
+
+    /** Adds a person and invites one device of theirs. */
+    fun invitation(name: String): String {
+        run("person", "add", name)
+        val json = run("invite", "--person", name, "--json")
+        return checkNotNull(Regex(""""invitation": *"([^"]+)"""").find(json)) { json }.groupValues[1]
+    }
+
+    /** Stops serving. Safe to repeat. */
+    override fun close() {
+        server.destroy()
+        server.waitFor()
+    }
+
+    private fun run(vararg arguments: String): String {
+        val process = start(*arguments)
+        val printed = process.inputReader().readText()
+        check(process.waitFor() == 0) { arguments.joinToString(" ") }
+        return printed
+    }
+
+    private fun start(vararg arguments: String): Process =
+        ProcessBuilder(program, *arguments, "--data", "$data")
+            .redirectError(ProcessBuilder.Redirect.INHERIT)
+            .start()
+}

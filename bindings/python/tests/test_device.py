@@ -1,0 +1,295 @@
+"""Devices on the real library, at a real office, over real HTTPS."""
+
+import asyncio
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+from contextlib import aclosing
+from pathlib import Path
+
+import nghisu
+from nghisu import (
+    ActKind,
+    Change,
+    ChangeListener,
+    Device,
+    DeviceConfig,
+    Language,
+    NghisuError,
+    NoteTarget,
+    ProgressListener,
+    Splice,
+)
+from nghisu_device import WAITING_MAX, changes, opened
+from office import PAPER, PROGRAMME, Office
+
+VI, EN = Language.VIETNAMESE, Language.ENGLISH
+HERE = Path(__file__).parent
+
+
+class Heard(ChangeListener):
+    """Keeps what it hears; while its gate is closed, it is slow."""
+
+    def __init__(self) -> None:
+        self.calls: queue.Queue[Change | None] = queue.Queue()
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def changed(self, change: Change) -> None:
+        self.calls.put(change)
+        self.gate.wait()
+
+    def ended(self) -> None:
+        self.calls.put(None)
+
+    async def next(self) -> Change | None:
+        return await asyncio.to_thread(self.calls.get, timeout=30)
+
+
+class DeviceTest(unittest.IsolatedAsyncioTestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.office = Office(self.folder / "office")
+        self.addCleanup(self.office.stop)
+
+    def config(self, name: str = "alice") -> DeviceConfig:
+        return DeviceConfig(directory=str(self.folder / name), device_name=f"tablet of {name}")
+
+    async def enrolled(self, name: str = "alice") -> Device:
+        """Opens a device, enrols it and syncs; the test's end shuts it down."""
+        device = await Device.open(self.config(name))
+        self.addAsyncCleanup(device.shut_down)
+        await device.enrol(await asyncio.to_thread(self.office.invitation, name))
+        await device.sync_now()
+        return device
+
+    async def only_meeting(self, device: Device) -> str:
+        (meeting,) = await device.meetings(VI)
+        return meeting.id
+
+    async def test_a_delegate_enrols_reads_writes_hears_of_it_and_speaks(self) -> None:
+        async with opened(self.config()) as device:
+            identity = await device.enrol(self.office.invitation("alice"))
+            report = await device.sync_now()
+            self.assertEqual(identity.person_name, "alice")
+            self.assertEqual(identity.office_address, self.office.address)
+            self.assertGreater(report.received, 0)
+
+            meeting = await self.only_meeting(device)
+            screen = await device.programme(meeting, EN)
+            self.assertEqual((screen.number, screen.heading.title), (1, "Kỳ họp thứ nhất"))
+            self.assertEqual(screen.heading.begins, "9 July 2026")
+            self.assertEqual([(item.number, item.title) for item in screen.items], [("1", "Khai mạc"), ("2", "Dự toán ngân sách")])
+            item = screen.items[1]
+            self.assertEqual((item.item_type.word, item.minutes, item.presenters[0].person), ("report", 30, "Bà Bình"))
+            self.assertEqual([paper.number for paper in item.papers], ["12/TTr-UBND"])
+
+            async with aclosing(changes(device)) as heard:
+                self.assertTrue((await anext(heard)).is_EVERYTHING())
+                note = await device.create_note(NoteTarget(meeting=meeting, item=item.id), "Hỏi về kinh phí")
+                self.assertEqual(await anext(heard), Change.NOTE(note.id))
+            self.assertEqual(await device.notes(meeting), [note])
+
+            act = await device.register_to_speak(meeting, item.id, "Kinh phí")
+            self.assertEqual((await device.status()).unsent, 2)
+            report = await device.sync_now()
+            self.assertEqual((report.accepted, report.refused), (2, 0))
+            (receipt,) = await device.receipts(meeting)
+            self.assertEqual((receipt.number, receipt.act, receipt.item, receipt.person), (1, act, item.id, identity.person))
+            (stated,) = await device.acts()
+            self.assertTrue(stated.state.is_ACCEPTED())
+            self.assertEqual(stated.receipt, receipt)
+            status = await device.status()
+            self.assertEqual((status.unsent, status.salvage), (0, None))
+
+    async def test_what_was_read_and_written_is_there_without_the_office(self) -> None:
+        device = await self.enrolled()
+        meeting = await self.only_meeting(device)
+        programme = await device.programme(meeting, VI)
+        await device.create_note(NoteTarget(meeting=meeting), "Viết trước")
+        await device.shut_down()
+        self.office.stop()
+
+        async with opened(self.config()) as device:
+            self.assertEqual(await device.programme(meeting, VI), programme)
+            await device.create_note(NoteTarget(meeting=meeting), "Viết sau")
+            with self.assertRaises(NghisuError.Offline) as caught:
+                await device.sync_now()
+
+            self.assertEqual(caught.exception.code, "office_unreachable")
+            self.assertEqual([note.text for note in await device.notes(meeting)], ["Viết trước", "Viết sau"])
+            self.assertEqual((await device.status()).identity.person_name, "alice")
+
+    async def test_a_wrong_invitation_arrives_as_its_case(self) -> None:
+        device = await Device.open(self.config())
+        self.addAsyncCleanup(device.shut_down)
+
+        with self.assertRaises(NghisuError.Invitation) as caught:
+            await device.enrol("nghisu://nowhere")
+
+        self.assertEqual(caught.exception.code, "invitation_invalid")
+        self.assertIn("Thư mời", caught.exception.reason)
+        self.assertIn("invitation", caught.exception.reason_en)
+
+    async def test_an_invitation_admits_one_device(self) -> None:
+        invitation = self.office.invitation("alice")
+        async with opened(self.config("first")) as first:
+            await first.enrol(invitation)
+        async with opened(self.config("second")) as second:
+            with self.assertRaises(NghisuError.Invitation) as caught:
+                await second.enrol(invitation)
+
+        self.assertEqual(caught.exception.code, "invitation_used")
+
+    async def test_a_cancelled_subscription_hears_nothing_more(self) -> None:
+        device = await self.enrolled()
+        cancelled, other = Heard(), Heard()
+        subscription, kept = device.subscribe(cancelled), device.subscribe(other)
+        for listener in (cancelled, other):
+            self.assertTrue((await listener.next()).is_EVERYTHING())
+
+        subscription.cancel()
+        subscription.cancel()
+        note = await device.create_note(NoteTarget(), "Ghi chú")
+
+        self.assertEqual(await other.next(), Change.NOTE(note.id))
+        self.assertTrue(cancelled.calls.empty())
+        kept.cancel()
+
+    async def test_a_slow_listener_holds_up_nobody_and_is_told_of_everything(self) -> None:
+        device = await self.enrolled()
+        slow = Heard()
+        slow.gate.clear()
+        subscription = device.subscribe(slow)
+        self.assertTrue((await slow.next()).is_EVERYTHING())
+
+        note = await device.create_note(NoteTarget(), "")
+        for _ in range(WAITING_MAX + 1):
+            await device.edit_note(note.id, [Splice(position_utf16=0, delete_utf16=0, insert="a")])
+        slow.gate.set()
+
+        self.assertTrue((await slow.next()).is_EVERYTHING())
+        subscription.cancel()
+
+    async def test_shutting_down_ends_what_listens_and_is_safe_to_repeat(self) -> None:
+        device = await self.enrolled()
+        heard = changes(device)
+        self.assertTrue((await anext(heard)).is_EVERYTHING())
+
+        await asyncio.gather(device.shut_down(), device.shut_down())
+        await device.shut_down()
+
+        self.assertEqual([change async for change in heard], [])
+        with self.assertRaises(NghisuError.Closed):
+            await device.notes()
+        late = Heard()
+        subscription = device.subscribe(late)
+        self.assertIsNone(await late.next())
+        subscription.cancel()
+
+    async def test_a_call_that_nobody_waits_for_is_written_whole(self) -> None:
+        device = await self.enrolled()
+        async with aclosing(changes(device)) as heard:
+            await anext(heard)
+            call = asyncio.create_task(device.create_note(NoteTarget(), "Viết trọn"))
+            await asyncio.sleep(0)
+            call.cancel()
+
+            self.assertTrue((await anext(heard)).is_NOTE())
+
+        self.assertTrue(call.cancelled())
+        self.assertEqual([note.text for note in await device.notes()], ["Viết trọn"])
+
+    async def test_a_folder_is_open_once_at_a_time(self) -> None:
+        async with opened(self.config()):
+            with self.assertRaises(NghisuError.AlreadyOpen):
+                await Device.open(self.config())
+        async with opened(self.config()):
+            pass
+
+    async def test_positions_in_a_note_count_utf16(self) -> None:
+        device = await self.enrolled()
+        note = await device.create_note(NoteTarget(), "📌 họp")
+
+        note = await device.edit_note(note.id, [Splice(position_utf16=3, delete_utf16=0, insert="Cuộc ")])
+        self.assertEqual(note.text, "📌 Cuộc họp")
+        with self.assertRaises(NghisuError.InvalidInput):
+            await device.edit_note(note.id, [Splice(position_utf16=99, delete_utf16=0, insert="x")])
+
+        self.assertEqual(await device.notes(), [note])
+        await device.delete_note(note.id)
+        self.assertEqual(await device.notes(), [])
+        with self.assertRaises(NghisuError.NotFound):
+            await device.delete_note("no id")
+
+    async def test_papers_arrive_with_their_bytes(self) -> None:
+        class Progress(ProgressListener):
+            heard: list[tuple[int, int]] = []
+
+            def progressed(self, done_bytes: int, total_bytes: int) -> None:
+                self.heard.append((done_bytes, total_bytes))
+
+        device = await self.enrolled()
+        meeting = await self.only_meeting(device)
+        with self.assertRaises(NghisuError.PaperNotHere):
+            await device.paper_path(meeting, "to-trinh")
+
+        downloaded = await device.fetch_papers(Progress())
+
+        length = len(PAPER.encode())
+        self.assertEqual((downloaded.files, downloaded.network_bytes), (1, length))
+        self.assertEqual(Progress.heard, [(length, length)])
+        self.assertEqual(Path(await device.paper_path(meeting, "to-trinh")).read_text(), PAPER)
+        (paper,) = (await device.programme(meeting, VI)).items[1].papers
+        self.assertEqual((paper.file.name, paper.file.length_bytes, paper.file.is_here), ("to-trinh.txt", length, True))
+        self.assertEqual((await device.fetch_papers()).files, 0)
+
+    async def test_a_new_publication_says_what_changed_since_the_owner_looked(self) -> None:
+        device = await self.enrolled()
+        meeting = await self.only_meeting(device)
+        await device.mark_looked(meeting)
+        self.assertEqual(await device.changes_since_looked(meeting, EN), [])
+
+        await asyncio.to_thread(self.office.publish, PROGRAMME.replace("Khai mạc", "Chào cờ"))
+        await device.sync_now()
+
+        for language in (VI, EN):
+            (change,) = await device.changes_since_looked(meeting, language)
+            self.assertIn("Chào cờ", change)
+        self.assertEqual((await device.programme(meeting, VI)).number, 2)
+
+    async def test_a_question_can_be_handed_in_and_taken_back(self) -> None:
+        device = await self.enrolled()
+        meeting = await self.only_meeting(device)
+        with self.assertRaises(NghisuError.NotFound) as caught:
+            await device.register_to_speak(meeting, "no-item", "")
+        self.assertEqual((caught.exception.code, caught.exception.detail), ("item_unknown", "no-item"))
+
+        question = await device.hand_in_question(meeting, "du-toan", "Bà Bình", "Bao nhiêu?")
+        await device.withdraw(meeting, question)
+        await device.sync_now()
+
+        receipts = await device.receipts(meeting)
+        self.assertEqual([receipt.kind for receipt in receipts], [ActKind.QUESTION_SLIP, ActKind.WITHDRAWAL])
+        self.assertEqual((receipts[0].number, receipts[1].number, receipts[1].refers_to), (1, None, question))
+        self.assertEqual(await device.not_sent(), [])
+
+    async def test_the_quick_start_of_the_readme_runs(self) -> None:
+        program = HERE / "quick_start.py"
+        readme = (HERE.parents[1] / "README.md").read_text()
+        self.assertIn(f"```python\n{program.read_text()}```", readme)
+
+        invitation = await asyncio.to_thread(self.office.invitation, "alice")
+        arguments = [sys.executable, program, self.folder / "quick", invitation]
+        done = await asyncio.to_thread(subprocess.run, arguments, capture_output=True, text=True)
+
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.stdout, "1 Khai mạc\n2 Dự toán ngân sách\nchanged: Hỏi về kinh phí\n")
+
+    def test_the_library_says_its_version(self) -> None:
+        self.assertRegex(nghisu.version(), r"^\d+\.\d+\.\d+$")
