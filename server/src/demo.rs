@@ -25,7 +25,10 @@ use nghisu_core::{
     meeting::ItemId,
     store::{Note, NoteTarget, Splice},
     sync::session::Report,
-    trust::{decide::Role, enrol::Address},
+    trust::{
+        decide::Role,
+        enrol::{Address, Invitation},
+    },
 };
 use serde_json::{Value, json};
 
@@ -120,11 +123,14 @@ async fn play(options: &Options, folder: &Path) -> Result<bool> {
     let (checked, world) = world.check_against_copy(options).await?;
     let ok = story.checked(&checked, notes_equal);
     if options.serve {
-        world.serve(&story).await?;
-    } else {
-        world.shut_down().await?;
+        story.serving(&world, &world.invite()?);
     }
-    story.end(ok, pulls, folder, options.keep.is_some());
+    story.end(ok, folder, options.keep.is_some());
+    if options.serve {
+        let stopped = tokio::signal::ctrl_c().await;
+        stopped.map_err(|error| Error::new(Code::Internal, error))?;
+    }
+    world.shut_down().await?;
     Ok(ok)
 }
 
@@ -161,7 +167,7 @@ impl World {
 
     /// Enrols `count` devices; the first two belong to one delegate.
     async fn enrol(&mut self, count: usize, quiet: bool) -> Result<()> {
-        let bar = progress(count, "ghi danh", quiet);
+        let bar = progress(count, "+", quiet);
         let mut people = Vec::new();
         for number in 1..count.max(2) {
             people.push(
@@ -361,22 +367,15 @@ impl World {
         ))
     }
 
-    async fn serve(self, story: &Story) -> Result<()> {
-        let Some(device) = self.devices.first() else {
-            return Ok(());
-        };
+    /// Invites one more device of the first delegate.
+    fn invite(&self) -> Result<Invitation> {
+        let device = self.devices.first().ok_or(Code::PersonUnknown)?;
         let address = Address {
             authority: self.server.addr.to_string(),
             tls: true,
         };
-        let invitation =
-            self.office
-                .invite(device.person, address, INVITATION_QR_MS, clock::now())?;
-        story.serving(self.server.addr, &invitation, &self.folder.join("office"));
-        tokio::signal::ctrl_c()
-            .await
-            .map_err(|error| Error::new(Code::Internal, error))?;
-        self.shut_down().await
+        self.office
+            .invite(device.person, address, INVITATION_QR_MS, clock::now())
     }
 
     async fn shut_down(self) -> Result<()> {

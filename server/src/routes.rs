@@ -16,6 +16,7 @@ use axum::{
 use nghisu_core::{
     Code, Error, Result, cbor,
     sync::wire::{MEDIA_TYPE, Refusal},
+    trust::decide::{self, Action, Actor, Decision, decide},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -138,9 +139,21 @@ impl App {
     }
 }
 
+/// Asks the table of rights on behalf of somebody who has not shown who he is.
+pub(crate) fn stranger_may(action: Action) -> Result<()> {
+    match decide(Actor::Stranger, action, decide::State::default()) {
+        Decision::Allow => Ok(()),
+        Decision::Deny(reason) => Err(Error::new(Code::NotAllowed, reason.name())),
+    }
+}
+
 /// Says that the office is up and its database can be read.
 async fn health(State(app): State<App>) -> Response {
-    match app.run(|office| Ok((office.log(), office.seq()?))).await {
+    let healthy = |office: &Office| {
+        stranger_may(Action::Health)?;
+        Ok((office.log(), office.seq()?))
+    };
+    match app.run(healthy).await {
         Ok((log, seq)) => {
             let body = serde_json::json!({ "status": "ok", "log": log, "seq": seq });
             let kind = HeaderValue::from_static("application/json");

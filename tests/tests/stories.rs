@@ -629,6 +629,34 @@ fn an_export_equals_what_the_device_shows_and_tells_a_missing_envelope() {
     assert!(told.contains("damaged") && told.contains('5'), "{told}");
 }
 
+#[test]
+fn an_office_restored_from_an_older_copy_gets_back_what_a_device_still_holds() {
+    let mut office = Office::start(true);
+    let first = Device::enrol(&office, "Đại biểu 01");
+    let second = Device::enrol(&office, "Đại biểu 01");
+    let note = create_note(&first, "Trước bản sao. ");
+    first.must(&["sync"]);
+    office.kill();
+    let copy = office.folder().join("copy");
+    copy_folder(&office.data(), &copy);
+    office.restart();
+    first.must(&["note", "edit", &note, "--at", "15", "Sau bản sao."]);
+    assert_eq!(first.must(&["sync"])["accepted"], 1);
+    office.kill();
+    fs::remove_dir_all(office.data()).unwrap();
+    fs::rename(&copy, office.data()).unwrap();
+    office.restart();
+
+    first.must(&["sync"]);
+
+    second.must(&["sync"]);
+    assert_eq!(
+        second.must(&["note", "list"])[0]["text"],
+        "Trước bản sao. Sau bản sao."
+    );
+    office.must(&["verify"]);
+}
+
 fn create_note(device: &Device, text: &str) -> String {
     let printed = device.must(&["note", "create", text]);
     printed["id"].as_str().unwrap().to_owned()

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{
-    act::{Publication, ReceiptBatch, SignedAct},
+    act::{Act, Publication, Receipt, ReceiptBatch, SignedAct},
     content_hash,
 };
 use crate::{
@@ -104,18 +104,7 @@ impl View {
         if !self.acts_seen.insert(act.id) {
             return Ok(());
         }
-        let value = json!({
-            "id": act.id,
-            "kind": act.kind,
-            "meeting": act.meeting,
-            "item": act.item,
-            "text": act.text,
-            "addressee": act.addressee,
-            "withdraws": act.withdraws,
-            "made_at": act.made_at,
-            "seq": seq,
-            "received_at": received_at,
-        });
+        let value = act_json(&act, seq, received_at);
         self.acts.push((act.person, value));
         Ok(())
     }
@@ -129,9 +118,7 @@ impl View {
             ));
         }
         for receipt in &batch.receipts {
-            let mut value = json!(receipt);
-            value["meeting"] = json!(meeting);
-            self.receipts.push(value);
+            self.receipts.push(receipt_json(meeting, receipt));
         }
         Ok(())
     }
@@ -172,12 +159,35 @@ impl View {
     }
 }
 
+/// Returns an act as it stands in a view.
+pub fn act_json(act: &Act, seq: u64, received_at: Timestamp) -> Value {
+    json!({
+        "id": act.id,
+        "kind": act.kind,
+        "meeting": act.meeting,
+        "item": act.item,
+        "text": act.text,
+        "addressee": act.addressee,
+        "withdraws": act.withdraws,
+        "made_at": act.made_at,
+        "seq": seq,
+        "received_at": received_at,
+    })
+}
+
+/// Returns a receipt as it stands in a view.
+pub fn receipt_json(meeting: MeetingId, receipt: &Receipt) -> Value {
+    let mut value = json!(receipt);
+    value["meeting"] = json!(meeting);
+    value
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
         ids::{DeviceId, Hash},
-        meeting::act::{Act, ActKind, Receipt},
+        meeting::act::ActKind,
     };
 
     const MEETING: MeetingId = MeetingId::from_bytes([3; 16]);

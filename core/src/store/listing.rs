@@ -17,6 +17,7 @@ use crate::{
         Change, ItemId, Programme,
         act::{Act, Receipt, SignedAct},
         canonical_json, changes,
+        view::{act_json, receipt_json},
     },
     time::Timestamp,
 };
@@ -522,7 +523,11 @@ impl Store {
                 }),
             );
         }
-        let receipts: Vec<Value> = self.all_receipts()?.iter().map(receipt_json).collect();
+        let receipts = self.all_receipts()?;
+        let receipts = receipts
+            .iter()
+            .map(|row| receipt_json(row.meeting, &row.receipt));
+        let receipts: Vec<Value> = receipts.collect();
         let view = json!({ "acts": self.acts_json()?, "meetings": meetings, "receipts": receipts });
         Ok(canonical_json(&view))
     }
@@ -538,29 +543,11 @@ impl Store {
             let (_, act) = SignedAct::decode(&content)?;
             let (seq, received_at): (i64, i64) =
                 (row.get(1).map_err(sql)?, row.get(2).map_err(sql)?);
-            acts.push(json!({
-                "id": act.id,
-                "kind": act.kind,
-                "meeting": act.meeting,
-                "item": act.item,
-                "text": act.text,
-                "addressee": act.addressee,
-                "withdraws": act.withdraws,
-                "made_at": act.made_at,
-                "seq": unsigned(seq),
-                "received_at": Timestamp::from_unix_ms(unsigned(received_at)),
-            }));
+            let received_at = Timestamp::from_unix_ms(unsigned(received_at));
+            acts.push(act_json(&act, unsigned(seq), received_at));
         }
         Ok(acts)
     }
-}
-
-fn receipt_json(row: &Receipted) -> Value {
-    let mut value = serde_json::to_value(&row.receipt).unwrap_or_default();
-    if let Some(object) = value.as_object_mut() {
-        object.insert("meeting".to_owned(), json!(row.meeting));
-    }
-    value
 }
 
 fn json_of(text: &str) -> Result<Value> {

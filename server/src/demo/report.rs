@@ -1,6 +1,6 @@
 //! What the demo prints: the story in Vietnamese or English, or one JSON object.
 
-use std::{io::Write, net::SocketAddr, path::Path};
+use std::{io::Write, path::Path};
 
 use nghisu_core::{
     Language, Result, client::Downloaded, ids::MeetingId, store::Acted, sync::session::Report,
@@ -298,28 +298,24 @@ impl Story {
         rows && notes_equal
     }
 
-    pub(super) fn serving(&self, address: SocketAddr, invitation: &Invitation, folder: &Path) {
+    pub(super) fn serving(&mut self, world: &World, invitation: &Invitation) {
+        let (address, folder) = (world.server.addr, world.folder.join("office"));
         let folder = folder.display();
-        let (vi, en) = (
-            format!(
-                "8. Văn phòng vẫn mở tại https://{address}, dữ liệu ở {folder}. Ghi danh thêm một máy (15 phút): {invitation}\n   \
-                 Ctrl-C để dừng."
+        self.say(
+            &format!(
+                "8. Văn phòng vẫn mở tại https://{address}, dữ liệu ở {folder}. Ctrl-C để dừng.\n   \
+                 Ghi danh thêm một máy của Đại biểu 01 (trong 15 phút): {invitation}"
             ),
-            format!(
-                "8. The office stays open at https://{address}, its data is in {folder}. Enrol one more device (15 minutes): \
-                 {invitation}\n   Ctrl-C stops it."
+            &format!(
+                "8. The office stays open at https://{address}, its data is in {folder}. Ctrl-C stops it.\n   \
+                 Enrol one more device of delegate 01 (within 15 minutes): {invitation}"
             ),
         );
-        self.say(&vi, &en);
-        if self.json.is_some() {
-            print(
-                &json!({"serving": address.to_string(), "invitation": invitation.to_string()})
-                    .to_string(),
-            );
-        }
+        self.put("address", json!(address.to_string()));
+        self.put("invitation", json!(invitation.to_string()));
     }
 
-    pub(super) fn end(mut self, ok: bool, pulls: u32, folder: &Path, kept: bool) {
+    pub(super) fn end(mut self, ok: bool, folder: &Path, kept: bool) {
         let (vi, en) = if ok {
             ("Mọi kiểm tra đều đúng.", "Every check holds.")
         } else {
@@ -333,7 +329,6 @@ impl Story {
                 &format!("Everything is kept in {folder}."),
             );
         }
-        self.put("pulls_until_quiet", json!(pulls));
         self.put("ok", json!(ok));
         if let Some(json) = self.json {
             print(&Value::Object(json).to_string());

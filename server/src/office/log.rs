@@ -8,7 +8,11 @@ use nghisu_core::{
         wire::{LogHead, Outcome, chain_after},
     },
     time::Timestamp,
-    trust::{enrol::Signed, keys::DeviceSigner},
+    trust::{
+        decide::{Action, Actor, Decision, State, decide},
+        enrol::Signed,
+        keys::DeviceSigner,
+    },
 };
 
 use super::keys::Keys;
@@ -93,6 +97,10 @@ impl<'t> Appending<'t> {
         kind: Kind,
         payload: Vec<u8>,
     ) -> Result<Place> {
+        let append = Action::Append(feed, kind);
+        if decide(Actor::Office, append, State::default()) != Decision::Allow {
+            return Err(Error::new(Code::NotAllowed, feed));
+        }
         let mut chain = Chain {
             device: self.keys.online.public_key().device(),
             incarnation: self.office.epoch,

@@ -4,9 +4,9 @@ use axum::{
     extract::{Request, State},
     response::Response,
 };
-use nghisu_core::{Result, limits::REQUEST_BYTES_MAX};
+use nghisu_core::{Result, limits::REQUEST_BYTES_MAX, trust::decide::Action};
 
-use super::{App, answer, body, now};
+use super::{App, answer, body, now, stranger_may};
 
 /// Bytes of an enrolment request: its fields at their largest.
 const ENROLMENT_BYTES_MAX: usize = 4 << 10;
@@ -26,6 +26,7 @@ pub(crate) async fn enrol(State(app): State<App>, request: Request) -> Response 
 }
 
 async fn enrol_bytes(app: &App, request: Request) -> Result<Vec<u8>> {
+    stranger_may(Action::Enrol)?;
     let _turn = app.turn().await?;
     let request = body(request, ENROLMENT_BYTES_MAX).await?;
     app.run(move |office| office.enrol(&request, now())).await
