@@ -224,8 +224,15 @@ fn relay(device: &TcpStream, office: &TcpStream, cable: &Arc<Cable>) {
                     _ => passes.max(1),
                 };
                 let handed_on = buffer[..passes].chunks(piece).all(|piece| {
+                    // What comes back is noted before the device has it: once a sync has ended, all
+                    // of it is there to be looked at.
+                    if !upwards {
+                        cable.note(upwards, piece);
+                    }
                     let handed_on = to.write_all(piece).is_ok();
-                    cable.note(upwards, piece);
+                    if upwards {
+                        cable.note(upwards, piece);
+                    }
                     handed_on
                 });
                 if !handed_on || passes < count {
