@@ -16,6 +16,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use nghisu_core::{
@@ -25,7 +26,7 @@ use nghisu_core::{
     sync::wire::{MEDIA_TYPE, Refusal},
 };
 use nghisu_tests::{
-    link::{Link, messages},
+    link::{Link, Passed, messages},
     process::{Device, Office, run_on},
     report,
 };
@@ -228,8 +229,11 @@ fn requests_that_are_none_are_refused_and_the_office_goes_on() {
     device.must(&["note", "create", "Một"]);
     cable.forget();
     device.must(&["sync"]);
-    let (requests, _) = messages(&cable.passed().up);
-    let request = &requests[0].body;
+    let requests = |passed: &Passed| messages(&passed.up).0;
+    assert!(cable.wait(Duration::from_secs(10), |passed| {
+        !requests(passed).is_empty()
+    }));
+    let request = &cable.look(requests)[0].body;
     let log = entries(&office);
 
     for cut in [0, 1, 2, request.len() / 3, request.len() - 1] {

@@ -58,7 +58,7 @@ enum Moment {
 fn what_an_office_accepted_is_there_once_after_every_kill() {
     let begun = Instant::now();
     let kills = std::env::var("NGHISU_KILLS").map_or(KILLS, |text| text.parse().unwrap());
-    let mut dice = Dice::new();
+    let mut dice = Dice::new("office");
     let mut hall = Hall::new();
     let measured: Vec<_> = (0..MEASURED).map(|_| hall.unharmed_push()).collect();
     let middle = |duration: fn(&Unharmed) -> Duration| {
@@ -381,7 +381,7 @@ fn moment(passed: &Passed, killed_at: Instant) -> Moment {
 #[test]
 fn a_device_killed_during_syncs_loses_nothing_and_sends_nothing_twice() {
     let begun = Instant::now();
-    let mut dice = Dice::new();
+    let mut dice = Dice::new("device");
     let office = Office::start(false);
     let device = Device::enrol(&office, DELEGATE);
     let other = Device::enrol(&office, DELEGATE);
@@ -485,10 +485,10 @@ struct Dice(u64);
 
 impl Dice {
     /// Takes the seed from `NGHISU_SEED` if that is set.
-    fn new() -> Self {
+    fn new(what: &str) -> Self {
         let seed = std::env::var("NGHISU_SEED")
             .map_or_else(|_| getrandom::u64().unwrap(), |text| text.parse().unwrap());
-        report(&format!("NGHISU_SEED={seed}"));
+        report(&format!("{what}: NGHISU_SEED={seed}"));
         Self(seed)
     }
 

@@ -22,7 +22,6 @@ use nghisu_tests::{
     data,
     link::{Link, messages},
     process::{Device, Office, run_on},
-    report,
 };
 use rusqlite::{Connection, types::Value as Sql};
 use serde_json::{Value, json};
@@ -769,10 +768,7 @@ fn served(cable: &Link) -> Vec<Vec<u8>> {
         }
         all.push(reply.body);
     }
-    report(&format!(
-        "{payloads} payloads of {} byte strings",
-        all.len()
-    ));
+    assert!(payloads > 0);
     all
 }
 
