@@ -22,7 +22,9 @@
 //! - Nothing outside of [`document`] speaks to Automerge.
 //! - Nothing here panics on bytes from outside.
 //!
-//! `tests/tests/tidy.rs` keeps the first four on the sources themselves.
+//! `tests/tests/tidy.rs` keeps them on the sources themselves, but for what the clock-free layers
+//! cannot show by their words: that `client` decides nothing, and the last, which the property tests
+//! of every decoder try.
 #![forbid(unsafe_code)]
 
 pub mod cbor;

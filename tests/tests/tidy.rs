@@ -48,6 +48,7 @@ const ABSENT: &[(&str, &str)] = &[
         "std::fs std::net std::time std::thread SystemTime Instant tokio async await rusqlite reqwest getrandom",
     ),
     ("core/src/{store}", "tokio reqwest SystemTime"),
+    ("core/src/{meeting,trust,sync,store,client}", "automerge"),
     ("bindings/src", "rusqlite automerge"),
 ];
 

@@ -43,7 +43,7 @@ impl Store {
         match step {
             Step::Envelopes(envelopes) => self.save_envelopes(envelopes)?,
             Step::Unsettle { device_seq } => self.unsettle(*device_seq)?,
-            Step::ReadAgain => self.read_again()?,
+            Step::ReadAgain => self.meet_again()?,
             Step::Page(page) => return self.save_page(page),
         }
         Ok(BTreeSet::new())

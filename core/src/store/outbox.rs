@@ -179,26 +179,40 @@ impl Store {
     /// Offers the envelopes after `device_seq` again.
     pub(super) fn unsettle(&mut self, device_seq: u64) -> Result<()> {
         let incarnation = self.incarnation()?;
-        self.write(|transaction| {
-            transaction
-                .execute(
-                    "UPDATE envelope SET outcome = NULL, reason = NULL WHERE incarnation = ?1 AND device_seq > ?2",
-                    (incarnation, signed(device_seq)),
-                )
-                .map(|_| ())
-                .map_err(sql)
-        })
+        self.write(|transaction| offer_again(transaction, incarnation, device_seq))
     }
 
     /// Reads the log again from the beginning at the next sync, one's own envelopes among it.
     pub(super) fn read_again(&mut self) -> Result<()> {
+        self.write(forget_cursor)
+    }
+
+    /// Meets an office whose log is not the one known: reads it again, and offers every envelope of
+    /// this incarnation again. What the office has it knows by id; what it has lost it gets back.
+    pub(super) fn meet_again(&mut self) -> Result<()> {
+        let incarnation = self.incarnation()?;
         self.write(|transaction| {
-            transaction
-                .execute("DELETE FROM state WHERE name = 'cursor'", [])
-                .map_err(sql)?;
-            put_state(transaction, "own", &[1])
+            forget_cursor(transaction)?;
+            offer_again(transaction, incarnation, 0)
         })
     }
+}
+
+fn forget_cursor(transaction: &Transaction<'_>) -> Result<()> {
+    transaction
+        .execute("DELETE FROM state WHERE name = 'cursor'", [])
+        .map_err(sql)?;
+    put_state(transaction, "own", &[1])
+}
+
+fn offer_again(transaction: &Transaction<'_>, incarnation: u32, device_seq: u64) -> Result<()> {
+    transaction
+        .execute(
+            "UPDATE envelope SET outcome = NULL, reason = NULL WHERE incarnation = ?1 AND device_seq > ?2",
+            (incarnation, signed(device_seq)),
+        )
+        .map(|_| ())
+        .map_err(sql)
 }
 
 fn pending_row(row: &Row<'_>, log: crate::ids::LogId) -> Result<Pending> {

@@ -118,8 +118,8 @@ pub enum Step {
         /// The newest envelope that the office has.
         device_seq: u64,
     },
-    /// The log has another epoch, or the office has never heard of our cursor: read it again from
-    /// the beginning. Nothing that the device holds is dropped.
+    /// The office's log is not the one known, for example after a restore: read it again from the
+    /// beginning, and offer one's own envelopes again. Nothing that the device holds is dropped.
     ReadAgain,
 }
 
