@@ -88,6 +88,11 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     raise_descriptor_limit(options.devices);
     let temporary = tempfile::tempdir().map_err(|error| Error::new(Code::Storage, error))?;
     let folder = options.keep.as_deref().unwrap_or_else(|| temporary.path());
+    let in_use = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    if in_use {
+        let detail = format_args!("{}: not empty", folder.display());
+        return Err(Error::new(Code::FolderNotWritable, detail));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -115,8 +120,8 @@ async fn play(options: &Options, folder: &Path) -> Result<bool> {
 
     world.set_plugged(true);
     let back = world.sync_all(options, "↑↓").await?;
-    let (rounds, pulls) = world.until_quiet().await?;
-    story.back(&back, rounds, pulls);
+    let quieting = world.until_quiet().await?;
+    story.back(&back, &quieting);
     story.seen_by_one(&world.devices, meeting).await?;
 
     let notes_equal = world.notes_are_equal().await?;
@@ -142,6 +147,17 @@ struct Offline {
     notes: usize,
     registrations: usize,
     questions: usize,
+}
+
+/// What it took until nobody heard anything new.
+#[derive(Default)]
+struct Quieting {
+    /// Rounds in which every device asked; the last one brought nothing.
+    rounds: u32,
+    /// Requests in these rounds.
+    pulls: u32,
+    /// Devices that heard something, over all rounds.
+    with_news: usize,
 }
 
 /// What the comparison with the copy of the office came to.
@@ -274,40 +290,35 @@ impl World {
         Ok(total)
     }
 
-    /// Pulls until nobody hears anything new. Returns the rounds, and the pulls of all devices that
-    /// brought something.
-    async fn until_quiet(&self) -> Result<(u32, u32)> {
-        let mut pulls = 0;
-        for round in 1..=ROUNDS_MAX {
-            let reports = join_all(self.devices.iter().map(|device| device.client.sync())).await;
-            let reports = reports.into_iter().collect::<Result<Vec<Report>>>()?;
-            let news = reports
+    /// Pulls until nobody hears anything new.
+    async fn until_quiet(&self) -> Result<Quieting> {
+        let mut quieting = Quieting::default();
+        while quieting.rounds < ROUNDS_MAX {
+            let synced = join_all(self.devices.iter().map(|device| device.client.sync())).await;
+            let synced = synced.into_iter().collect::<Result<Vec<Report>>>()?;
+            let fetched = self
+                .devices
                 .iter()
-                .filter(|report| report.received > 0 || report.accepted > 0);
-            let heard = news
+                .map(|device| device.client.fetch_papers(|_, _| {}));
+            let fetched = join_all(fetched)
+                .await
+                .into_iter()
+                .collect::<Result<Vec<_>>>()?;
+            let papers: u32 = fetched.iter().map(|one| one.files).sum();
+            let heard = |report: &&Report| report.received > 0 || report.accepted > 0;
+            let news = synced.iter().filter(heard).count();
+            quieting.rounds += 1;
+            quieting.pulls += synced
+                .iter()
                 .map(|report| report.requests + report.pulls)
                 .sum::<u32>();
-            pulls += heard;
-            let fetched = join_all(
-                self.devices
-                    .iter()
-                    .map(|device| device.client.fetch_papers(|_, _| {})),
-            )
-            .await;
-            let fetched: u32 = fetched
-                .into_iter()
-                .collect::<Result<Vec<_>>>()?
-                .iter()
-                .map(|one| one.files)
-                .sum();
-            if heard == 0 && fetched == 0 {
-                return Ok((round, pulls));
+            quieting.with_news += news;
+            if news == 0 && papers == 0 {
+                return Ok(quieting);
             }
         }
-        Err(Error::new(
-            Code::Internal,
-            format_args!("not quiet after {ROUNDS_MAX} rounds"),
-        ))
+        let detail = format_args!("not quiet after {ROUNDS_MAX} rounds");
+        Err(Error::new(Code::Internal, detail))
     }
 
     /// Says whether the devices of one owner show the same notes, and the shared one has both edits.

@@ -8,7 +8,7 @@ use nghisu_core::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Checked, Count, Device, Offline, World, counted};
+use super::{Checked, Count, Device, Offline, Quieting, World, counted};
 use crate::office::Published;
 
 /// Devices whose rows are shown one by one; of more, the first and the spread of all.
@@ -138,7 +138,12 @@ impl Story {
         );
     }
 
-    pub(super) fn back(&mut self, reports: &[DeviceReport], rounds: u32, pulls: u32) {
+    pub(super) fn back(&mut self, reports: &[DeviceReport], quieting: &Quieting) {
+        let Quieting {
+            rounds,
+            pulls,
+            with_news,
+        } = quieting;
         self.say(
             "5. Có mạng lại: mọi máy cùng trở về một lúc.",
             "5. The network is back: all devices return at once.",
@@ -151,18 +156,19 @@ impl Story {
             .unwrap_or(0);
         self.say(
             &format!(
-                "   Nhiều nhất {requests} yêu cầu mỗi máy để gửi xong phần của mình; sau đó {pulls} lượt đọc tin mới \
-                 trong {rounds} vòng cho đến khi yên."
+                "   Yêu cầu mỗi máy cho đến khi gửi xong phần của mình: {requests}. Sau đó, cho đến khi yên: \
+                 {pulls} lượt đọc trong {rounds} vòng, {with_news} lượt có tin mới."
             ),
             &format!(
-                "   At most {requests} request a device until its own work is settled; then {pulls} pulls that brought \
-                 news, in {rounds} rounds until all is quiet."
+                "   Requests of each device until its own work was settled: {requests}. Then, until all is quiet: \
+                 {pulls} pulls in {rounds} rounds, {with_news} with news."
             ),
         );
         self.put("return", reports.iter().map(DeviceReport::json).collect());
         self.put("requests_per_device_max", json!(requests));
         self.put("rounds_until_quiet", json!(rounds));
         self.put("pulls_until_quiet", json!(pulls));
+        self.put("pulls_with_news", json!(with_news));
         let papers: u32 = reports.iter().map(|report| report.papers.files).sum();
         self.put("paper_downloads", json!(papers));
     }
