@@ -83,7 +83,8 @@ impl Story {
         );
     }
 
-    pub(super) fn published(&self, published: &[Published]) {
+    pub(super) fn published(&mut self, published: &[Published]) {
+        self.put("published", numbers(published).into());
         let count = published.len();
         self.say(
             &format!("2. Thư ký 1 nhập các tệp chương trình và công bố {count} cuộc họp."),
@@ -123,18 +124,15 @@ impl Story {
                  {questions} questions are written without a network."
             ),
         );
-        let numbers: Vec<String> = published
-            .iter()
-            .map(|one| format!("{} №{}", one.external_id, one.publication.number))
-            .collect();
-        let numbers = numbers.join(", ");
+        self.put("republished", numbers(published).into());
+        let numbers = numbers(published).join(", ");
         self.say(
             &format!("   Trong lúc đó văn phòng thêm một mục, chuyển một mục, thay một tài liệu và công bố lại: {numbers}."),
             &format!("   Meanwhile the office inserts an item, moves another, replaces a paper and publishes again: {numbers}."),
         );
         self.put(
             "offline",
-            json!({"notes": notes, "registrations": registrations, "questions": questions, "papers_opened": papers_opened}),
+            json!({"notes": notes, "registrations": registrations, "questions": questions, "papers_opened": papers_opened, "meetings": meetings, "items": items}),
         );
     }
 
@@ -391,6 +389,11 @@ impl Story {
             );
         }
     }
+}
+
+fn numbers(published: &[Published]) -> Vec<String> {
+    let number = |one: &Published| format!("{} №{}", one.external_id, one.publication.number);
+    published.iter().map(number).collect()
 }
 
 fn kind_names(acted: &Acted) -> (&'static str, &'static str) {
