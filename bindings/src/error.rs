@@ -68,6 +68,10 @@ errors! {
     NotEnrolled { NotEnrolled }
     /// The office does not accept this device. Contact the office; what is on the device stays.
     DeviceRefused { DeviceRefused LogChanged }
+    /// The device shows nothing until it meets the office again. Sync, or enrol it anew.
+    Locked { Locked LeaseOver Wiped }
+    /// The private notes cannot be opened yet: approval or the recovery code is needed.
+    Vault { VaultWaiting RecoveryCodeWrong LinkCodeWrong }
     /// The person may not do this.
     NotAllowed { NotAllowed StateSecret }
     /// A newer version wrote or said this. Update the app; nothing is lost.
@@ -85,11 +89,14 @@ errors! {
     /// The device was shut down. Open it again.
     Closed { Closed }
     /// The folder or the database cannot be read or written.
-    Storage { Storage FolderNotWritable DatabaseCorrupt }
+    Storage { Storage FolderNotWritable DatabaseCorrupt KeyMissing }
     /// A mistake of the software. Report it with its code and detail.
     ///
     /// What only an office can meet stands here as well.
-    Internal { Internal PortTaken OfficeMissing PersonExists LogDamaged NothingToPublish }
+    Internal {
+        Internal PortTaken OfficeMissing PersonExists LogDamaged NothingToPublish
+        PassphraseWrong KeyFile PublicationUnsigned DeviceUnknown AudienceUnknown
+    }
 }
 
 #[cfg(test)]

@@ -54,10 +54,7 @@ impl Device {
     #[uniffi::constructor]
     pub async fn open(config: DeviceConfig) -> Result<Arc<Self>> {
         let runtime = runtime::handle()?;
-        let config = Config {
-            directory: config.directory.into(),
-            device_name: config.device_name,
-        };
+        let config = Config::new(config.directory, config.device_name);
         let client = runtime::run(&runtime, Client::open(config)).await?;
         Ok(Arc::new(Self {
             client: Arc::new(client),

@@ -20,6 +20,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::{Mutex, RwLock, broadcast},
 };
+use zeroize::Zeroizing;
 
 use crate::{
     error::{Code, Error, Result},
@@ -29,8 +30,8 @@ use crate::{
         act::{Act, ActKind, Receipt},
     },
     store::{
-        Acted, Changed, Identity, MeetingRow, NotSent, Note, NoteTarget, Programmed, Salvage,
-        Splice, Store, file_error,
+        Acted, Changed, Identity, MeetingRow, NotSent, Note, NoteTarget, Opening, Programmed,
+        Salvage, Splice, Store, file_error,
     },
     sync::session::{Report, Session},
     time::Timestamp,
@@ -38,7 +39,7 @@ use crate::{
         enrol::{
             Address, EnrolmentReply, EnrolmentRequest, Invitation, encode_request, fingerprint,
         },
-        keys::{DeviceSigner, SoftwareKey},
+        keys::DeviceSigner,
     },
 };
 use driver::{StoreHandle, StoreThread};
@@ -51,6 +52,19 @@ pub struct Config {
     pub directory: PathBuf,
     /// The name by which its owner knows the device: at most 100 characters.
     pub device_name: String,
+    /// The phone's key store, if it holds the device's key; otherwise the store draws a key of its own.
+    pub signer: Option<Arc<dyn DeviceSigner>>,
+}
+
+impl Config {
+    /// A device that keeps what it has in `directory` and draws a key of its own.
+    pub fn new(directory: impl Into<PathBuf>, device_name: impl Into<String>) -> Self {
+        Self {
+            directory: directory.into(),
+            device_name: device_name.into(),
+            signer: None,
+        }
+    }
 }
 
 /// How a device stands.
@@ -79,7 +93,6 @@ pub struct Downloaded {
 #[derive(Debug)]
 pub struct Client {
     config: Config,
-    key: Arc<SoftwareKey>,
     store: RwLock<Option<StoreThread>>,
     http: RwLock<Option<Http>>,
     syncing: Mutex<()>,
@@ -103,25 +116,22 @@ impl Client {
     /// [`Code::Storage`].
     pub async fn open(config: Config) -> Result<Self> {
         let directory = config.directory.clone();
-        let seed = zeroize::Zeroizing::new(random::<32>()?);
-        let thread = StoreThread::open(move || Store::open(&directory, &seed, clock())).await?;
+        let opening = Opening {
+            seed: Zeroizing::new(random()?),
+            sealing: Zeroizing::new(random()?),
+            signer: config.signer.clone(),
+        };
+        let thread = StoreThread::open(move || Store::open(&directory, &opening, clock())).await?;
         let begun = thread
             .handle()
-            .call(|store| {
-                Ok((
-                    store.key_seed()?,
-                    store.identity()?,
-                    store.salvage().cloned(),
-                ))
-            })
+            .call(|store| Ok((store.identity()?, store.salvage().cloned())))
             .await?;
-        let (key, identity, salvage) = begun;
+        let (identity, salvage) = begun;
         let http = identity
             .map(|identity| Http::new(&identity.address, fingerprint(&identity.root)))
             .transpose()?;
         Ok(Self {
             config,
-            key: Arc::new(SoftwareKey::from_slice(&key)?),
             store: RwLock::new(Some(thread)),
             http: RwLock::new(http),
             syncing: Mutex::new(()),
@@ -143,19 +153,20 @@ impl Client {
             return Err(Code::AlreadyEnrolled.into());
         }
         let http = Http::new(&invitation.address, invitation.root)?;
+        let signer = self.call(|store| Ok(store.signer())).await?;
         let request = EnrolmentRequest {
             version: 1,
             code: invitation.code,
-            key: self.key.public_key(),
+            key: signer.public_key(),
             name: self.config.device_name.clone(),
             root: invitation.root,
             sealing_key: None,
         };
         let reply = http
-            .post("/v1/enrol", encode_request(&request, self.key.as_ref())?)
+            .post("/v1/enrol", encode_request(&request, signer.as_ref())?)
             .await?;
         let reply: EnrolmentReply = crate::cbor::decode(&reply, "enrolment reply")?;
-        let enrolled = reply.check(&invitation, &self.key.public_key())?;
+        let enrolled = reply.check(&invitation, &signer.public_key())?;
         // Before the store says that the device is enrolled: whoever stops waiting in between finds
         // a device that can sync.
         *self.http.write().await = Some(http);
@@ -200,9 +211,11 @@ impl Client {
     pub async fn sync(&self) -> Result<Report> {
         let _one = self.syncing.lock().await;
         let store = self.handle().await?;
-        let parties = store.call(|store| store.parties()).await?;
+        let (parties, signer) = store
+            .call(|store| Ok((store.parties()?, store.signer())))
+            .await?;
         let http = self.http.read().await.clone().ok_or(Code::NotEnrolled)?;
-        let mut session = Session::new(parties, self.key.as_ref(), u64::from_be_bytes(random()?));
+        let mut session = Session::new(parties, signer.as_ref(), u64::from_be_bytes(random()?));
         driver::run(&mut session, &store, &http, |changed| self.tell(changed)).await
     }
 

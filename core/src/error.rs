@@ -80,6 +80,11 @@ codes! {
         vi: "Thiết bị chưa được ghi danh.", remedy_vi: "Ghi danh bằng thư mời của văn phòng.",
         en: "This device is not enrolled.", remedy_en: "Enrol it with an invitation from the office.",
     }
+    /// The store belongs to a key that the phone's key store no longer gives, or that lies elsewhere.
+    KeyMissing = "key_missing" {
+        vi: "Không mở được khóa của thiết bị này.", remedy_vi: "Mở khóa điện thoại rồi thử lại; nếu khóa đã mất, xin văn phòng thư mời mới cho một kho dữ liệu mới.",
+        en: "The key of this device cannot be used.", remedy_en: "Unlock the phone and try again; if the key is lost, ask the office for a new invitation and use a new store.",
+    }
     /// The office waits for somebody to confirm the device.
     EnrolmentPending = "enrolment_pending" {
         vi: "Văn phòng chưa xác nhận thiết bị.", remedy_vi: "Đọc sáu chữ số trên màn hình cho văn phòng so sánh.",
@@ -114,6 +119,36 @@ codes! {
     DeviceRefused = "device_refused" {
         vi: "Văn phòng không chấp nhận thiết bị này.", remedy_vi: "Liên hệ văn phòng; dữ liệu trên máy vẫn còn nguyên.",
         en: "The office does not accept this device.", remedy_en: "Contact the office; what is on the device stays.",
+    }
+    /// The device shows nothing until the office releases it or it is enrolled anew.
+    Locked = "locked" {
+        vi: "Văn phòng đã khóa thiết bị này.", remedy_vi: "Liên hệ văn phòng để mở khóa hoặc xin thư mời mới; dữ liệu trên máy vẫn còn nguyên.",
+        en: "The office has locked this device.", remedy_en: "Ask the office to release it or for a new invitation; what is on the device stays.",
+    }
+    /// The device has been used for long without meeting the office.
+    LeaseOver = "lease_over" {
+        vi: "Thiết bị đã hoạt động quá lâu mà chưa gặp văn phòng.", remedy_vi: "Kết nối mạng rồi đồng bộ; dữ liệu trên máy vẫn còn nguyên.",
+        en: "The device has been used too long without meeting the office.", remedy_en: "Connect to a network and sync; what is on the device stays.",
+    }
+    /// The office ordered the device to destroy what it kept, and it did.
+    Wiped = "wiped" {
+        vi: "Theo lệnh của văn phòng, dữ liệu trên thiết bị này đã bị xóa.", remedy_vi: "Xin văn phòng thư mời mới nếu thiết bị đã tìm lại được.",
+        en: "What this device kept was destroyed as the office ordered.", remedy_en: "Ask the office for a new invitation if the device was found.",
+    }
+    /// This device waits until another device of its owner approves it, or until the recovery code is given.
+    VaultWaiting = "vault_waiting" {
+        vi: "Thiết bị này chưa mở được ghi chú riêng.", remedy_vi: "Duyệt thiết bị này trên một thiết bị khác của bạn, hoặc nhập mã khôi phục.",
+        en: "This device cannot open the private notes yet.", remedy_en: "Approve it on another device of yours, or enter the recovery code.",
+    }
+    /// The text is no recovery code, or not the one of these notes.
+    RecoveryCodeWrong = "recovery_code_wrong" {
+        vi: "Mã khôi phục không đúng.", remedy_vi: "Nhập lại đúng mã trên tờ giấy đã in; không phân biệt chữ hoa và khoảng trắng.",
+        en: "The recovery code is not right.", remedy_en: "Type the code as it was printed; capitals and spaces do not matter.",
+    }
+    /// The text is no code of a device that waits for approval.
+    LinkCodeWrong = "link_code_wrong" {
+        vi: "Mã của thiết bị chờ duyệt không đúng.", remedy_vi: "Quét hoặc nhập lại mã đang hiện trên thiết bị mới; đồng bộ cả hai máy trước. Nếu vẫn sai, đừng duyệt và báo văn phòng.",
+        en: "The code of the device to approve is not right.", remedy_en: "Scan or type again the code shown on the new device, after both have synced. If it stays wrong, do not approve and tell the office.",
     }
     /// The actor may not do this.
     NotAllowed = "not_allowed" {
@@ -239,6 +274,31 @@ codes! {
     LogChanged = "log_changed" {
         vi: "Nhật ký của văn phòng không khớp với những gì thiết bị đã nhận.", remedy_vi: "Liên hệ văn phòng; dữ liệu trên máy vẫn còn nguyên.",
         en: "The office's log does not match what this device has received.", remedy_en: "Contact the office; what is on the device stays.",
+    }
+    /// The passphrase does not open the key.
+    PassphraseWrong = "passphrase_wrong" {
+        vi: "Mật khẩu không mở được khóa.", remedy_vi: "Nhập lại mật khẩu, hoặc khôi phục khóa từ bản giấy bằng `nghisu keys restore`.",
+        en: "The passphrase does not open the key.", remedy_en: "Type it again, or restore the key from its paper copy with `nghisu keys restore`.",
+    }
+    /// A key file is not there, or is not a key of this office.
+    KeyFile = "key_file" {
+        vi: "Tệp khóa không có, không đọc được hoặc không phải khóa của văn phòng này.", remedy_vi: "Chỉ đúng tệp khóa; nếu tệp đã mất, khôi phục từ bản giấy bằng `nghisu keys restore`.",
+        en: "The key file is missing, cannot be read or is not a key of this office.", remedy_en: "Name the right file; if it is lost, restore the key from its paper copy with `nghisu keys restore`.",
+    }
+    /// A publication is not signed as this office's publications must be.
+    PublicationUnsigned = "publication_unsigned" {
+        vi: "Bản công bố không có chữ ký phải có.", remedy_vi: "Chuẩn bị bản công bố và ký bằng khóa công bố trên máy của thư ký.",
+        en: "The publication is not signed as it must be.", remedy_en: "Prepare the publication and sign it with the publication key on the secretary's machine.",
+    }
+    /// No such device.
+    DeviceUnknown = "device_unknown" {
+        vi: "Không có thiết bị này.", remedy_vi: "Xem danh sách bằng `nghisu device list`.",
+        en: "There is no such device.", remedy_en: "See the list with `nghisu device list`.",
+    }
+    /// No such circle, group or meeting to be a member of.
+    AudienceUnknown = "audience_unknown" {
+        vi: "Không có nhóm người nhận này.", remedy_vi: "Xem danh sách bằng `nghisu member list`.",
+        en: "There is no such circle, group or meeting.", remedy_en: "See the list with `nghisu member list`.",
     }
     /// Nothing to publish.
     NothingToPublish = "nothing_to_publish" {

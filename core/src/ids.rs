@@ -45,6 +45,14 @@ pub mod domain {
     pub const INVITATION: &[u8] = b"nghisu/invitation/1";
     /// Read tokens.
     pub const TOKEN: &[u8] = b"nghisu/token/1";
+    /// A root key's successor, signed by both.
+    pub const SUCCESSION: &[u8] = b"nghisu/succession/1";
+    /// A secretary's key for publications, signed by the root.
+    pub const PUBLICATION_KEY: &[u8] = b"nghisu/publication-key/1";
+    /// An order to a device: lock, release or wipe.
+    pub const ORDER: &[u8] = b"nghisu/order/1";
+    /// A step of a person's chain of devices, by which the vault of his notes is kept.
+    pub const VAULT: &[u8] = b"nghisu/vault/1";
 }
 
 macro_rules! ids {
@@ -489,6 +497,12 @@ pub enum Kind {
     Audit,
     /// The owner has purged a document.
     Tombstone,
+    /// The office's online key from here on, signed by the root.
+    OfficeKey,
+    /// A step of the owner's chain of devices: who holds the key of his notes.
+    Vault,
+    /// A document as it stands, in place of the changes before.
+    Snapshot,
     /// A kind of a later version: kept, passed on, not understood.
     Other(u16),
 }
@@ -509,6 +523,9 @@ impl Kind {
             Self::Order => 10,
             Self::Audit => 11,
             Self::Tombstone => 12,
+            Self::OfficeKey => 13,
+            Self::Vault => 14,
+            Self::Snapshot => 15,
             Self::Other(number) => number,
         }
     }
@@ -528,6 +545,9 @@ impl Kind {
             10 => Self::Order,
             11 => Self::Audit,
             12 => Self::Tombstone,
+            13 => Self::OfficeKey,
+            14 => Self::Vault,
+            15 => Self::Snapshot,
             other => Self::Other(other),
         }
     }
@@ -580,7 +600,7 @@ mod tests {
             assert_eq!(Kind::of_number(number).number(), number);
         }
         assert_eq!(Kind::Changes.number(), 1);
-        assert_eq!(Kind::Tombstone.number(), 12);
+        assert_eq!(Kind::Snapshot.number(), 15);
     }
 
     #[test]

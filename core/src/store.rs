@@ -20,9 +20,11 @@ use std::{
     collections::VecDeque,
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
+use zeroize::Zeroizing;
 
 use crate::{
     document::Document,
@@ -31,8 +33,9 @@ use crate::{
     sync::wire::Cursor,
     time::Timestamp,
     trust::{
-        enrol::{Address, Certificate, Enrolled, OnlineKey, Signed, signed_bytes},
+        enrol::{Address, Certificate, Enrolled, Signed, signed_bytes},
         keys::{DeviceSigner, PublicKey, SoftwareKey},
+        office::OnlineKey,
     },
 };
 
@@ -72,12 +75,24 @@ pub struct Identity {
     pub person_name: String,
 }
 
+/// What a store is opened with: fresh dice for the keys that it does not have yet, and the key store
+/// of the phone if that holds the device's key.
+#[derive(Debug)]
+pub struct Opening {
+    /// Random. Becomes the device's key if it has none and there is no `signer`.
+    pub seed: Zeroizing<[u8; 32]>,
+    /// Random. Becomes the secret to which others seal, if the device has none.
+    pub sealing: Zeroizing<[u8; 32]>,
+    /// Signs with a key that never leaves its key store.
+    pub signer: Option<Arc<dyn DeviceSigner>>,
+}
+
 /// The store of one device. All calls block.
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
     directory: PathBuf,
-    key: SoftwareKey,
+    signer: Arc<dyn DeviceSigner>,
     open: VecDeque<(DocumentId, Document)>,
     salvage: Option<Salvage>,
     _lock: File,
@@ -86,13 +101,13 @@ pub struct Store {
 const FILE_NAME: &str = "nghisu.db";
 
 impl Store {
-    /// Opens the store in `directory` and creates what is not there yet. `seed` is random and
-    /// becomes the device's key if it has none; `now` names a damaged file that is moved aside.
+    /// Opens the store in `directory` and creates what is not there yet. `now` names a damaged file
+    /// that is moved aside.
     ///
     /// # Errors
     /// [`Code::AlreadyOpen`], [`Code::DatabaseNewer`], [`Code::FolderNotWritable`], [`Code::DiskFull`],
-    /// [`Code::Storage`]. None of them changes anything on disk.
-    pub fn open(directory: &Path, seed: &[u8; 32], now: Timestamp) -> Result<Self> {
+    /// [`Code::Storage`], [`Code::KeyMissing`]. None of them changes anything on disk.
+    pub fn open(directory: &Path, opening: &Opening, now: Timestamp) -> Result<Self> {
         fs::create_dir_all(directory.join("papers")).map_err(|error| folder(directory, &error))?;
         let lock = lock(directory)?;
         let path = directory.join(FILE_NAME);
@@ -103,15 +118,15 @@ impl Store {
         let mut store = Self {
             connection,
             directory: directory.to_owned(),
-            key: SoftwareKey::from_seed(seed),
+            signer: match &opening.signer {
+                Some(signer) => Arc::clone(signer),
+                None => Arc::new(SoftwareKey::from_seed(&opening.seed)),
+            },
             open: VecDeque::new(),
             salvage,
             _lock: lock,
         };
-        match store.state("key")? {
-            Some(kept) => store.key = SoftwareKey::from_slice(&kept)?,
-            None => store.set_state(&[("key", seed)])?,
-        }
+        store.find_keys(opening)?;
         if store.salvage.is_some() {
             store.read_again()?;
         }
@@ -123,15 +138,33 @@ impl Store {
         self.salvage.as_ref()
     }
 
-    /// Returns the key of this device.
-    pub fn signer(&self) -> &dyn DeviceSigner {
-        &self.key
+    /// Takes the keys that are kept, and keeps those that are new.
+    fn find_keys(&mut self, opening: &Opening) -> Result<()> {
+        if self.state("sealing")?.is_none() {
+            self.set_state(&[("sealing", opening.sealing.as_slice())])?;
+        }
+        match (&opening.signer, self.state("key")?) {
+            (None, Some(kept)) => {
+                self.signer = Arc::new(SoftwareKey::from_slice(&Zeroizing::new(kept))?);
+                Ok(())
+            }
+            (None, None) if self.state("public_key")?.is_some() => Err(Code::KeyMissing.into()),
+            (None, None) => self.set_state(&[("key", opening.seed.as_slice())]),
+            (Some(_), Some(_)) => Err(Code::KeyMissing.into()),
+            (Some(signer), None) => {
+                let key = crate::cbor::encode(&signer.public_key());
+                match self.state("public_key")? {
+                    Some(kept) if kept == key => Ok(()),
+                    Some(_) => Err(Code::KeyMissing.into()),
+                    None => self.set_state(&[("public_key", &key)]),
+                }
+            }
+        }
     }
 
-    /// Returns the secret of the device's key, for the one who signs outside of the store's thread.
-    pub(crate) fn key_seed(&self) -> Result<zeroize::Zeroizing<Vec<u8>>> {
-        let seed = self.state("key")?.ok_or(Code::DatabaseCorrupt)?;
-        Ok(zeroize::Zeroizing::new(seed))
+    /// Returns the key of this device.
+    pub fn signer(&self) -> Arc<dyn DeviceSigner> {
+        Arc::clone(&self.signer)
     }
 
     /// Returns the folder of the store.

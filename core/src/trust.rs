@@ -3,3 +3,6 @@
 pub mod decide;
 pub mod enrol;
 pub mod keys;
+pub mod membership;
+pub mod office;
+pub mod orders;

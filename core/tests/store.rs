@@ -7,21 +7,28 @@ use std::{fs, path::Path};
 use nghisu_core::{
     Code,
     ids::{DocumentId, LogId, PersonId, domain},
-    store::{NoteTarget, Splice, Store},
+    store::{NoteTarget, Opening, Splice, Store},
     time::Timestamp,
     trust::{
         decide::Role,
-        enrol::{Address, Certificate, Enrolled, OnlineKey, Signed},
+        enrol::{Address, Certificate, Enrolled, Signed},
         keys::{DeviceSigner, SoftwareKey},
+        office::OnlineKey,
     },
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
+use zeroize::Zeroizing;
 
 const NOW: Timestamp = Timestamp::from_unix_ms(1_790_000_000_000);
 
 fn open(directory: &Path) -> nghisu_core::Result<Store> {
-    Store::open(directory, &[1; 32], NOW)
+    let opening = Opening {
+        seed: Zeroizing::new([1; 32]),
+        sealing: Zeroizing::new([9; 32]),
+        signer: None,
+    };
+    Store::open(directory, &opening, NOW)
 }
 
 /// A store that belongs to a delegate.
@@ -37,6 +44,7 @@ fn enrolled(directory: &Path) -> Store {
         key: office.public_key(),
         issued_at: NOW,
         expires_at: NOW,
+        publishes: true,
     };
     let certificate = Certificate {
         log,

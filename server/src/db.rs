@@ -33,7 +33,14 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 /// Marks the file as an office's ("ngsu").
 const APPLICATION_ID: i32 = 0x6e67_7375;
 /// What brings a database of version `n` to version `n + 1`, in order.
-const MIGRATIONS: &[&str] = &[include_str!("db/migrations/0001.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("db/migrations/0001.sql"),
+    include_str!("db/migrations/0002_keys.sql"),
+    include_str!("db/migrations/0003_publications.sql"),
+    include_str!("db/migrations/0004_rights.sql"),
+    include_str!("db/migrations/0005_vault.sql"),
+    include_str!("db/migrations/0006_devices.sql"),
+];
 
 /// What the writer does within a savepoint; what it returns is called after the commit.
 type Job = Box<dyn FnOnce(&Connection) -> Answer + Send>;

@@ -199,11 +199,7 @@ impl World {
                 .join("devices")
                 .join(format!("{:03}", index + 1));
             let name = format!("{} · {}", person.name, if index == 1 { "B" } else { "A" });
-            let client = Client::open(Config {
-                directory,
-                device_name: name.clone(),
-            })
-            .await?;
+            let client = Client::open(Config::new(directory, name.clone())).await?;
             let address = Address {
                 authority: link.authority(),
                 tls: true,

@@ -30,8 +30,9 @@ use nghisu_core::{
     ids::{Hash, LogId, domain},
     time::Timestamp,
     trust::{
-        enrol::{Address, OnlineKey, Signed},
+        enrol::{Address, Signed},
         keys::{DeviceSigner, PublicKey},
+        office::OnlineKey,
     },
 };
 

@@ -193,6 +193,7 @@ fn refusal(status: StatusCode, code: Code, detail: String) -> Response {
     let refusal = Refusal {
         code: code.name().into(),
         detail,
+        order: None,
     };
     cbor_response(status, cbor::encode(&refusal))
 }

@@ -72,10 +72,7 @@ impl Running {
 }
 
 async fn open(directory: &Path) -> Client {
-    let config = Config {
-        directory: directory.to_owned(),
-        device_name: "điện thoại".into(),
-    };
+    let config = Config::new(directory, "điện thoại");
     Client::open(config).await.unwrap()
 }
 

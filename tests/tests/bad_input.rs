@@ -359,10 +359,7 @@ async fn a_device_with_a_full_disk_keeps_what_it_has_and_goes_on_when_there_is_s
         return;
     };
     device.must(&["enrol", &office.invite(DELEGATE, office.address())]);
-    let config = Config {
-        directory: device.folder().to_owned(),
-        device_name: "device".into(),
-    };
+    let config = Config::new(device.folder(), "device");
     let client = Client::open(config).await.unwrap();
     let saved = client
         .create_note(NoteTarget::default(), "Còn nguyên")

@@ -209,10 +209,7 @@ impl Hall {
         cable.hand_on_in_pieces(PIECE_BYTES);
         let device = Device::enrol_at(&office, DELEGATE, &cable.address());
         let other = Device::enrol(&office, DELEGATE);
-        let config = Config {
-            directory: device.folder().to_owned(),
-            device_name: "device".into(),
-        };
+        let config = Config::new(device.folder(), "device");
         let (client, note) = runtime.block_on(async {
             let client = Client::open(config).await.unwrap();
             let note = client.create_note(NoteTarget::default(), "").await.unwrap();

@@ -336,10 +336,7 @@ async fn meetings_and_programmes_are_shown_without_opening_a_document() {
 }
 
 async fn write_notes(device: &Device, meeting: &str, count: usize) {
-    let config = Config {
-        directory: device.folder().to_owned(),
-        device_name: "device".into(),
-    };
+    let config = Config::new(device.folder(), "device");
     let client = Client::open(config).await.unwrap();
     for n in 0..count {
         let target = NoteTarget {

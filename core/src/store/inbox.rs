@@ -114,6 +114,9 @@ impl Store {
                 | Kind::Order
                 | Kind::Audit
                 | Kind::Tombstone
+                | Kind::OfficeKey
+                | Kind::Vault
+                | Kind::Snapshot
                 | Kind::Bundle
                 | Kind::Other(_) => Ok(()),
             };

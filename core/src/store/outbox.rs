@@ -225,6 +225,7 @@ fn pending_row(row: &Row<'_>, log: crate::ids::LogId) -> Result<Pending> {
             document: column(&document, DocumentId::from_slice)?,
             kind: Kind::of_number(row.get(3).map_err(sql)?),
             generation: row.get(4).map_err(sql)?,
+            sealed: None,
         },
         payload: row.get(5).map_err(sql)?,
         at: Timestamp::from_unix_ms(unsigned(row.get(6).map_err(sql)?)),

@@ -8,7 +8,14 @@ use super::sql;
 use crate::error::{Code, Error, Result};
 
 /// The migrations in order; a database's `user_version` counts those that it has had.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002_keys.sql"),
+    include_str!("migrations/0003_publications.sql"),
+    include_str!("migrations/0004_rights.sql"),
+    include_str!("migrations/0005_vault.sql"),
+    include_str!("migrations/0006_devices.sql"),
+];
 
 /// `"NGHS"`: tells our files from other SQLite files.
 const APPLICATION_ID: i32 = 0x4e47_4853;

@@ -123,6 +123,8 @@ pub struct Subject {
     pub kind: Kind,
     /// The generation of the author's actor in the document.
     pub generation: u32,
+    /// How the payload is sealed, if it is.
+    pub sealed: Option<Sealed>,
 }
 
 /// A header, its signature, its payload. Its parts agree with each other; whether the signature is
@@ -164,7 +166,7 @@ impl Envelope {
             generation: subject.generation,
             payload: Hash::of_content(&payload),
             length: length.ok_or(Code::TooLarge)?,
-            sealed: None,
+            sealed: subject.sealed,
             at,
             algorithm: signer.public_key().algorithm(),
         };
@@ -283,6 +285,7 @@ mod tests {
             document: DocumentId::from_bytes([4; 16]),
             kind: Kind::Changes,
             generation: 0,
+            sealed: None,
         };
         let at = Timestamp::from_unix_ms(1_700_000_000_000);
         (

@@ -26,8 +26,9 @@ use crate::{
     },
     time::Timestamp,
     trust::{
-        enrol::{Certificate, OnlineKey, Signed},
+        enrol::{Certificate, Signed},
         keys::{DeviceSigner, PublicKey},
+        office::OnlineKey,
     },
 };
 

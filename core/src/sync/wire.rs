@@ -16,7 +16,12 @@ use crate::{
     ids::{Audience, DeviceId, Feed, Hash, LogId, domain},
     limits::{REPLY_BYTES_MAX, REQUEST_BYTES_MAX, REQUEST_ENVELOPES_MAX, SEGMENT_BYTES_MAX},
     time::Timestamp,
-    trust::keys::{DeviceSigner, PublicKey},
+    trust::{
+        enrol::Signed,
+        keys::{DeviceSigner, PublicKey},
+        office::SignedSuccession,
+        orders::SignedOrder,
+    },
 };
 
 /// The version of the protocol that this code speaks.
@@ -87,6 +92,9 @@ pub struct RequestBody {
     /// Whether the device wants its own envelopes too: after a restore, or when it has lost some.
     #[n(2)]
     pub own: bool,
+    /// Changes and acts that wait on the device beyond this request: what a wipe would destroy.
+    #[cbor(n(3), default)]
+    pub waiting: u32,
 }
 
 /// A range of a feed.
@@ -369,7 +377,7 @@ pub struct Synced {
     pub more: bool,
     /// The log's head ([`LogHead`]), signed by the online key.
     #[n(6)]
-    pub head: crate::trust::enrol::Signed,
+    pub head: Signed,
     /// Opens papers and pokes for the time of a read token.
     #[cbor(n(7), with = "minicbor::bytes")]
     pub read_token: Vec<u8>,
@@ -381,7 +389,13 @@ pub struct Synced {
     pub backed_up: u64,
     /// The office's online key with the root's signature, if the device knows another one.
     #[n(10)]
-    pub online: Option<crate::trust::enrol::Signed>,
+    pub online: Option<Signed>,
+    /// How the root came to follow its predecessors, the oldest first; beside `online`.
+    #[cbor(n(11), default)]
+    pub successions: Vec<SignedSuccession>,
+    /// The newest order to this device, if it is a release.
+    #[n(12)]
+    pub order: Option<SignedOrder>,
 }
 
 /// The answer to a sync request.
@@ -415,6 +429,9 @@ pub struct Refusal {
     /// The values that belong to it.
     #[n(1)]
     pub detail: String,
+    /// The order that goes with it, to a device that is locked or to be wiped.
+    #[n(2)]
+    pub order: Option<SignedOrder>,
 }
 
 impl Refusal {
@@ -519,11 +536,13 @@ mod tests {
         let refusal = Refusal {
             code: "not_of_this_version".into(),
             detail: String::new(),
+            order: None,
         };
         assert_eq!(refusal.into_error().code(), Code::NewerProtocol);
         let refusal = Refusal {
             code: "device_refused".into(),
             detail: "locked".into(),
+            order: None,
         };
         assert_eq!(refusal.into_error().code(), Code::DeviceRefused);
     }

@@ -160,7 +160,10 @@ fn read(person: PersonId, role: Role, feed: Feed, state: State) -> Decision {
 
 fn append(person: PersonId, role: Role, feed: Feed, kind: Kind, state: State) -> Decision {
     let (allowed, kinds): (bool, &[Kind]) = match feed {
-        Feed::Notes(owner) => (owner == person, &[Kind::Changes, Kind::Tombstone]),
+        Feed::Notes(owner) => (
+            owner == person,
+            &[Kind::Changes, Kind::Snapshot, Kind::Vault, Kind::Tombstone],
+        ),
         Feed::Outbox(owner) => (
             owner == person && matches!(role, Role::Delegate | Role::Chair),
             &[Kind::Act],

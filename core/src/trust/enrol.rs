@@ -18,6 +18,7 @@ use crate::{
     trust::{
         decide::Role,
         keys::{DeviceSigner, PublicKey},
+        office::{OnlineKey, SignedSuccession},
     },
 };
 
@@ -181,24 +182,6 @@ impl Signed {
     }
 }
 
-/// The office's key for daily use, as its root has signed it.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub struct OnlineKey {
-    /// The log that it may sign for.
-    #[n(0)]
-    pub log: LogId,
-    /// The key.
-    #[n(1)]
-    pub key: PublicKey,
-    /// When it was made.
-    #[n(2)]
-    pub issued_at: Timestamp,
-    /// When its successor must be in place.
-    #[n(3)]
-    pub expires_at: Timestamp,
-}
-
 /// What the office says of a device.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -285,6 +268,9 @@ pub struct EnrolmentReply {
     /// The office's clock.
     #[n(6)]
     pub now: Timestamp,
+    /// How the root came to follow its predecessors, the oldest first.
+    #[cbor(n(7), default)]
+    pub successions: Vec<SignedSuccession>,
 }
 
 /// A checked answer: the keys are the invitation's office's, the certificate is this device's.
@@ -418,6 +404,7 @@ mod tests {
             key: office.public_key(),
             issued_at,
             expires_at,
+            publishes: true,
         };
         let certificate = Certificate {
             log,
@@ -437,6 +424,7 @@ mod tests {
             person_name: "Đại biểu 03".into(),
             epoch: 1,
             now: issued_at,
+            successions: Vec::new(),
         }
     }
 

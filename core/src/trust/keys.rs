@@ -84,7 +84,7 @@ fn with_domain(domain: &[u8], message: &[u8]) -> Vec<u8> {
 
 /// Something that signs: a software key, or the key store of a phone.
 /// Calls are synchronous and may take as long as the key store does.
-pub trait DeviceSigner: Send + Sync {
+pub trait DeviceSigner: fmt::Debug + Send + Sync {
     /// Returns the public key. Always the same one.
     fn public_key(&self) -> PublicKey;
 

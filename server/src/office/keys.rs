@@ -12,8 +12,9 @@ use nghisu_core::{
     ids::{Hash, LogId, domain},
     time::Timestamp,
     trust::{
-        enrol::{OnlineKey, Signed, fingerprint},
+        enrol::{Signed, fingerprint},
         keys::{DeviceSigner, PublicKey, SoftwareKey},
+        office::OnlineKey,
     },
 };
 use rcgen::{
@@ -75,6 +76,7 @@ impl Keys {
             key: self.online.public_key(),
             issued_at: now,
             expires_at: now.plus_ms(YEAR_MS),
+            publishes: true,
         };
         let root = load_key(&folder.join(ROOT_KEY))?;
         Signed::sign(domain::ONLINE_KEY, &statement, &root)

@@ -113,6 +113,7 @@ impl<'t> Appending<'t> {
             document,
             kind,
             generation: 0,
+            sealed: None,
         };
         let envelope = Envelope::sign(&mut chain, subject, payload, self.now, &self.keys.online)?;
         let place = self.append(&envelope, &envelope.encode())?;

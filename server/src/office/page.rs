@@ -123,6 +123,8 @@ impl Office {
                 now,
                 backed_up: 0,
                 online: (!known_key).then_some(office.online),
+                successions: Vec::new(),
+                order: None,
             })
         })
     }

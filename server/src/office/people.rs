@@ -153,6 +153,7 @@ impl Office {
                 person_name: person.name,
                 epoch: office.epoch,
                 now,
+                successions: Vec::new(),
             };
             Ok(cbor::encode(&reply))
         })

@@ -106,6 +106,7 @@ impl Device {
             document: DocumentId::from_bytes([document; 16]),
             kind,
             generation: 0,
+            sealed: None,
         };
         Envelope::sign(&mut self.chain, subject, payload.to_vec(), NOW, &self.key)
             .unwrap()

@@ -192,11 +192,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
         | Command::View
         | Command::Status => String::new(),
     };
-    let client = Client::open(Config {
-        directory: arguments.directory.clone(),
-        device_name,
-    })
-    .await?;
+    let client = Client::open(Config::new(&arguments.directory, device_name)).await?;
     let (text, value) = carry_out(&client, &arguments.command).await?;
     let printed = if arguments.json {
         value.to_string()

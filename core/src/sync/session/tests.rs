@@ -85,6 +85,8 @@ impl Pair {
             now: NOW,
             backed_up: 0,
             online: None,
+            successions: Vec::new(),
+            order: None,
         }
     }
 
@@ -109,6 +111,7 @@ fn subject(feed: Feed, document: u8) -> Subject {
         document,
         kind: Kind::Changes,
         generation: 0,
+        sealed: None,
     }
 }
 

@@ -1,0 +1,1 @@
+-- Publications: who signed them, circles.

@@ -1,0 +1,1 @@
+-- Grants, withdrawals, and what is fetched or purged for them.

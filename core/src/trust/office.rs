@@ -1,0 +1,80 @@
+//! The keys of an office: a root that devices pin, an online key for daily use, keys of secretaries
+//! for publications.
+
+use minicbor::{Decode, Encode};
+
+use crate::{
+    ids::LogId,
+    time::Timestamp,
+    trust::{enrol::Signed, keys::PublicKey},
+};
+
+/// The office's key for daily use, as its root has signed it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct OnlineKey {
+    /// The log that it may sign for.
+    #[n(0)]
+    pub log: LogId,
+    /// The key.
+    #[n(1)]
+    pub key: PublicKey,
+    /// When it was made.
+    #[n(2)]
+    pub issued_at: Timestamp,
+    /// When its successor must be in place.
+    #[n(3)]
+    pub expires_at: Timestamp,
+    /// Whether it may sign publications by itself. If not, a [`PublicationKey`] must.
+    #[n(4)]
+    pub publishes: bool,
+}
+
+/// A secretary's key for publications, kept on a machine of his own, as the root has signed it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct PublicationKey {
+    /// The log that it may publish in.
+    #[n(0)]
+    pub log: LogId,
+    /// The key.
+    #[n(1)]
+    pub key: PublicKey,
+    /// Whose key it is, for people: "Thư ký 1".
+    #[n(2)]
+    pub name: String,
+    /// When it was signed.
+    #[n(3)]
+    pub issued_at: Timestamp,
+    /// When its successor must be in place.
+    #[n(4)]
+    pub expires_at: Timestamp,
+}
+
+/// One root key follows another.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Succession {
+    /// The root until then.
+    #[n(0)]
+    pub old: PublicKey,
+    /// The root from then on.
+    #[n(1)]
+    pub new: PublicKey,
+    /// When.
+    #[n(2)]
+    pub at: Timestamp,
+}
+
+/// A [`Succession`] that both roots have signed: devices that pinned the old one take the new one,
+/// and devices that pinned the new one know whose older statements to take.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct SignedSuccession {
+    /// Signed by the old root.
+    #[n(0)]
+    pub by_old: Signed,
+    /// The same statement, signed by the new root.
+    #[n(1)]
+    pub by_new: Signed,
+}

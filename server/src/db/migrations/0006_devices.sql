@@ -1,0 +1,1 @@
+-- Confirmation, orders, devices enrolled anew.
