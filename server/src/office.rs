@@ -16,6 +16,7 @@ pub(crate) mod files;
 pub(crate) mod keys;
 mod log;
 mod page;
+pub mod pem;
 mod people;
 mod publish;
 
