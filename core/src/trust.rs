@@ -5,4 +5,5 @@ pub mod enrol;
 pub mod keys;
 pub mod membership;
 pub mod office;
+pub mod office_keys;
 pub mod orders;

@@ -11,9 +11,10 @@ use nghisu_core::{
     time::Timestamp,
     trust::{
         decide::Role,
-        enrol::{Address, Certificate, Enrolled, Signed},
+        enrol::{Address, Certificate, Enrolled, Signed, fingerprint},
         keys::{DeviceSigner, SoftwareKey},
         office::OnlineKey,
+        office_keys::OfficeKeys,
     },
 };
 use rusqlite::Connection;
@@ -57,8 +58,14 @@ fn enrolled(directory: &Path) -> Store {
         sealing_key: None,
     };
     let enrolled = Enrolled {
+        office: OfficeKeys::begin(
+            &fingerprint(&root.public_key()),
+            &root.public_key(),
+            &Signed::sign(domain::ONLINE_KEY, &online, &root).unwrap(),
+            &[],
+        )
+        .unwrap(),
         root: root.public_key(),
-        online_signed: Signed::sign(domain::ONLINE_KEY, &online, &root).unwrap(),
         certificate_signed: Signed::sign(domain::CERTIFICATE, &certificate, &office).unwrap(),
         online,
         certificate,

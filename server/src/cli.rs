@@ -1,5 +1,8 @@
 //! The commands of `nghisu`.
 
+mod keys;
+mod passphrase;
+
 use std::{
     io::Write,
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs},
@@ -19,7 +22,7 @@ use nghisu_core::{
 use crate::{
     Office, Server, clock,
     demo::{self, Break},
-    office::{MeetingStatus, Person, Published, Status, files, keys::outward_ip},
+    office::{MeetingStatus, Person, Published, Status, files, tls::outward_ip},
 };
 
 /// The office of an assembly: programmes, papers, and the devices of its delegates.
@@ -43,6 +46,11 @@ enum Lang {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make an office: its keys, its log, its folder
+    Init(keys::InitArguments),
+    /// Show, renew and look after the keys of the office
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Serve the office to devices; makes it at the first start
     Serve(ServeArguments),
     /// Add and list people
@@ -142,6 +150,8 @@ struct ServeArguments {
     /// Name of the body, shown on devices
     #[arg(long, value_name = "NAME")]
     body_name: Option<String>,
+    #[command(flatten)]
+    founding: keys::Founding,
     /// File to write the address to once it is open
     #[arg(long, value_name = "FILE")]
     port_file: Option<PathBuf>,
@@ -270,6 +280,8 @@ fn broken(text: &str) -> Result<Break, String> {
 
 fn carry_out(command: Command, language: Language) -> Result<()> {
     match command {
+        Command::Init(arguments) => keys::init(&arguments, language),
+        Command::Keys(command) => keys::run(command, language),
         Command::Serve(arguments) => serve(&arguments, language),
         Command::Person(PersonCommand::Add {
             name,
@@ -335,10 +347,10 @@ fn carry_out(command: Command, language: Language) -> Result<()> {
 
 fn serve(arguments: &ServeArguments, language: Language) -> Result<()> {
     let listener = listen(&arguments.listen)?;
-    let office = Arc::new(Office::open_or_create(&arguments.data.data)?);
-    if let Some(name) = &arguments.body_name {
-        office.set_body_name(name)?;
-    }
+    let (data, body) = (&arguments.data.data, arguments.body_name.as_deref());
+    let office = keys::open_or_found(data, &arguments.founding, body, language)?;
+    let office = Arc::new(office);
+    warn(&office, language)?;
     let _ = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_max_level(tracing::Level::WARN)
@@ -367,6 +379,14 @@ fn serve(arguments: &ServeArguments, language: Language) -> Result<()> {
         stop_asked().await?;
         server.shutdown().await
     })
+}
+
+/// Says on standard error when the online key should be renewed.
+fn warn(office: &Office, language: Language) -> Result<()> {
+    match keys::warning(&office.keys_status(clock::now())?, language) {
+        Some(text) => passphrase::tell(&format!("{text}\n")),
+        None => Ok(()),
+    }
 }
 
 async fn stop_asked() -> Result<()> {
@@ -500,7 +520,9 @@ fn publish(data: &Path, meeting: Option<&str>, note: &str, language: Language) -
 }
 
 fn status(data: &Path, json: bool, language: Language) -> Result<()> {
-    let status = Office::open(data)?.status(clock::now())?;
+    let office = Office::open(data)?;
+    warn(&office, language)?;
+    let status = office.status(clock::now())?;
     if json {
         let meetings: Vec<_> = status.meetings.iter().map(meeting_json).collect();
         return out(&serde_json::json!({

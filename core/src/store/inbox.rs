@@ -370,6 +370,11 @@ fn quarantine(transaction: &Transaction<'_>, entry: &Incoming, error: &Error) ->
 
 fn put_end(transaction: &Transaction<'_>, end: &PageEnd) -> Result<()> {
     put_state(transaction, "cursor", &crate::cbor::encode(&end.cursor))?;
+    put_state(
+        transaction,
+        "office",
+        &crate::cbor::encode(end.office.as_ref()),
+    )?;
     put_state(transaction, "epoch", &end.cursor.epoch.to_be_bytes())?;
     put_state(transaction, "counter", &end.counter.to_be_bytes())?;
     put_state(transaction, "read_token", &end.read_token)?;

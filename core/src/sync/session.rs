@@ -17,6 +17,7 @@ use crate::{
     ids::{DeviceId, Feed, Hash, Kind, LogId, domain},
     limits::{REQUEST_BYTES_MAX, REQUEST_ENVELOPES_MAX, STEP_BYTES_MAX, STEP_ENTRIES_MAX},
     sync::{
+        authors::{office_author, take_office_key},
         backoff::Backoff,
         envelope::{Chain, Envelope, Subject},
         wire::{
@@ -28,19 +29,17 @@ use crate::{
     trust::{
         enrol::{Certificate, Signed},
         keys::{DeviceSigner, PublicKey},
-        office::OnlineKey,
+        office_keys::OfficeKeys,
     },
 };
 
-/// Who takes part: fixed from the enrolment on.
+/// Who takes part. Log and device are fixed from the enrolment on, the office's keys follow the log.
 #[derive(Debug, Clone)]
 pub struct Parties {
     /// The log, which also names the office.
     pub log: LogId,
-    /// The office's root key, which the invitation pinned.
-    pub root: PublicKey,
-    /// The office's online key.
-    pub office: PublicKey,
+    /// The office's keys, as far as this device knows them.
+    pub office: OfficeKeys,
     /// This device.
     pub device: DeviceId,
 }
@@ -150,6 +149,8 @@ pub struct PageEnd {
     pub backed_up: u64,
     /// Whether the log was read to its end.
     pub complete: bool,
+    /// The office's keys as far as the log was read.
+    pub office: Box<OfficeKeys>,
 }
 
 /// An entry as it arrived.
@@ -348,7 +349,7 @@ impl<'s> Session<'s> {
         let head = RequestHead {
             version: VERSION,
             log: self.parties.log,
-            office: self.parties.office.device(),
+            office: self.parties.office.newest().key.device(),
             device: self.parties.device,
             epoch: work.epoch,
             counter: work.counter,
@@ -423,10 +424,14 @@ impl<'s> Session<'s> {
             left_over,
             ..
         } = prepared;
-        if let Some(online) = &synced.online {
-            self.parties.office = self.new_office_key(online)?;
+        let mut office = self.parties.office.clone();
+        if work.cursor.is_none() {
+            office.read_again();
         }
-        let head: LogHead = synced.head.verify(domain::HEAD, &self.parties.office)?;
+        if let Some(online) = &synced.online {
+            office.meet(online, &synced.successions)?;
+        }
+        let head: LogHead = synced.head.verify(domain::HEAD, &office.newest().key)?;
         if head.log != self.parties.log || synced.cursor.log != self.parties.log {
             return Err(malformed("another log"));
         }
@@ -465,7 +470,15 @@ impl<'s> Session<'s> {
         if unanswered && !held {
             return Err(malformed("fewer outcomes than envelopes"));
         }
-        let entries = self.check_entries(&work, &synced, after)?;
+        let entries = self.check_entries(&work, &synced, after, &mut office)?;
+        let named_last = office.named_last().map(|(_, online)| &online.key);
+        if !synced.more && named_last != Some(&office.newest().key) {
+            return Err(Error::new(
+                Code::OfficeCertificate,
+                "the log does not name the online key that signed its head",
+            ));
+        }
+        self.parties.office = office.clone();
         self.report.received += u32::try_from(entries.len()).unwrap_or(u32::MAX);
         let outcomes = sent.iter().copied().zip(synced.outcomes).collect();
         let end = PageEnd {
@@ -475,6 +488,7 @@ impl<'s> Session<'s> {
             office_now: synced.now,
             backed_up: synced.backed_up,
             complete: !synced.more,
+            office: Box::new(office),
         };
         steps.extend(cut(outcomes, entries, end).into_iter().map(Step::Page));
         Ok((
@@ -483,18 +497,13 @@ impl<'s> Session<'s> {
         ))
     }
 
-    fn new_office_key(&self, online: &Signed) -> Result<PublicKey> {
-        let online: OnlineKey = online.verify(domain::ONLINE_KEY, &self.parties.root)?;
-        if online.log != self.parties.log {
-            return Err(Error::new(
-                Code::OfficeCertificate,
-                "an online key of another log",
-            ));
-        }
-        Ok(online.key)
-    }
-
-    fn check_entries(&self, work: &Work, synced: &Synced, after: u64) -> Result<Vec<Incoming>> {
+    fn check_entries(
+        &self,
+        work: &Work,
+        synced: &Synced,
+        after: u64,
+        office: &mut OfficeKeys,
+    ) -> Result<Vec<Incoming>> {
         let mut entries: Vec<Entry> = Vec::new();
         for segment in &synced.segments {
             entries.extend(segment.unpack()?);
@@ -510,21 +519,29 @@ impl<'s> Session<'s> {
             ));
         }
         let mut keys = work.keys.clone();
-        Ok(entries
+        entries
             .into_iter()
-            .map(|entry| self.check_entry(entry, &mut keys))
-            .collect())
+            .map(|entry| self.check_entry(entry, &mut keys, office))
+            .collect()
     }
 
-    fn check_entry(&self, entry: Entry, keys: &mut BTreeMap<DeviceId, PublicKey>) -> Incoming {
-        let envelope = Envelope::decode(&entry.envelope).and_then(|envelope| {
+    /// # Errors
+    /// [`Code::OfficeCertificate`] if the entry names an online key that the office may not name: then
+    /// nothing of the reply is taken.
+    fn check_entry(
+        &self,
+        entry: Entry,
+        keys: &mut BTreeMap<DeviceId, PublicKey>,
+        office: &mut OfficeKeys,
+    ) -> Result<Incoming> {
+        let decoded = Envelope::decode(&entry.envelope);
+        if let Ok(envelope) = &decoded {
+            take_office_key(office, entry.seq, envelope)?;
+        }
+        let envelope = decoded.and_then(|envelope| {
             let author = envelope.header().device;
-            let key = if author == self.parties.office.device() {
-                Some(&self.parties.office)
-            } else {
-                keys.get(&author)
-            };
-            match key {
+            let office = office_author(office, entry.seq, &envelope)?;
+            match office.or_else(|| keys.get(&author)) {
                 Some(key) if envelope.header().log == self.parties.log && envelope.verify(key) => {}
                 Some(_) => return Err(Error::new(Code::Malformed, "a signature does not hold")),
                 None => {
@@ -534,7 +551,7 @@ impl<'s> Session<'s> {
                     ));
                 }
             }
-            let by_office = author == self.parties.office.device();
+            let by_office = office.is_some();
             if !by_office
                 && !matches!(
                     envelope.header().feed,
@@ -543,10 +560,11 @@ impl<'s> Session<'s> {
             {
                 return Err(Error::new(Code::NotAllowed, "only the office writes there"));
             }
-            if by_office && envelope.header().kind == Kind::Certificate {
+            if let Some(office) = office
+                && envelope.header().kind == Kind::Certificate
+            {
                 let signed: Signed = crate::cbor::decode(envelope.payload(), "certificate")?;
-                let certificate: Certificate =
-                    signed.verify(domain::CERTIFICATE, &self.parties.office)?;
+                let certificate: Certificate = signed.verify(domain::CERTIFICATE, office)?;
                 keys.insert(certificate.device(), certificate.key);
             }
             Ok(envelope)
@@ -557,13 +575,13 @@ impl<'s> Session<'s> {
             received_at,
             envelope: bytes,
         } = entry;
-        Incoming {
+        Ok(Incoming {
             seq,
             feed_seq,
             received_at,
             envelope,
             bytes,
-        }
+        })
     }
 }
 

@@ -18,7 +18,7 @@ use nghisu_core::{
 };
 use unicode_normalization::UnicodeNormalization;
 
-use super::{Office, keys::Keys, log::Appending, office_row};
+use super::{Office, ceremony::pins, keys::Keys, log::Appending, office_row};
 use crate::{
     clock,
     db::{
@@ -137,23 +137,22 @@ impl Office {
     /// [`Code::TooManyDevices`], and what [`decode_request`] says.
     pub fn enrol(&self, request: &[u8], now: Timestamp) -> Result<Vec<u8>> {
         let request = decode_request(request)?;
-        if request.root != self.pin() {
-            return Err(Error::new(Code::InvitationInvalid, "another office"));
-        }
         let keys = self.keys.clone();
-        let root = keys.root.clone();
         self.db.write(move |tx| {
+            if !pins(&office_row(tx)?).contains(&request.root) {
+                return Err(Error::new(Code::InvitationInvalid, "another office"));
+            }
             let (person, certificate) = enrol(tx, &keys, &request, now)?;
             let office = office_row(tx)?;
             let reply = EnrolmentReply {
-                root,
+                root: office.root,
                 online: office.online,
                 certificate: Some(certificate),
                 body_name: office.body_name,
                 person_name: person.name,
                 epoch: office.epoch,
                 now,
-                successions: Vec::new(),
+                successions: office.successions,
             };
             Ok(cbor::encode(&reply))
         })
@@ -175,7 +174,7 @@ fn enrol(
     if let Some(used_by) = invitation.used_by {
         let known = tx.device(used_by)?.filter(|known| known.id == device);
         return match known {
-            Some(known) => Ok((person, known.certificate)),
+            Some(known) => Ok((person, signed_today(tx, keys, &known.certificate, now)?)),
             None => Err(Code::InvitationUsed.into()),
         };
     }
@@ -233,6 +232,14 @@ fn certify(
         sealing_key: request.sealing_key,
     };
     Signed::sign(domain::CERTIFICATE, &certificate, &keys.online)
+}
+
+/// Returns a device's certificate under the online key of today: after a renewal the same statement is
+/// signed again, for a device that asks again.
+fn signed_today(tx: &Tx<'_>, keys: &Keys, certificate: &Signed, now: Timestamp) -> Result<Signed> {
+    keys.follow(&office_row(tx)?, now)?;
+    let statement: Certificate = certificate.unverified()?;
+    Signed::sign(domain::CERTIFICATE, &statement, &keys.online)
 }
 
 /// Returns whose entries a person is served: everybody's, his own, those of every meeting that was
