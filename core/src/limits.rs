@@ -10,6 +10,8 @@ pub const SEGMENT_BYTES_MAX: usize = PAGE_BYTES_MAX + OFFICE_PAYLOAD_BYTES_MAX +
 pub const REPLY_BYTES_MAX: usize = 2 * SEGMENT_BYTES_MAX;
 /// Envelopes in one request: bounds the office's transaction.
 pub const REQUEST_ENVELOPES_MAX: usize = 256;
+/// Ranges of feeds that one request asks for: those of an audience with several meetings.
+pub const BACKFILL_RANGES_MAX: usize = 64;
 /// Bytes of an act or a record.
 pub const RECORD_PAYLOAD_BYTES_MAX: usize = 8 << 10;
 /// Bytes of a change by a secretary or a group member: what the gate tries at once.

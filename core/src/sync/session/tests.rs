@@ -87,6 +87,7 @@ impl Pair {
             online: None,
             successions: Vec::new(),
             order: None,
+            backfilled_to: Vec::new(),
         }
     }
 
