@@ -11,6 +11,7 @@
 mod documents;
 mod inbox;
 mod listing;
+mod membership;
 mod notes;
 mod outbox;
 mod salvage;
@@ -129,7 +130,10 @@ impl Store {
         store.find_keys(opening)?;
         if store.salvage.is_some() {
             store.read_again()?;
+        } else {
+            store.sweep_papers()?;
         }
+        store.scrub()?;
         Ok(store)
     }
 
