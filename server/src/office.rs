@@ -11,6 +11,7 @@
 
 mod admit;
 mod blobs;
+mod devices;
 mod export;
 pub(crate) mod files;
 pub(crate) mod keys;
@@ -44,6 +45,7 @@ use keys::Keys;
 
 pub use crate::db::rows::Person;
 pub use blobs::Paper;
+pub use devices::{Confirmation, DeviceInfo};
 pub use export::Status;
 pub use publish::{ImportedDraft, MeetingStatus, Published};
 
