@@ -1,5 +1,7 @@
 //! The commands of `nghisu`.
 
+mod member;
+
 use std::{
     io::Write,
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs},
@@ -15,6 +17,8 @@ use nghisu_core::{
     meeting::canonical_json,
     trust::{decide::Role, enrol::Address},
 };
+
+use member::{CircleCommand, GroupCommand, MemberCommand};
 
 use crate::{
     Office, Server, clock,
@@ -48,6 +52,15 @@ enum Command {
     /// Add and list people
     #[command(subcommand)]
     Person(PersonCommand),
+    /// Grant and end access to meetings, circles and groups
+    #[command(subcommand)]
+    Member(MemberCommand),
+    /// Make circles
+    #[command(subcommand)]
+    Circle(CircleCommand),
+    /// Make groups
+    #[command(subcommand)]
+    Group(GroupCommand),
     /// Invite a person to enrol a device
     Invite(InviteArguments),
     /// Import programmes, with the papers beside them, as drafts
@@ -301,6 +314,9 @@ fn carry_out(command: Command, language: Language) -> Result<()> {
                 ))
             })
         }
+        Command::Member(command) => member::run(command, language),
+        Command::Circle(command) => member::run_circle(command),
+        Command::Group(command) => member::run_group(command),
         Command::Invite(arguments) => invite(&arguments, language),
         Command::Import { files, data } => import(&data.data, &files, language),
         Command::Publish {

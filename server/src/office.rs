@@ -19,6 +19,7 @@ mod page;
 pub mod pem;
 mod people;
 mod publish;
+mod rights;
 
 use std::{
     net::IpAddr,
@@ -43,10 +44,11 @@ use crate::{
 };
 use keys::Keys;
 
-pub use crate::db::rows::Person;
+pub use crate::db::rows::{Named, Person};
 pub use blobs::Paper;
 pub use export::Status;
 pub use publish::{ImportedDraft, MeetingStatus, Published};
+pub use rights::{Asked, Member};
 
 /// The name of a body that nobody has named.
 const BODY_NAME: &str = "Hội đồng nhân dân";

@@ -1,10 +1,8 @@
 //! People, invitations, and the devices that come of them.
 
-use std::collections::BTreeSet;
-
 use nghisu_core::{
     Code, Error, Result, cbor,
-    ids::{Audience, DeviceId, DocumentId, Feed, Hash, Kind, LogId, PersonId, domain},
+    ids::{DeviceId, DocumentId, Feed, Hash, Kind, PersonId, domain},
     limits::{CERTIFICATE_MS, DEVICES_PER_PERSON_MAX},
     sync::envelope::Chain,
     time::Timestamp,
@@ -233,17 +231,6 @@ fn certify(
         sealing_key: request.sealing_key,
     };
     Signed::sign(domain::CERTIFICATE, &certificate, &keys.online)
-}
-
-/// Returns whose entries a person is served: everybody's, his own, those of every meeting that was
-/// published, and for a secretary those of the office.
-pub(crate) fn audiences(tx: &Tx<'_>, log: LogId, person: &Person) -> Result<BTreeSet<Audience>> {
-    let mut audiences = BTreeSet::from([Audience::Body(log), Audience::Person(person.id)]);
-    audiences.extend(tx.published_meetings()?.into_iter().map(Audience::Meeting));
-    if person.role == Role::Secretary {
-        audiences.insert(Audience::Office(log));
-    }
-    Ok(audiences)
 }
 
 /// Brings a name into Unicode's composed form, so that it is found however it was typed.
