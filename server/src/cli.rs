@@ -2,6 +2,7 @@
 
 mod devices;
 mod invite;
+mod member;
 
 use std::{
     io::Write,
@@ -20,6 +21,7 @@ use nghisu_core::{
 
 use devices::{DeviceCommand, device};
 use invite::{InviteArguments, invite};
+use member::{CircleCommand, GroupCommand, MemberCommand};
 
 use crate::{
     Office, Server, clock,
@@ -53,6 +55,15 @@ enum Command {
     /// Add and list people
     #[command(subcommand)]
     Person(PersonCommand),
+    /// Grant and end access to meetings, circles and groups
+    #[command(subcommand)]
+    Member(MemberCommand),
+    /// Make circles
+    #[command(subcommand)]
+    Circle(CircleCommand),
+    /// Make groups
+    #[command(subcommand)]
+    Group(GroupCommand),
     /// Invite a person to enrol a device
     Invite(InviteArguments),
     /// List devices, confirm and refuse those that wait
@@ -290,6 +301,9 @@ fn carry_out(command: Command, language: Language) -> Result<()> {
                 ))
             })
         }
+        Command::Member(command) => member::run(command, language),
+        Command::Circle(command) => member::run_circle(command),
+        Command::Group(command) => member::run_group(command),
         Command::Invite(arguments) => invite(&arguments, language),
         Command::Device(command) => device(command, language),
         Command::Import { files, data } => import(&data.data, &files, language),

@@ -17,8 +17,10 @@ pub(crate) mod files;
 pub(crate) mod keys;
 mod log;
 mod page;
+pub mod pem;
 mod people;
 mod publish;
+mod rights;
 
 use std::{
     net::IpAddr,
@@ -43,11 +45,12 @@ use crate::{
 };
 use keys::Keys;
 
-pub use crate::db::rows::Person;
+pub use crate::db::rows::{Named, Person};
 pub use blobs::Paper;
 pub use devices::{Confirmation, DeviceInfo};
 pub use export::Status;
 pub use publish::{ImportedDraft, MeetingStatus, Published};
+pub use rights::{Asked, Member};
 
 /// The name of a body that nobody has named.
 const BODY_NAME: &str = "Hội đồng nhân dân";

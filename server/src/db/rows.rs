@@ -2,7 +2,7 @@
 
 use nghisu_core::{
     cbor,
-    ids::{ActId, DeviceId, DocumentId, Feed, Hash, LogId, MeetingId, PersonId},
+    ids::{ActId, Audience, DeviceId, DocumentId, Feed, Hash, LogId, MeetingId, PersonId},
     meeting::act::ActKind,
     sync::envelope::Chain,
     time::Timestamp,
@@ -133,6 +133,34 @@ pub(crate) struct ActRow {
     pub(crate) standing: bool,
     pub(crate) merged_into: Option<ActId>,
     pub(crate) withdraws: Option<ActId>,
+}
+
+/// A circle or a group by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The audience.
+    pub audience: Audience,
+    /// What people call it.
+    pub name: String,
+}
+
+/// What was granted to a person or withdrawn from him last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MembershipRow {
+    pub(crate) person: PersonId,
+    pub(crate) audience: Audience,
+    pub(crate) member: bool,
+    /// The number in the log of the grant or the withdrawal.
+    pub(crate) seq: u64,
+}
+
+pub(super) fn membership(row: &Row<'_>) -> rusqlite::Result<MembershipRow> {
+    Ok(MembershipRow {
+        person: blob(row, 0, PersonId::from_slice)?,
+        audience: blob(row, 1, Audience::from_slice)?,
+        member: row.get(2)?,
+        seq: uint(row, 3)?,
+    })
 }
 
 pub(super) fn person(row: &Row<'_>) -> rusqlite::Result<Person> {

@@ -5,7 +5,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
+    collections::{BTreeMap, BinaryHeap, VecDeque},
     sync::{Mutex, PoisonError},
 };
 
@@ -26,7 +26,7 @@ use super::{
     admit::{Admitted, Offered, admit},
     log::Appending,
     office_row,
-    people::audiences,
+    rights::Audiences,
 };
 use crate::db::{
     Tx,
@@ -97,7 +97,7 @@ impl Office {
             let (device, person) = known_device(tx, head.device)?;
             let office = office_row(tx)?;
             let counter = tx.counter()?;
-            let readable = audiences(tx, office.log, &person)?;
+            let readable = Audiences::of(tx, office.log, &person)?;
             let own = (!body.own).then_some(device.id);
             let scan = scan(tx, &readable, after, counter.seq, own)?;
             let mut segments = Vec::new();
@@ -229,15 +229,15 @@ struct Scan {
 /// one segment, also for somebody who reads it in two audiences.
 fn scan(
     tx: &Tx<'_>,
-    readable: &BTreeSet<Audience>,
+    readable: &Audiences,
     after: u64,
     upto: u64,
     own: Option<DeviceId>,
 ) -> Result<Scan> {
     let mut sources = BTreeMap::new();
     let mut next = BinaryHeap::new();
-    for &audience in readable {
-        let mut source = Source::new(audience, after, upto);
+    for (audience, granted) in readable.iter() {
+        let mut source = Source::new(audience, after.max(granted), upto);
         if let Some(seq) = source.peek(tx)? {
             next.push(Reverse((seq, audience)));
             sources.insert(audience, source);
@@ -332,16 +332,16 @@ fn backfill(
     tx: &Tx<'_>,
     device: &DeviceRow,
     person: &Person,
-    readable: &BTreeSet<Audience>,
+    readable: &Audiences,
     office: &OfficeRow,
     ranges: &[Backfill],
 ) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     let mut bytes = 0;
     for range in ranges {
-        let member = readable.contains(&range.feed.audience(office.log));
+        let state = readable.state(range.feed, office.log);
         let action = Action::Read(range.feed);
-        if decide(actor(device, person), action, State { member }) != Decision::Allow {
+        if decide(actor(device, person), action, state) != Decision::Allow {
             continue;
         }
         let mut after = range.after;

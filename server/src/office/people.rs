@@ -1,10 +1,8 @@
 //! People, invitations, and the devices that come of them.
 
-use std::collections::BTreeSet;
-
 use nghisu_core::{
     Code, Error, Result, cbor,
-    ids::{Audience, DeviceId, LogId, PersonId},
+    ids::{DeviceId, PersonId},
     time::Timestamp,
     trust::{
         decide::{DeviceStatus, Role},
@@ -18,10 +16,7 @@ use super::{
     devices::{Confirmation, enrol},
     office_row,
 };
-use crate::{
-    clock,
-    db::{Tx, rows::Person},
-};
+use crate::{clock, db::rows::Person};
 
 /// Characters of a person's name.
 const NAME_CHARS_MAX: usize = 200;
@@ -155,17 +150,6 @@ impl Office {
             Ok(cbor::encode(&reply))
         })
     }
-}
-
-/// Returns whose entries a person is served: everybody's, his own, those of every meeting that was
-/// published, and for a secretary those of the office.
-pub(crate) fn audiences(tx: &Tx<'_>, log: LogId, person: &Person) -> Result<BTreeSet<Audience>> {
-    let mut audiences = BTreeSet::from([Audience::Body(log), Audience::Person(person.id)]);
-    audiences.extend(tx.published_meetings()?.into_iter().map(Audience::Meeting));
-    if person.role == Role::Secretary {
-        audiences.insert(Audience::Office(log));
-    }
-    Ok(audiences)
 }
 
 /// Brings a name into Unicode's composed form, so that it is found however it was typed.
