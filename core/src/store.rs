@@ -8,6 +8,7 @@
 //! only copy of a note; what can still be read of it is carried over. A file of a newer version is
 //! refused untouched. One process opens a store at a time.
 
+mod devices;
 mod documents;
 mod inbox;
 mod listing;
@@ -40,6 +41,7 @@ use crate::{
     },
 };
 
+pub use devices::{Asking, PendingEnrolment};
 pub use listing::{ActState, Acted, MeetingRow, NotSent, Note, Programmed, Receipted};
 pub use notes::{NoteTarget, Splice};
 pub use salvage::Salvage;
@@ -222,6 +224,7 @@ impl Store {
         if self.state("certificate")?.is_some() {
             return Err(Code::AlreadyEnrolled.into());
         }
+        self.forget_enrolment()?;
         self.set_state(&[
             ("address", address.authority.as_bytes()),
             ("tls", &[u8::from(address.tls)]),

@@ -55,6 +55,7 @@ fn enrolled(directory: &Path) -> Store {
         issued_at: NOW,
         expires_at: NOW,
         sealing_key: None,
+        name: String::new(),
     };
     let enrolled = Enrolled {
         root: root.public_key(),

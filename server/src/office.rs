@@ -11,11 +11,13 @@
 
 mod admit;
 mod blobs;
+mod devices;
 mod export;
 pub(crate) mod files;
 pub(crate) mod keys;
 mod log;
 mod page;
+pub mod pem;
 mod people;
 mod publish;
 mod rights;
@@ -46,6 +48,7 @@ use keys::Keys;
 
 pub use crate::db::rows::{Named, Person};
 pub use blobs::Paper;
+pub use devices::{Confirmation, DeviceInfo};
 pub use export::Status;
 pub use publish::{ImportedDraft, MeetingStatus, Published};
 pub use rights::{Asked, Member};

@@ -14,6 +14,8 @@ use nghisu_core::{
 };
 use rusqlite::{Row, types::Type};
 
+use crate::office::Confirmation;
+
 /// What the office knows of itself.
 #[derive(Debug, Clone)]
 pub(crate) struct OfficeRow {
@@ -62,9 +64,35 @@ pub(crate) struct DeviceRow {
 
 #[derive(Debug, Clone)]
 pub(crate) struct InvitationRow {
+    pub(crate) confirmation: Confirmation,
     pub(crate) person: PersonId,
     pub(crate) expires_at: Timestamp,
     pub(crate) used_by: Option<DeviceId>,
+}
+
+/// An enrolled device as people see it.
+#[derive(Debug, Clone)]
+pub(crate) struct EnrolledRow {
+    pub(crate) id: DeviceId,
+    pub(crate) person: PersonId,
+    pub(crate) name: String,
+    pub(crate) status: DeviceStatus,
+    pub(crate) enrolled_at: Timestamp,
+}
+
+/// A device that has asked to be enrolled and waits to be confirmed.
+#[derive(Debug, Clone)]
+pub(crate) struct PendingRow {
+    pub(crate) id: DeviceId,
+    pub(crate) person: PersonId,
+    /// The hash of its invitation's code.
+    pub(crate) code: Hash,
+    pub(crate) key: PublicKey,
+    pub(crate) sealing_key: Option<[u8; 32]>,
+    pub(crate) name: String,
+    pub(crate) digits: String,
+    pub(crate) requested_at: Timestamp,
+    pub(crate) refused: bool,
 }
 
 /// An entry without the bytes of its envelope.

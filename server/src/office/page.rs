@@ -188,7 +188,12 @@ impl Office {
 /// Returns a device that may sync, with its person.
 fn known_device(tx: &Tx<'_>, id: DeviceId) -> Result<(DeviceRow, Person)> {
     let refused = |why: &str| Error::new(Code::DeviceRefused, why);
-    let device = tx.device(id)?.ok_or_else(|| refused("unknown"))?;
+    let Some(device) = tx.device(id)? else {
+        return Err(refused(match tx.pending_device(id)? {
+            Some(_) => "pending",
+            None => "unknown",
+        }));
+    };
     let person = tx
         .person(device.person)?
         .ok_or_else(|| refused("unknown"))?;
