@@ -56,6 +56,7 @@ fn enrolled(directory: &Path) -> Store {
         issued_at: NOW,
         expires_at: NOW,
         sealing_key: None,
+        name: String::new(),
     };
     let enrolled = Enrolled {
         office: OfficeKeys::begin(

@@ -32,7 +32,10 @@ use nghisu_core::{
 };
 use serde_json::{Value, json};
 
-use crate::{Office, Passphrase, RootKey, Server, ServerHandle, clock, office::files};
+use crate::{
+    Office, Passphrase, RootKey, Server, ServerHandle, clock,
+    office::{Confirmation, files},
+};
 use link::{Count, Link};
 use report::{DeviceReport, Story};
 
@@ -209,9 +212,13 @@ impl World {
                 authority: link.authority(),
                 tls: true,
             };
-            let invitation =
-                self.office
-                    .invite(person.id, address, INVITATION_QR_MS, clock::now())?;
+            let invitation = self.office.invite(
+                person.id,
+                address,
+                Confirmation::AtOnce,
+                INVITATION_QR_MS,
+                clock::now(),
+            )?;
             client.enrol(&invitation.to_string()).await?;
             self.devices.push(Device {
                 name,
@@ -386,8 +393,13 @@ impl World {
             authority: self.server.addr.to_string(),
             tls: true,
         };
-        self.office
-            .invite(device.person, address, INVITATION_QR_MS, clock::now())
+        self.office.invite(
+            device.person,
+            address,
+            Confirmation::AtOnce,
+            INVITATION_QR_MS,
+            clock::now(),
+        )
     }
 
     async fn shut_down(self) -> Result<()> {

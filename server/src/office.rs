@@ -14,6 +14,7 @@
 mod admit;
 mod blobs;
 mod ceremony;
+mod devices;
 mod export;
 pub(crate) mod files;
 pub(crate) mod keys;
@@ -22,6 +23,7 @@ mod page;
 pub mod pem;
 mod people;
 mod publish;
+mod rights;
 pub mod root;
 pub(crate) mod tls;
 
@@ -34,8 +36,12 @@ use std::{
 use nghisu_core::{
     Code, Error, Result,
     ids::{Hash, LogId},
+    limits::PAGE_BYTES_MAX,
     time::Timestamp,
-    trust::{enrol::Address, keys::DeviceSigner},
+    trust::{
+        enrol::Address,
+        keys::{DeviceSigner, PublicKey},
+    },
 };
 
 use crate::{
@@ -45,12 +51,14 @@ use crate::{
 use keys::Keys;
 use root::RootKey;
 
-pub use crate::db::rows::Person;
+pub use crate::db::rows::{Named, Person};
 pub use blobs::Paper;
 pub use ceremony::KeysStatus;
+pub use devices::{Confirmation, DeviceInfo};
 pub use export::Status;
 pub use keys::Publications;
 pub use publish::{ImportedDraft, MeetingStatus, Published};
+pub use rights::{Asked, Member};
 
 /// An office, open. Several may be open on one folder, also in several processes.
 pub struct Office {
@@ -60,6 +68,7 @@ pub struct Office {
     log: LogId,
     secret: [u8; 32],
     segments: page::SegmentCache,
+    page_bytes_max: usize,
 }
 
 impl Office {
@@ -115,7 +124,16 @@ impl Office {
             log: row.log,
             secret: row.secret,
             segments: page::SegmentCache::default(),
+            page_bytes_max: PAGE_BYTES_MAX,
         })
+    }
+
+    /// Serves pages of at most so many bytes of entries, or of one entry, in place of
+    /// [`PAGE_BYTES_MAX`]: more requests, each answered sooner.
+    #[must_use]
+    pub const fn with_pages_of(mut self, bytes_max: usize) -> Self {
+        self.page_bytes_max = bytes_max;
+        self
     }
 
     /// Returns the log's id, which also names the office.
@@ -126,6 +144,11 @@ impl Office {
     /// Returns the folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Returns the root's public key.
+    pub fn root(&self) -> PublicKey {
+        self.keys.online.root()
     }
 
     /// Returns the fingerprint of the root key, which invitations carry and devices pin.

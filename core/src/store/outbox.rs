@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, Row, Transaction};
 
-use super::{Store, column, put_state, signed, sql, unsigned};
+use super::{Store, column, membership, put_state, signed, sql, unsigned};
 use crate::{
     error::{Code, Result},
     ids::{DeviceId, DocumentId, Feed, Hash, Kind},
@@ -54,6 +54,8 @@ impl Store {
             pending: self.pending()?,
             keys: self.keys()?,
             own: self.state("own")?.is_some(),
+            backfill: self.missing_ranges()?,
+            parked: self.has_parked()?,
         })
     }
 
@@ -201,6 +203,7 @@ fn forget_cursor(transaction: &Transaction<'_>) -> Result<()> {
     transaction
         .execute("DELETE FROM state WHERE name = 'cursor'", [])
         .map_err(sql)?;
+    membership::forget_progress(transaction)?;
     put_state(transaction, "own", &[1])
 }
 

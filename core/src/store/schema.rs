@@ -76,6 +76,7 @@ fn prepare(connection: &Connection) -> Result<()> {
              PRAGMA checkpoint_fullfsync = ON;
              PRAGMA temp_store = MEMORY;
              PRAGMA trusted_schema = OFF;
+             PRAGMA secure_delete = ON;
              PRAGMA busy_timeout = 2000;",
         )
         .map_err(sql)?;

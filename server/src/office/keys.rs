@@ -101,9 +101,14 @@ impl Online {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Returns the root that has signed the key.
+    pub(crate) fn root(&self) -> PublicKey {
+        self.held().root.clone()
+    }
+
     /// Returns the fingerprint of the root that has signed the key.
     pub(crate) fn pin(&self) -> Hash {
-        fingerprint(&self.held().root)
+        fingerprint(&self.root())
     }
 
     /// Returns what the root has signed of the key.
