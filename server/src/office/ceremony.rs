@@ -8,7 +8,7 @@ use std::path::Path;
 
 use nghisu_core::{
     Code, Error, Result, cbor,
-    ids::{DocumentId, Feed, Hash, Kind, LogId, domain},
+    ids::{DeviceId, DocumentId, Feed, Hash, Kind, LogId, domain},
     time::Timestamp,
     trust::{
         enrol::{Signed, fingerprint},
@@ -166,6 +166,14 @@ impl Office {
             named: self.named_keys()?,
             online,
         })
+    }
+
+    /// Returns which online key the office has at `now`, and whether it should be renewed.
+    pub(crate) fn online_key(&self, now: Timestamp) -> Result<(DeviceId, bool)> {
+        let office = self.db.read(office_row)?;
+        let online: OnlineKey = office.online.unverified()?;
+        let due = online.expires_at.ms_since(now) < RENEWAL_MS;
+        Ok((online.key.device(), due))
     }
 
     fn named_keys(&self) -> Result<Vec<(u64, OnlineKey)>> {
