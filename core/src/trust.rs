@@ -6,3 +6,4 @@ pub mod keys;
 pub mod membership;
 pub mod office;
 pub mod orders;
+pub mod vault;
