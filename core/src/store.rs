@@ -15,6 +15,7 @@ mod notes;
 mod outbox;
 mod salvage;
 mod schema;
+mod vault;
 
 use std::{
     collections::VecDeque,
@@ -42,6 +43,7 @@ use crate::{
 pub use listing::{ActState, Acted, MeetingRow, NotSent, Note, Programmed, Receipted};
 pub use notes::{NoteTarget, Splice};
 pub use salvage::Salvage;
+pub use vault::{VaultState, VaultStatus, WaitingDevice};
 
 /// Something that rows changed in; what an app shows of it has to be read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,6 +97,7 @@ pub struct Store {
     signer: Arc<dyn DeviceSigner>,
     open: VecDeque<(DocumentId, Document)>,
     salvage: Option<Salvage>,
+    former: Option<Arc<dyn DeviceSigner>>,
     _lock: File,
 }
 
@@ -124,6 +127,7 @@ impl Store {
             },
             open: VecDeque::new(),
             salvage,
+            former: None,
             _lock: lock,
         };
         store.find_keys(opening)?;

@@ -18,6 +18,7 @@ mod log;
 mod page;
 mod people;
 mod publish;
+mod vault;
 
 use std::{
     net::IpAddr,

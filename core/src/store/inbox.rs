@@ -9,7 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{OptionalExtension, Transaction};
 use serde_json::Value;
 
-use super::{Changed, Store, documents, notes, outbox, put_state, signed, sql};
+use super::{
+    Changed, Store, documents, notes, outbox, put_state, signed, sql,
+    vault::{self, Unsealed},
+};
 use crate::{
     document::Document,
     error::{Code, Error, Result},
@@ -24,6 +27,7 @@ use crate::{
         session::{Incoming, Page, PageEnd, Step},
         wire::Outcome,
     },
+    trust::vault::chain::index_document,
 };
 
 /// What a page's entries come to, worked out before the transaction.
@@ -32,6 +36,8 @@ struct Taken {
     documents: BTreeMap<DocumentId, (Feed, Document, Vec<u8>)>,
     programmes: BTreeMap<MeetingId, (Publication, Programme)>,
     quarantined: Vec<(usize, Error)>,
+    /// Sealed entries whose key is not here, and its epoch.
+    locked: Vec<(usize, u32)>,
 }
 
 impl Store {
@@ -51,20 +57,35 @@ impl Store {
 
     fn save_page(&mut self, page: &Page) -> Result<BTreeSet<Changed>> {
         let person = self.person()?.1;
-        let mut taken = self.take_in(&page.entries)?;
         let mut changed = BTreeSet::new();
+        if self.take_vault(page)? {
+            changed.insert(Changed::Everything);
+        }
+        let parked = self.readable_parked()?;
+        let entries: Vec<&Incoming> = parked.iter().chain(&page.entries).collect();
+        let mut taken = self.take_in(&entries)?;
+        let index = index_document(person);
         self.write(|transaction| {
             for (id, outcome) in &page.outcomes {
                 settle(transaction, id, outcome, &mut changed)?;
             }
             for (id, (feed, document, changes)) in &mut taken.documents {
                 documents::store_changes(transaction, *id, *feed, changes, document)?;
-                if matches!(feed, Feed::Notes(_)) {
+                if *id == index {
+                    vault::project_index(transaction, document)?;
+                } else if matches!(feed, Feed::Notes(_)) {
                     notes::project(transaction, *id, document)?;
                     changed.insert(Changed::Note(*id));
                 }
             }
-            for (index, entry) in page.entries.iter().enumerate() {
+            for entry in &parked {
+                vault::unpark(transaction, entry.seq)?;
+            }
+            for (index, entry) in entries.iter().enumerate() {
+                if let Some((_, epoch)) = taken.locked.iter().find(|(at, _)| *at == index) {
+                    vault::park(transaction, entry, *epoch)?;
+                    continue;
+                }
                 let bad = taken
                     .quarantined
                     .iter()
@@ -94,14 +115,23 @@ impl Store {
     }
 
     /// Tries the entries on documents in memory.
-    fn take_in(&mut self, entries: &[Incoming]) -> Result<Taken> {
+    fn take_in(&mut self, entries: &[&Incoming]) -> Result<Taken> {
         let mut taken = Taken::default();
         for (index, entry) in entries.iter().enumerate() {
             let Ok(envelope) = &entry.envelope else {
                 continue;
             };
-            let tried = match envelope.header().kind {
-                Kind::Changes => self.take_changes(envelope, &mut taken),
+            let unsealed = self.unseal(envelope);
+            if let (Ok(Unsealed::Locked), Some(sealed)) = (&unsealed, &envelope.header().sealed) {
+                taken.locked.push((index, sealed.epoch));
+                continue;
+            }
+            let payload = unsealed.map(|unsealed| match unsealed {
+                Unsealed::Opened(payload) => payload,
+                Unsealed::Plain | Unsealed::Locked => envelope.payload().to_vec().into(),
+            });
+            let tried = payload.and_then(|payload| match envelope.header().kind {
+                Kind::Changes => self.take_changes(envelope, &payload, &mut taken),
                 Kind::Publication => self.take_publication(envelope, &mut taken),
                 Kind::Act => SignedAct::decode(envelope.payload()).map(|_| ()),
                 Kind::Receipts => {
@@ -119,7 +149,7 @@ impl Store {
                 | Kind::Snapshot
                 | Kind::Bundle
                 | Kind::Other(_) => Ok(()),
-            };
+            });
             if let Err(error) = tried {
                 let bad =
                     [Code::Malformed, Code::NewerProtocol, Code::TooLarge].contains(&error.code());
@@ -132,11 +162,13 @@ impl Store {
         Ok(taken)
     }
 
-    fn take_changes(&mut self, envelope: &Envelope, taken: &mut Taken) -> Result<()> {
+    fn take_changes(
+        &mut self,
+        envelope: &Envelope,
+        payload: &[u8],
+        taken: &mut Taken,
+    ) -> Result<()> {
         let header = envelope.header();
-        if header.sealed.is_some() {
-            return Err(Error::new(Code::NewerProtocol, "a sealed payload"));
-        }
         let (feed, mut document, mut changes) = match taken.documents.remove(&header.document) {
             Some(open) => open,
             None => {
@@ -152,7 +184,7 @@ impl Store {
         }
         let before = document.heads();
         let mut tried = document.clone();
-        match tried.apply(envelope.payload()) {
+        match tried.apply(payload) {
             Ok(()) => {
                 document = tried;
                 changes.extend(document.changes_since(&before).concat());

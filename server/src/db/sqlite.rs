@@ -1,5 +1,7 @@
 //! What the office asks of its database, one method a need, in SQLite's words.
 
+mod vault;
+
 use nghisu_core::{
     Code, Error, Result, cbor,
     ids::{ActId, Audience, DeviceId, DocumentId, Feed, Hash, LogId, MeetingId, PersonId},
