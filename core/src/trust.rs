@@ -8,3 +8,4 @@ pub mod office;
 pub mod office_keys;
 pub mod orders;
 pub mod p256;
+pub mod vault;

@@ -26,6 +26,7 @@ mod publish;
 mod rights;
 pub mod root;
 pub(crate) mod tls;
+mod vault;
 
 use std::{
     net::IpAddr,

@@ -58,8 +58,11 @@ impl Server {
         rustix::net::listen(&listener, BACKLOG).map_err(|error| unusable(error.into()))?;
         let handle = Handle::new();
         // A proxy shows the office's own chain, so that is issued either way.
-        let config = RustlsConfig::from_config(office.tls_config(addr.ip(), clock::now())?);
-        let following = tokio::spawn(follow_keys(Arc::downgrade(&office), addr, config.clone()));
+        let now = clock::now();
+        let seen = (office.online_key(now)?.0, now);
+        let config = RustlsConfig::from_config(office.tls_config(addr.ip(), now)?);
+        let weak = Arc::downgrade(&office);
+        let following = tokio::spawn(follow_keys(weak, addr, config.clone(), seen));
         let service = routes::router(office).into_make_service();
         let mut server = axum_server::from_tcp(listener)
             .map_err(unusable)?

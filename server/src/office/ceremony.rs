@@ -13,7 +13,7 @@ use nghisu_core::{
     trust::{
         enrol::{Signed, fingerprint},
         keys::DeviceSigner,
-        office::{OnlineKey, SignedSuccession, Succession},
+        office::{OfficeShown, OnlineKey, SignedSuccession, Succession},
         office_keys::{OfficeKeyEntry, OfficeKeys},
     },
 };
@@ -166,6 +166,23 @@ impl Office {
             named: self.named_keys()?,
             online,
         })
+    }
+
+    /// Shows to somebody who has drawn `nonce` that this office is the one that its root names.
+    ///
+    /// # Errors
+    /// If the keys cannot be read.
+    pub fn show(&self, nonce: &[u8; 32]) -> Result<OfficeShown> {
+        let office = self.db.read(office_row)?;
+        // A renewal that this process has not taken up yet would sign with the key before it.
+        let online: OnlineKey = office.online.unverified()?;
+        if online.key != self.keys.online.public_key() {
+            let keys = self.keys.clone();
+            self.db
+                .write(move |tx| keys.follow(&office_row(tx)?, online.issued_at))?;
+        }
+        let (root, signed, successions) = (office.root, office.online, office.successions);
+        OfficeShown::sign(root, signed, successions, nonce, &self.keys.online)
     }
 
     /// Returns which online key the office has at `now`, and whether it should be renewed.
