@@ -120,8 +120,9 @@ impl Client {
     ///
     /// # Errors
     /// [`Code::AlreadyOpen`], [`Code::DatabaseNewer`], [`Code::FolderNotWritable`], [`Code::DiskFull`],
-    /// [`Code::Storage`].
+    /// [`Code::Storage`]; [`Code::Malformed`] if `authorities` are no certificates.
     pub async fn open(config: Config) -> Result<Self> {
+        let authorities = pin::authorities(&config.authorities)?;
         let directory = config.directory.clone();
         let opening = Opening {
             seed: Zeroizing::new(random()?),
@@ -137,7 +138,6 @@ impl Client {
             })
             .await?;
         let (known, salvage) = begun;
-        let authorities = pin::authorities(&config.authorities)?;
         let http = known
             .map(|(identity, office)| {
                 Http::new(
