@@ -6,6 +6,7 @@
 )]
 
 pub mod link;
+pub mod local;
 pub mod process;
 
 use std::{io::Write, path::PathBuf};
