@@ -8,6 +8,7 @@
 pub mod link;
 pub mod local;
 pub mod process;
+pub mod scan;
 
 use std::{io::Write, path::PathBuf};
 
