@@ -232,7 +232,8 @@ fn set_aside(device: &Local) -> Vec<String> {
 
 #[test]
 fn sealed_bytes_that_are_moved_to_another_document_are_refused() {
-    let ways: [(&str, fn(&mut Subject, DocumentId)); 4] = [
+    type Way = fn(&mut Subject, DocumentId);
+    let ways: [(&str, Way); 4] = [
         ("document", |subject, other| subject.document = other),
         ("kind", |subject, _| subject.kind = Kind::Snapshot),
         ("feed", |subject, _| {
