@@ -24,6 +24,7 @@ use crate::{
         session::{Incoming, Page, PageEnd, Step},
         wire::Outcome,
     },
+    trust::orders::{Order, Revocation},
 };
 
 /// What a page's entries come to, worked out before the transaction.
@@ -44,6 +45,7 @@ impl Store {
             Step::Envelopes(envelopes) => self.save_envelopes(envelopes)?,
             Step::Unsettle { device_seq } => self.unsettle(*device_seq)?,
             Step::ReadAgain => self.meet_again()?,
+            Step::Order(order) => return Ok(self.try_order(order)?.into_iter().collect()),
             Step::Page(page) => return self.save_page(page),
         }
         Ok(BTreeSet::new())
@@ -90,6 +92,9 @@ impl Store {
         for (id, (_, document, _)) in taken.documents {
             self.keep_open(id, document);
         }
+        if page.end.is_some() {
+            self.custody.lease.met();
+        }
         Ok(changed)
     }
 
@@ -107,11 +112,15 @@ impl Store {
                 Kind::Receipts => {
                     crate::cbor::decode::<ReceiptBatch>(envelope.payload(), "receipts").map(|_| ())
                 }
+                Kind::Revocation => {
+                    crate::cbor::decode::<Revocation>(envelope.payload(), "revocation").map(|_| ())
+                }
+                Kind::Order => {
+                    crate::cbor::decode::<Order>(envelope.payload(), "order").map(|_| ())
+                }
                 Kind::Certificate
-                | Kind::Revocation
                 | Kind::Grant
                 | Kind::Withdrawal
-                | Kind::Order
                 | Kind::Audit
                 | Kind::Tombstone
                 | Kind::OfficeKey
@@ -374,6 +383,10 @@ fn put_end(transaction: &Transaction<'_>, end: &PageEnd) -> Result<()> {
     put_state(transaction, "counter", &end.counter.to_be_bytes())?;
     put_state(transaction, "read_token", &end.read_token)?;
     put_state(transaction, "backed_up", &end.backed_up.to_be_bytes())?;
+    put_state(transaction, "lease", &0u64.to_be_bytes())?;
+    transaction
+        .execute("DELETE FROM state WHERE name = 'refused'", [])
+        .map_err(sql)?;
     if end.complete {
         put_state(
             transaction,

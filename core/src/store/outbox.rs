@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, Row, Transaction};
 
-use super::{Store, column, put_state, signed, sql, unsigned};
+use super::{Store, column, devices::offer_former, put_state, signed, sql, unsigned};
 use crate::{
     error::{Code, Result},
     ids::{DeviceId, DocumentId, Feed, Hash, Kind},
@@ -54,6 +54,8 @@ impl Store {
             unsettled: self.unsettled(incarnation)?,
             pending: self.pending()?,
             keys: self.keys()?,
+            revoked: self.revoked()?,
+            unsent: self.unsent()?,
             own: self.state("own")?.is_some(),
         })
     }
@@ -193,6 +195,7 @@ impl Store {
         let incarnation = self.incarnation()?;
         self.write(|transaction| {
             forget_cursor(transaction)?;
+            offer_former(transaction)?;
             offer_again(transaction, incarnation, 0)
         })
     }
