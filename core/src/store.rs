@@ -12,12 +12,14 @@ mod devices;
 mod documents;
 mod inbox;
 mod listing;
+mod membership;
 mod notes;
 mod orders;
 mod outbox;
 mod own_devices;
 mod salvage;
 mod schema;
+mod vault;
 mod wipe;
 
 use std::{
@@ -49,6 +51,7 @@ pub use notes::{NoteTarget, Splice};
 pub use orders::Standing;
 pub use own_devices::OwnDevice;
 pub use salvage::Salvage;
+pub use vault::{VaultState, VaultStatus, WaitingDevice};
 
 /// Something that rows changed in; what an app shows of it has to be read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,6 +107,7 @@ pub struct Store {
     custody: orders::Custody,
     open: VecDeque<(DocumentId, Document)>,
     salvage: Option<Salvage>,
+    former: Option<Arc<dyn DeviceSigner>>,
     _lock: File,
 }
 
@@ -141,6 +145,7 @@ impl Store {
             custody: orders::Custody::default(),
             open: VecDeque::new(),
             salvage,
+            former: None,
             _lock: lock,
         };
         if wiped {
@@ -149,9 +154,13 @@ impl Store {
         }
         store.find_custody()?;
         store.find_keys(opening)?;
+        store.rejoin_as_former()?;
         if store.salvage.is_some() {
             store.read_again()?;
+        } else {
+            store.sweep_papers()?;
         }
+        store.scrub()?;
         Ok(store)
     }
 

@@ -22,6 +22,7 @@ pub mod pem;
 mod people;
 mod publish;
 mod rights;
+mod vault;
 
 use std::{
     net::IpAddr,
@@ -32,6 +33,7 @@ use std::{
 use nghisu_core::{
     Code, Error, Result,
     ids::{Hash, LogId, domain},
+    limits::PAGE_BYTES_MAX,
     time::Timestamp,
     trust::{
         enrol::{Address, Signed},
@@ -65,6 +67,7 @@ pub struct Office {
     log: LogId,
     secret: [u8; 32],
     segments: page::SegmentCache,
+    page_bytes_max: usize,
 }
 
 impl Office {
@@ -118,7 +121,16 @@ impl Office {
             log: row.log,
             secret: row.secret,
             segments: page::SegmentCache::default(),
+            page_bytes_max: PAGE_BYTES_MAX,
         })
+    }
+
+    /// Serves pages of at most so many bytes of entries, or of one entry, in place of
+    /// [`PAGE_BYTES_MAX`]: more requests, each answered sooner.
+    #[must_use]
+    pub const fn with_pages_of(mut self, bytes_max: usize) -> Self {
+        self.page_bytes_max = bytes_max;
+        self
     }
 
     /// Returns the log's id, which also names the office.

@@ -10,7 +10,7 @@ use std::{fmt, sync::Arc};
 use rusqlite::{OptionalExtension, Transaction};
 use zeroize::Zeroizing;
 
-use super::{Opening, Store, column, outbox::put_pending, put_state, signed, sql};
+use super::{Opening, Store, column, outbox::forget_cursor, put_state, signed, sql, vault};
 use crate::{
     error::{Code, Error, Result},
     ids::{DeviceId, Feed, Kind, PersonId},
@@ -18,7 +18,8 @@ use crate::{
     time::Timestamp,
     trust::{
         enrol::Enrolled,
-        keys::{DeviceSigner, PublicKey, SoftwareKey, sealing_public},
+        keys::{DeviceSigner, PublicKey, SoftwareKey},
+        vault::seal::SealingSecret,
     },
 };
 
@@ -49,6 +50,8 @@ pub struct FormerKey {
     pub device: DeviceId,
     /// Its key.
     pub key: PublicKey,
+    /// Signs with it, unless a key store held it.
+    pub signer: Option<Arc<dyn DeviceSigner>>,
     /// The secret to which others sealed for it.
     pub sealing: Zeroizing<[u8; 32]>,
 }
@@ -160,7 +163,7 @@ impl Store {
         let (signer, sealing) = self.next_keys()?.ok_or(Code::KeyMissing)?;
         Ok(Asking {
             signer,
-            sealing_key: sealing_public(&sealing),
+            sealing_key: SealingSecret::from_slice(sealing.as_slice())?.public(),
             person: identity.map(|identity| identity.certificate.person),
         })
     }
@@ -267,8 +270,11 @@ impl Store {
             }
             transaction.execute(PENDING, []).map_err(sql)?;
             let gone = "DELETE FROM state WHERE name IN
-                ('locked', 'refused', 'wiped', 'obeyed', 'lease', 'cursor', 'read_token', 'own')";
+                ('locked', 'refused', 'wiped', 'obeyed', 'lease', 'read_token')";
             transaction.execute(gone, []).map_err(sql)?;
+            if former.is_some() {
+                forget_cursor(transaction)?;
+            }
             for (name, value) in values {
                 put_state(transaction, name, value)?;
             }
@@ -277,7 +283,7 @@ impl Store {
         self.signer = signer;
         self.open.clear();
         self.begin_custody();
-        Ok(())
+        self.rejoin_as_former()
     }
 
     /// Returns the keys of the devices that this store was before, the newest first.
@@ -285,7 +291,8 @@ impl Store {
     /// # Errors
     /// [`Code::DatabaseCorrupt`], [`Code::Storage`].
     pub fn former_keys(&self) -> Result<Vec<FormerKey>> {
-        let query = "SELECT device, public_key, sealing FROM former_key ORDER BY left_at DESC";
+        let query =
+            "SELECT device, public_key, sealing, seed FROM former_key ORDER BY left_at DESC";
         let mut statement = self.connection.prepare_cached(query).map_err(sql)?;
         let rows = statement
             .query_map([], |row| {
@@ -293,12 +300,21 @@ impl Store {
                     row.get::<_, Vec<u8>>(0)?,
                     row.get::<_, Vec<u8>>(1)?,
                     Zeroizing::new(row.get::<_, Vec<u8>>(2)?),
+                    row.get::<_, Option<Vec<u8>>>(3)?.map(Zeroizing::new),
                 ))
             })
             .map_err(sql)?;
         rows.map(|row| {
-            let (device, key, sealing) = row.map_err(sql)?;
+            let (device, key, sealing, seed) = row.map_err(sql)?;
+            let signer = match seed {
+                Some(seed) => {
+                    let signer: Arc<dyn DeviceSigner> = Arc::new(SoftwareKey::from_slice(&seed)?);
+                    Some(signer)
+                }
+                None => None,
+            };
             Ok(FormerKey {
+                signer,
                 device: column(&device, DeviceId::from_slice)?,
                 key: crate::cbor::decode(&key, "former key")?,
                 sealing: secret(&sealing, "former key")?,
@@ -307,14 +323,16 @@ impl Store {
         .collect()
     }
 
-    /// Returns the public key to which others seal for this device.
-    ///
-    /// # Errors
-    /// [`Code::DatabaseCorrupt`].
-    pub fn sealing_key(&self) -> Result<[u8; 32]> {
-        let kept = self.state("sealing")?.map(Zeroizing::new);
-        let kept = kept.ok_or_else(|| Error::new(Code::DatabaseCorrupt, "sealing"))?;
-        Ok(sealing_public(&*secret(&kept, "sealing")?))
+    /// Lets this store speak for itself in the vault under a key that it had before.
+    pub(super) fn rejoin_as_former(&mut self) -> Result<()> {
+        for former in self.former_keys()? {
+            if let Some(signer) = former.signer
+                && self.rejoin_vault(signer)?
+            {
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 }
 
@@ -349,25 +367,24 @@ fn leave_device(transaction: &Transaction<'_>, key: &PublicKey, left_at: Timesta
             ),
         )
         .map_err(sql)?;
+    // Steps of the vault are made anew by the new device, as far as they are still wanted.
+    transaction
+        .execute(
+            "DELETE FROM pending WHERE kind = ?1",
+            [Kind::Vault.number()],
+        )
+        .map_err(sql)?;
+    transaction
+        .execute(
+            "DELETE FROM state WHERE name IN ('vault_asked', 'vault_link')",
+            [],
+        )
+        .map_err(sql)?;
     let unsettled = bytes_of(
         transaction,
         "SELECT bytes FROM envelope WHERE outcome IS NULL ORDER BY incarnation, device_seq",
     )?;
-    let later = waiting_rows(transaction)?;
-    transaction
-        .execute("DELETE FROM pending", [])
-        .map_err(sql)?;
-    for bytes in unsettled {
-        wait_again(transaction, &bytes)?;
-    }
-    for row in later {
-        transaction
-            .execute(
-                "INSERT INTO pending (feed, document, kind, generation, payload, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                row,
-            )
-            .map_err(sql)?;
-    }
+    wait_again(transaction, &unsettled)?;
     transaction
         .execute(
             "INSERT OR IGNORE INTO former_envelope (device, incarnation, device_seq, id, bytes, outcome)
@@ -387,36 +404,51 @@ pub(super) fn offer_former(transaction: &Transaction<'_>) -> Result<()> {
         transaction,
         "SELECT bytes FROM former_envelope WHERE outcome = 'accepted' ORDER BY rowid",
     )?;
-    for bytes in accepted {
-        wait_again(transaction, &bytes)?;
-    }
+    wait_again(transaction, &accepted)?;
     transaction
         .execute("DELETE FROM former_envelope WHERE outcome = 'accepted'", [])
         .map(|_| ())
         .map_err(sql)
 }
 
-/// Puts the content of an envelope of a former device back to what waits: an act as it was signed, a
-/// note's changes as they were made. The office knows both again, whoever brings them.
-fn wait_again(transaction: &Transaction<'_>, bytes: &[u8]) -> Result<()> {
-    let envelope = Envelope::decode(bytes)?;
-    let header = envelope.header();
-    let ours = header.sealed.is_none()
-        && matches!(
+/// Puts the content of a former device's envelopes back before all that waits: an act as it was
+/// signed, a note's changes as they were made. The office knows both again, whoever brings them.
+fn wait_again(transaction: &Transaction<'_>, envelopes: &[Vec<u8>]) -> Result<()> {
+    let later = take_waiting(transaction)?;
+    for bytes in envelopes {
+        let envelope = Envelope::decode(bytes)?;
+        let header = envelope.header();
+        if header.sealed.is_some() {
+            if !vault::put_back(transaction, &envelope)? {
+                tracing::warn!(envelope = %envelope.id(), "a sealed envelope could not be opened");
+            }
+            continue;
+        }
+        let ours = matches!(
             (header.feed, header.kind),
-            (Feed::Outbox(_), Kind::Act) | (Feed::Notes(_), Kind::Changes | Kind::Tombstone)
+            (Feed::Outbox(_), Kind::Act)
+                | (Feed::Notes(_), Kind::Changes | Kind::Tombstone)
+                | (Feed::Group(_), Kind::Changes)
         );
-    if !ours {
-        return Ok(());
+        if ours {
+            put_waiting(
+                transaction,
+                (
+                    header.feed.to_bytes(),
+                    header.document.as_bytes().to_vec(),
+                    header.kind.number(),
+                    header.generation,
+                    envelope.payload().to_vec(),
+                    signed(header.at.unix_ms()),
+                ),
+            )?;
+        }
     }
-    put_pending(
-        transaction,
-        header.feed,
-        header.document,
-        header.kind,
-        envelope.payload(),
-        header.at,
-    )
+    let first = take_waiting(transaction)?;
+    for row in first.into_iter().chain(later) {
+        put_waiting(transaction, row)?;
+    }
+    Ok(())
 }
 
 fn bytes_of(transaction: &Transaction<'_>, query: &str) -> Result<Vec<Vec<u8>>> {
@@ -427,7 +459,8 @@ fn bytes_of(transaction: &Transaction<'_>, query: &str) -> Result<Vec<Vec<u8>>> 
 
 type WaitingRow = (Vec<u8>, Vec<u8>, u16, u32, Vec<u8>, i64);
 
-fn waiting_rows(transaction: &Transaction<'_>) -> Result<Vec<WaitingRow>> {
+/// Takes out everything that waits, in its order.
+fn take_waiting(transaction: &Transaction<'_>) -> Result<Vec<WaitingRow>> {
     let query = "SELECT feed, document, kind, generation, payload, at FROM pending ORDER BY n";
     let mut statement = transaction.prepare(query).map_err(sql)?;
     let rows = statement
@@ -442,5 +475,19 @@ fn waiting_rows(transaction: &Transaction<'_>) -> Result<Vec<WaitingRow>> {
             ))
         })
         .map_err(sql)?;
-    rows.collect::<rusqlite::Result<_>>().map_err(sql)
+    let rows = rows.collect::<rusqlite::Result<_>>().map_err(sql)?;
+    transaction
+        .execute("DELETE FROM pending", [])
+        .map_err(sql)?;
+    Ok(rows)
+}
+
+fn put_waiting(transaction: &Transaction<'_>, row: WaitingRow) -> Result<()> {
+    transaction
+        .execute(
+            "INSERT INTO pending (feed, document, kind, generation, payload, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            row,
+        )
+        .map(|_| ())
+        .map_err(sql)
 }

@@ -9,11 +9,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{OptionalExtension, Transaction};
 use serde_json::Value;
 
-use super::{Changed, Store, documents, notes, outbox, put_state, signed, sql};
+use super::{
+    Changed, Store, documents,
+    membership::{self, Turn},
+    notes, outbox, put_state, signed, sql,
+    vault::{self, Unsealed},
+};
 use crate::{
     document::Document,
     error::{Code, Error, Result},
-    ids::{DocumentId, Feed, Hash, Kind, MeetingId, PersonId},
+    ids::{DocumentId, Feed, Hash, Kind, LogId, MeetingId, PersonId},
     meeting::{
         Programme,
         act::{Publication, ReceiptBatch, SignedAct},
@@ -24,7 +29,11 @@ use crate::{
         session::{Incoming, Page, PageEnd, Step},
         wire::Outcome,
     },
-    trust::orders::{Order, Revocation},
+    trust::{
+        membership::{Grant, Withdrawal},
+        orders::{Order, Revocation},
+        vault::chain::index_document,
+    },
 };
 
 /// What a page's entries come to, worked out before the transaction.
@@ -33,6 +42,8 @@ struct Taken {
     documents: BTreeMap<DocumentId, (Feed, Document, Vec<u8>)>,
     programmes: BTreeMap<MeetingId, (Publication, Programme)>,
     quarantined: Vec<(usize, Error)>,
+    /// Sealed entries whose key is not here, and its epoch.
+    locked: Vec<(usize, u32)>,
 }
 
 impl Store {
@@ -47,39 +58,69 @@ impl Store {
             Step::ReadAgain => self.meet_again()?,
             Step::Order(order) => return Ok(self.try_order(order)?.into_iter().collect()),
             Step::Page(page) => return self.save_page(page),
+            Step::Parked => return self.take_parked(),
         }
         Ok(BTreeSet::new())
     }
 
-    fn save_page(&mut self, page: &Page) -> Result<BTreeSet<Changed>> {
-        let person = self.person()?.1;
-        let mut taken = self.take_in(&page.entries)?;
+    pub(super) fn save_page(&mut self, page: &Page) -> Result<BTreeSet<Changed>> {
+        self.scrub()?;
+        let owner = self.person()?;
         let mut changed = BTreeSet::new();
+        if self.take_vault(page)? {
+            changed.insert(Changed::Everything);
+        }
+        let (later, progress) = self.turns(page, owner.0)?;
+        let opened = self.readable_unopened()?;
+        let entries: Vec<&Incoming> = opened.iter().chain(&page.entries).collect();
+        let mut turns = vec![Turn::Take; opened.len()];
+        turns.extend(later);
+        let mut taken = self.take_in(&entries, &turns)?;
+        let index = index_document(owner.1);
         self.write(|transaction| {
             for (id, outcome) in &page.outcomes {
                 settle(transaction, id, outcome, &mut changed)?;
             }
             for (id, (feed, document, changes)) in &mut taken.documents {
                 documents::store_changes(transaction, *id, *feed, changes, document)?;
-                if matches!(feed, Feed::Notes(_)) {
+                if *id == index {
+                    vault::project_index(transaction, document)?;
+                } else if matches!(feed, Feed::Notes(_)) {
                     notes::project(transaction, *id, document)?;
                     changed.insert(Changed::Note(*id));
                 }
             }
-            for (index, entry) in page.entries.iter().enumerate() {
+            for entry in &opened {
+                vault::forget_unopened(transaction, entry.seq)?;
+            }
+            for (index, (entry, turn)) in entries.iter().zip(&turns).enumerate() {
+                if let Some((_, epoch)) = taken.locked.iter().find(|(at, _)| *at == index) {
+                    vault::keep_unopened(transaction, entry, *epoch)?;
+                    membership::unpark(transaction, entry)?;
+                    continue;
+                }
                 let bad = taken
                     .quarantined
                     .iter()
                     .find(|(at, _)| *at == index)
                     .map(|(_, error)| error);
-                match (&entry.envelope, bad) {
-                    (Ok(envelope), None) => {
-                        keep(transaction, entry, envelope, person, &mut changed)?
+                match (turn, &entry.envelope, bad) {
+                    (Turn::Take, Ok(envelope), None) => {
+                        keep(transaction, entry, envelope, owner, &mut changed)?
                     }
-                    (Err(error), _) | (Ok(_), Some(error)) => {
+                    (Turn::Take, Err(error), _) | (Turn::Take, Ok(_), Some(error)) => {
                         quarantine(transaction, entry, error)?
                     }
+                    (Turn::Park, Ok(envelope), _) => {
+                        membership::park(transaction, entry, envelope)?
+                    }
+                    (Turn::Park, Err(_), _) | (Turn::Drop, _, _) => {}
                 }
+                membership::unpark(transaction, entry)?;
+            }
+            progress.save(transaction)?;
+            for entry in &page.entries {
+                take_access(transaction, entry, owner, &mut changed)?;
             }
             for (meeting, (publication, programme)) in &taken.programmes {
                 project_programme(transaction, publication, programme)?;
@@ -95,18 +136,31 @@ impl Store {
         if page.end.is_some() {
             self.custody.lease.met();
         }
+        if self.state("scrub")?.is_some() {
+            self.open.clear();
+            self.scrub()?;
+        }
         Ok(changed)
     }
 
-    /// Tries the entries on documents in memory.
-    fn take_in(&mut self, entries: &[Incoming]) -> Result<Taken> {
+    /// Tries the entries whose turn it is on documents in memory.
+    fn take_in(&mut self, entries: &[&Incoming], turns: &[Turn]) -> Result<Taken> {
         let mut taken = Taken::default();
-        for (index, entry) in entries.iter().enumerate() {
-            let Ok(envelope) = &entry.envelope else {
+        for (index, (entry, turn)) in entries.iter().zip(turns).enumerate() {
+            let (Ok(envelope), Turn::Take) = (&entry.envelope, turn) else {
                 continue;
             };
-            let tried = match envelope.header().kind {
-                Kind::Changes => self.take_changes(envelope, &mut taken),
+            let unsealed = self.unseal(envelope);
+            if let (Ok(Unsealed::Locked), Some(sealed)) = (&unsealed, &envelope.header().sealed) {
+                taken.locked.push((index, sealed.epoch));
+                continue;
+            }
+            let payload = unsealed.map(|unsealed| match unsealed {
+                Unsealed::Opened(payload) => payload,
+                Unsealed::Plain | Unsealed::Locked => envelope.payload().to_vec().into(),
+            });
+            let tried = payload.and_then(|payload| match envelope.header().kind {
+                Kind::Changes => self.take_changes(envelope, &payload, &mut taken),
                 Kind::Publication => self.take_publication(envelope, &mut taken),
                 Kind::Act => SignedAct::decode(envelope.payload()).map(|_| ()),
                 Kind::Receipts => {
@@ -118,9 +172,13 @@ impl Store {
                 Kind::Order => {
                     crate::cbor::decode::<Order>(envelope.payload(), "order").map(|_| ())
                 }
+                Kind::Grant => {
+                    crate::cbor::decode::<Grant>(envelope.payload(), "grant").map(|_| ())
+                }
+                Kind::Withdrawal => {
+                    crate::cbor::decode::<Withdrawal>(envelope.payload(), "withdrawal").map(|_| ())
+                }
                 Kind::Certificate
-                | Kind::Grant
-                | Kind::Withdrawal
                 | Kind::Audit
                 | Kind::Tombstone
                 | Kind::OfficeKey
@@ -128,7 +186,7 @@ impl Store {
                 | Kind::Snapshot
                 | Kind::Bundle
                 | Kind::Other(_) => Ok(()),
-            };
+            });
             if let Err(error) = tried {
                 let bad =
                     [Code::Malformed, Code::NewerProtocol, Code::TooLarge].contains(&error.code());
@@ -141,11 +199,13 @@ impl Store {
         Ok(taken)
     }
 
-    fn take_changes(&mut self, envelope: &Envelope, taken: &mut Taken) -> Result<()> {
+    fn take_changes(
+        &mut self,
+        envelope: &Envelope,
+        payload: &[u8],
+        taken: &mut Taken,
+    ) -> Result<()> {
         let header = envelope.header();
-        if header.sealed.is_some() {
-            return Err(Error::new(Code::NewerProtocol, "a sealed payload"));
-        }
         let (feed, mut document, mut changes) = match taken.documents.remove(&header.document) {
             Some(open) => open,
             None => {
@@ -161,7 +221,7 @@ impl Store {
         }
         let before = document.heads();
         let mut tried = document.clone();
-        match tried.apply(envelope.payload()) {
+        match tried.apply(payload) {
             Ok(()) => {
                 document = tried;
                 changes.extend(document.changes_since(&before).concat());
@@ -270,19 +330,10 @@ fn keep(
     transaction: &Transaction<'_>,
     entry: &Incoming,
     envelope: &Envelope,
-    person: PersonId,
+    (_, person): (LogId, PersonId),
     changed: &mut BTreeSet<Changed>,
 ) -> Result<()> {
     let header = envelope.header();
-    transaction
-        .prepare_cached(
-            "INSERT INTO feed (feed, feed_seq) VALUES (?1, ?2)
-             ON CONFLICT (feed) DO UPDATE SET feed_seq = max(feed_seq, ?2)",
-        )
-        .and_then(|mut statement| {
-            statement.execute((header.feed.to_bytes(), signed(entry.feed_seq)))
-        })
-        .map_err(sql)?;
     let changes = matches!(header.kind, Kind::Changes | Kind::Bundle);
     if !changes {
         let row = (
@@ -304,6 +355,34 @@ fn keep(
         (Kind::Receipts, Feed::Receipts(_)) => keep_receipts(transaction, entry, envelope, changed),
         _ => Ok(()),
     }
+}
+
+/// Carries out a grant or a withdrawal, after all else that stands in its step.
+fn take_access(
+    transaction: &Transaction<'_>,
+    entry: &Incoming,
+    (log, person): (LogId, PersonId),
+    changed: &mut BTreeSet<Changed>,
+) -> Result<()> {
+    let Ok(envelope) = &entry.envelope else {
+        return Ok(());
+    };
+    let header = envelope.header();
+    if header.feed != Feed::Person(person) {
+        return Ok(());
+    }
+    // What cannot be read was set aside.
+    if header.kind == Kind::Grant
+        && let Ok(grant) = crate::cbor::decode::<Grant>(envelope.payload(), "grant")
+    {
+        membership::granted(transaction, &grant, entry.seq, log)?;
+    }
+    if header.kind == Kind::Withdrawal
+        && let Ok(ended) = crate::cbor::decode::<Withdrawal>(envelope.payload(), "withdrawal")
+    {
+        membership::withdrawn(transaction, &ended, entry.seq, log, changed)?;
+    }
+    Ok(())
 }
 
 fn keep_act(
@@ -370,9 +449,10 @@ fn quarantine(transaction: &Transaction<'_>, entry: &Incoming, error: &Error) ->
         env!("CARGO_PKG_VERSION"),
         error.to_string(),
         &entry.bytes,
+        entry.feed().map(|feed| feed.to_bytes()),
     );
     transaction
-        .execute("INSERT OR REPLACE INTO quarantine (seq, version, reason, bytes) VALUES (?1, ?2, ?3, ?4)", row)
+        .execute("INSERT OR REPLACE INTO quarantine (seq, version, reason, bytes, feed) VALUES (?1, ?2, ?3, ?4, ?5)", row)
         .map(|_| ())
         .map_err(sql)
 }

@@ -65,7 +65,7 @@ impl Store {
                 };
             }
         }
-        for id in self.revoked()?.into_keys() {
+        for id in self.revocations()?.into_keys() {
             if let Some(device) = devices.get_mut(&id) {
                 device.status = DeviceStatus::Revoked;
             }
@@ -76,7 +76,7 @@ impl Store {
     }
 
     /// Returns the devices that were revoked, and the entry that says so.
-    pub(super) fn revoked(&self) -> Result<BTreeMap<DeviceId, u64>> {
+    pub(super) fn revocations(&self) -> Result<BTreeMap<DeviceId, u64>> {
         let mut revoked = BTreeMap::new();
         for (seq, envelope) in self.kept(Kind::Revocation)? {
             let revocation: Revocation = crate::cbor::decode(envelope.payload(), "revocation")?;

@@ -277,3 +277,12 @@ numbers! {
     order_number order_kind OrderKind { Lock = 1 Release = 2 Wipe = 3 }
     kind_number kind ActKind { SpeakingRegistration = 1 QuestionSlip = 2 Withdrawal = 3 }
 }
+
+/// The newest step of a person's vault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct VaultRow {
+    pub(crate) vault: Hash,
+    pub(crate) number: u64,
+    pub(crate) newest: Hash,
+    pub(crate) epoch: u32,
+}

@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 
 use nghisu_core::{
     Result, cbor,
-    document::split_chunks,
-    ids::{ActId, DeviceId, DocumentId, Feed, Kind, MeetingId, domain},
+    ids::{ActId, DeviceId, DocumentId, Feed, Kind, MeetingId, PersonId, domain},
     limits::{
         DRAFT_PAYLOAD_BYTES_MAX, ENVELOPES_PER_DEVICE_AND_DAY_MAX, NOTE_PAYLOAD_BYTES_MAX,
         OFFICE_PAYLOAD_BYTES_MAX, RECORD_PAYLOAD_BYTES_MAX,
@@ -21,12 +20,16 @@ use nghisu_core::{
     },
     time::Timestamp,
     trust::{
-        decide::{Action, Actor, Decision, Role, State, decide},
+        decide::{Action, Actor, Decision, Role, decide},
         keys::PublicKey,
     },
 };
 
-use super::log::Appending;
+use super::{
+    log::Appending,
+    rights::state_of,
+    vault::{self, Verdict},
+};
 use crate::db::{
     Tx,
     rows::{ActRow, DeviceRow},
@@ -150,6 +153,9 @@ fn admit_one(
             }
             log.accepted(place)
         }
+        Judged::Redo(reason) => Outcome::Redo {
+            reason: reason.into(),
+        },
         Judged::Refused(reason) => {
             if header.kind == Kind::Changes {
                 log.tx
@@ -188,6 +194,8 @@ enum Judged {
     /// It may be appended. An act that has no receipt yet comes with it.
     Accepted(Option<Box<Act>>),
     Refused(&'static str),
+    /// It must be made anew.
+    Redo(&'static str),
 }
 
 fn judge(tx: &Tx<'_>, device: &DeviceRow, role: Role, envelope: &Envelope) -> Result<Judged> {
@@ -200,24 +208,25 @@ fn judge(tx: &Tx<'_>, device: &DeviceRow, role: Role, envelope: &Envelope) -> Re
     if envelope.payload().len() > payload_bytes_max(header.feed) {
         return Ok(Judged::Refused("too_large"));
     }
-    // Nobody joins a group in this version, so nobody is a member of one.
     let decision = decide(
         actor,
         Action::Append(header.feed, header.kind),
-        State { member: false },
+        state_of(tx, header.log, device.person, header.feed)?,
     );
     if let Decision::Deny(reason) = decision {
         return Ok(Judged::Refused(reason.name()));
+    }
+    if let Feed::Notes(owner) = header.feed {
+        return judge_note(tx, device.id, owner, envelope);
     }
     if header.sealed.is_some() {
         return Ok(Judged::Refused("kind"));
     }
     match (header.feed, header.kind) {
-        (Feed::Notes(_), Kind::Changes) => judge_note(tx, device.id, envelope),
-        (Feed::Notes(_), Kind::Tombstone) => Ok(Judged::Accepted(None)),
-        (Feed::Outbox(_), Kind::Act) => judge_act(tx, envelope),
+        (Feed::Outbox(_), Kind::Act) => judge_act(tx, actor, envelope),
         // Drafts and group notes carry changes that others would have to open: the office takes
         // none of them from a device until it can try each one where a harmful one harms nobody.
+        (Feed::Group(_), Kind::Changes) => Ok(Judged::Refused("not_yet")),
         _ => Ok(Judged::Refused("kind")),
     }
 }
@@ -241,19 +250,27 @@ const fn payload_bytes_max(feed: Feed) -> usize {
     }
 }
 
-/// The office looks at a note only as far as the chunks' frames: its owner alone opens it.
-fn judge_note(tx: &Tx<'_>, device: DeviceId, envelope: &Envelope) -> Result<Judged> {
+/// Notes are sealed: the office looks at their headers alone.
+fn judge_note(
+    tx: &Tx<'_>,
+    device: DeviceId,
+    owner: PersonId,
+    envelope: &Envelope,
+) -> Result<Judged> {
     let header = envelope.header();
-    if tx.is_refused_document(device, header.document, header.generation)? {
+    if header.kind == Kind::Changes
+        && tx.is_refused_document(device, header.document, header.generation)?
+    {
         return Ok(Judged::Refused("after_refused"));
     }
-    if split_chunks(envelope.payload()).is_err() {
-        return Ok(Judged::Refused("malformed"));
-    }
-    Ok(Judged::Accepted(None))
+    Ok(match vault::judge(tx, owner, envelope)? {
+        Verdict::Accept => Judged::Accepted(None),
+        Verdict::Refuse(reason) => Judged::Refused(reason),
+        Verdict::Redo(reason) => Judged::Redo(reason),
+    })
 }
 
-fn judge_act(tx: &Tx<'_>, envelope: &Envelope) -> Result<Judged> {
+fn judge_act(tx: &Tx<'_>, actor: Actor, envelope: &Envelope) -> Result<Judged> {
     let Ok((signed, act)) = SignedAct::decode(envelope.payload()) else {
         return Ok(Judged::Refused("malformed"));
     };
@@ -276,7 +293,11 @@ fn judge_act(tx: &Tx<'_>, envelope: &Envelope) -> Result<Judged> {
             Judged::Refused("act_id_reused")
         });
     }
-    if !tx.is_published(act.meeting)? {
+    let programme = Feed::Programme(act.meeting);
+    let readable = Action::Read(programme);
+    let state = state_of(tx, envelope.header().log, act.person, programme)?;
+    // Who has no access to a meeting is told neither whether it exists nor what its items are.
+    if decide(actor, readable, state) != Decision::Allow || !tx.is_published(act.meeting)? {
         return Ok(Judged::Refused("meeting_unknown"));
     }
     if let Some(item) = &act.item

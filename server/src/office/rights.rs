@@ -93,6 +93,19 @@ impl Audiences {
     }
 }
 
+/// Returns what a decision about `feed` depends on: whether the person is in its audience, as far as
+/// that is by membership. In an appending transaction this is what holds at the entry's place.
+pub(crate) fn state_of(tx: &Tx<'_>, log: LogId, person: PersonId, feed: Feed) -> Result<State> {
+    let by_membership = match feed.audience(log) {
+        Audience::Meeting(_) | Audience::Circle(_) | Audience::Group(_) => tx.person(person)?,
+        Audience::Body(_) | Audience::Person(_) | Audience::Office(_) => None,
+    };
+    match by_membership {
+        Some(person) => Ok(Audiences::of(tx, log, &person)?.state(feed, log)),
+        None => Ok(State::default()),
+    }
+}
+
 impl Office {
     /// Makes a group that people can be made members of; a group of this name stays as it is.
     ///

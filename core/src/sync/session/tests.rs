@@ -54,6 +54,8 @@ impl Pair {
             revoked: BTreeMap::new(),
             unsent: 0,
             own: false,
+            backfill: Vec::new(),
+            parked: false,
         }
     }
 
@@ -89,6 +91,7 @@ impl Pair {
             online: None,
             successions: Vec::new(),
             order: None,
+            backfilled_to: Vec::new(),
         }
     }
 
@@ -138,7 +141,11 @@ fn saved_envelopes(output: Output) -> Vec<Envelope> {
             .into_iter()
             .map(|(envelope, _)| envelope)
             .collect(),
-        step @ (Step::Page(_) | Step::Unsettle { .. } | Step::ReadAgain | Step::Order(_)) => {
+        step @ (Step::Page(_)
+        | Step::Unsettle { .. }
+        | Step::ReadAgain
+        | Step::Parked
+        | Step::Order(_)) => {
             panic!("expected envelopes, found {step:?}")
         }
     }
@@ -147,7 +154,11 @@ fn saved_envelopes(output: Output) -> Vec<Envelope> {
 fn saved_page(output: Output) -> Page {
     match saved(output) {
         Step::Page(page) => page,
-        step @ (Step::Envelopes(_) | Step::Unsettle { .. } | Step::ReadAgain | Step::Order(_)) => {
+        step @ (Step::Envelopes(_)
+        | Step::Unsettle { .. }
+        | Step::ReadAgain
+        | Step::Parked
+        | Step::Order(_)) => {
             panic!("expected a page, found {step:?}")
         }
     }
