@@ -513,7 +513,7 @@ impl World {
                 break;
             }
             let input = match output {
-                Output::Load => Input::Loaded(Box::new(store.work().unwrap())),
+                Output::Load => Input::Loaded(Box::new(store.work([7; 32]).unwrap())),
                 Output::Save(step) => {
                     store.save(&step).unwrap();
                     self.check_held(device);
