@@ -267,8 +267,8 @@ pub struct Session<'s> {
     backoff: Backoff,
     dice: u64,
     now: Timestamp,
-    /// Whether the office has answered none of the ranges that it was asked for last.
-    unanswered: bool,
+    /// The ranges that the office was asked for last, if it has answered none of them.
+    unanswered: Vec<Backfill>,
 }
 
 impl<'s> Session<'s> {
@@ -286,7 +286,7 @@ impl<'s> Session<'s> {
             backoff: Backoff::default(),
             dice,
             now: Timestamp::default(),
-            unanswered: false,
+            unanswered: Vec::new(),
         }
     }
 
@@ -297,7 +297,8 @@ impl<'s> Session<'s> {
         match (state, input) {
             (State::Quiet, Input::Wanted) => {
                 self.report = Report::default();
-                (self.resent, self.reread, self.unanswered) = (false, false, false);
+                (self.resent, self.reread) = (false, false);
+                self.unanswered.clear();
                 self.load(true);
             }
             (State::Quiet, _) => {}
@@ -341,7 +342,7 @@ impl<'s> Session<'s> {
                 rest: VecDeque::new(),
                 again: asks,
             };
-        } else if asks || (!work.backfill.is_empty() && !self.unanswered) {
+        } else if asks || work.backfill.iter().any(|it| !self.unanswered.contains(it)) {
             self.prepare(work);
         } else {
             self.finish(Ok(self.report));
@@ -552,7 +553,11 @@ impl<'s> Session<'s> {
         let incoming = self.check_entries(&work, &synced, after)?;
         let received = incoming.entries.len() + incoming.backfilled.len();
         self.report.received += u32::try_from(received).unwrap_or(u32::MAX);
-        self.unanswered = !work.backfill.is_empty() && incoming.answered.is_empty();
+        self.unanswered = if incoming.answered.is_empty() {
+            work.backfill.clone()
+        } else {
+            Vec::new()
+        };
         let outcomes = sent.iter().copied().zip(synced.outcomes).collect();
         let end = PageEnd {
             cursor: synced.cursor,
