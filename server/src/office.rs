@@ -19,6 +19,7 @@ mod export;
 pub(crate) mod files;
 pub(crate) mod keys;
 mod log;
+pub(crate) mod orders;
 mod page;
 pub mod pem;
 mod people;
@@ -58,6 +59,7 @@ pub use ceremony::KeysStatus;
 pub use devices::{Confirmation, DeviceInfo};
 pub use export::Status;
 pub use keys::Publications;
+pub use orders::status_name;
 pub use publish::{ImportedDraft, MeetingStatus, Published};
 pub use rights::{Asked, Member};
 

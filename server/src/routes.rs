@@ -16,6 +16,7 @@ use axum::{
 };
 use nghisu_core::{
     Code, Error, Result, cbor,
+    ids::DeviceId,
     sync::wire::{MEDIA_TYPE, Refusal},
     trust::decide::{self, Action, Actor, Decision, decide},
 };
@@ -173,11 +174,33 @@ async fn unknown(request: Request) -> Response {
     refusal(StatusCode::NOT_FOUND, Code::Malformed, detail)
 }
 
-/// Answers with CBOR.
-pub(crate) fn answer(result: Result<Vec<u8>>) -> Response {
+/// Answers with CBOR, and a device that is not accepted also with what was ordered of it.
+pub(crate) async fn answer_device(
+    app: &App,
+    result: Result<Vec<u8>>,
+    device: Option<DeviceId>,
+) -> Response {
     match result {
         Ok(bytes) => cbor_response(StatusCode::OK, bytes),
-        Err(error) => refuse(&error),
+        Err(error) => refuse_device(app, &error, device).await,
+    }
+}
+
+/// Answers with a refusal, and a device that is not accepted also with what was ordered of it.
+pub(crate) async fn refuse_device(app: &App, error: &Error, device: Option<DeviceId>) -> Response {
+    let (true, Some(device)) = (error.code() == Code::DeviceRefused, device) else {
+        return refuse(error);
+    };
+    match app.run(move |office| office.standing_order(device)).await {
+        Ok(order) => {
+            let refusal = Refusal {
+                code: error.code().name().into(),
+                detail: error.detail().to_owned(),
+                order,
+            };
+            cbor_response(status(error.code()), cbor::encode(&refusal))
+        }
+        Err(failure) => refuse(&failure),
     }
 }
 
@@ -188,7 +211,7 @@ pub(crate) fn refuse(error: &Error) -> Response {
         return refusal(status, error.code(), error.detail().to_owned());
     }
     tracing::error!(code = error.code().name(), detail = error.detail());
-    let told = [Code::OfficeBusy, Code::DiskFull].contains(&error.code());
+    let told = [Code::OfficeBusy, Code::DiskFull, Code::OnlineKeyExpired].contains(&error.code());
     let code = if told { error.code() } else { Code::Internal };
     refusal(status, code, String::new())
 }
@@ -223,6 +246,7 @@ fn status(code: Code) -> StatusCode {
         (Code::TooManyDevices, StatusCode::CONFLICT),
         (Code::PaperMissing, StatusCode::NOT_FOUND),
         (Code::OfficeBusy, StatusCode::SERVICE_UNAVAILABLE),
+        (Code::OnlineKeyExpired, StatusCode::SERVICE_UNAVAILABLE),
         (Code::DiskFull, StatusCode::INSUFFICIENT_STORAGE),
     ];
     STATUS

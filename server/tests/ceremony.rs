@@ -480,7 +480,7 @@ fn at_a_terminal_a_passphrase_is_asked_for_twice_and_does_not_show() {
 }
 
 fn skipped(why: &str) {
-    eprintln!("SKIPPED: {why}");
+    writeln!(std::io::stderr(), "SKIPPED: {why}").unwrap();
 }
 
 #[test]

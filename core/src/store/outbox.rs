@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use rusqlite::{OptionalExtension, Row, Transaction};
 
 use super::{
-    Store, column, membership, put_state, signed, sql, unsigned,
+    Store, column,
+    devices::offer_former,
+    membership, put_state, signed, sql, unsigned,
     vault::{self, Sealing},
 };
 use crate::{
@@ -58,6 +60,8 @@ impl Store {
             unsettled: self.unsettled(incarnation)?,
             pending: self.pending(self.sealing(dice)?)?,
             keys: self.keys()?,
+            revoked: self.revocations()?,
+            unsent: self.unsent()?,
             own: self.state("own")?.is_some(),
             backfill: self.missing_ranges()?,
             parked: self.has_parked()?,
@@ -222,6 +226,7 @@ impl Store {
         let steps = self.steps_again()?;
         self.write(|transaction| {
             forget_cursor(transaction)?;
+            offer_former(transaction)?;
             offer_again(transaction, incarnation, 0)?;
             steps.iter().try_for_each(|(feed, document, step)| {
                 put_pending(
@@ -237,7 +242,7 @@ impl Store {
     }
 }
 
-fn forget_cursor(transaction: &Transaction<'_>) -> Result<()> {
+pub(super) fn forget_cursor(transaction: &Transaction<'_>) -> Result<()> {
     transaction
         .execute("DELETE FROM state WHERE name = 'cursor'", [])
         .map_err(sql)?;

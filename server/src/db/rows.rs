@@ -11,6 +11,7 @@ use nghisu_core::{
         enrol::{Address, Signed},
         keys::PublicKey,
         office::SignedSuccession,
+        orders::OrderKind,
     },
 };
 use rusqlite::{Row, types::Type};
@@ -84,6 +85,8 @@ pub(crate) struct EnrolledRow {
     pub(crate) name: String,
     pub(crate) status: DeviceStatus,
     pub(crate) enrolled_at: Timestamp,
+    pub(crate) synced_at: Option<Timestamp>,
+    pub(crate) waiting: u64,
 }
 
 /// A device that has asked to be enrolled and waits to be confirmed.
@@ -277,6 +280,7 @@ macro_rules! numbers {
 numbers! {
     role_number role Role { Delegate = 1 Secretary = 2 Chair = 3 Guest = 4 }
     status_number status DeviceStatus { Active = 1 Pending = 2 Locked = 3 Revoked = 4 }
+    order_number order_kind OrderKind { Lock = 1 Release = 2 Wipe = 3 }
     kind_number kind ActKind { SpeakingRegistration = 1 QuestionSlip = 2 Withdrawal = 3 }
 }
 
