@@ -95,7 +95,7 @@ errors! {
     /// What only an office can meet stands here as well.
     Internal {
         Internal PortTaken OfficeMissing PersonExists LogDamaged NothingToPublish
-        PassphraseWrong KeyFile PublicationUnsigned DeviceUnknown AudienceUnknown
+        PassphraseWrong KeyFile PublicationUnsigned DeviceUnknown DeviceAmbiguous AudienceUnknown
     }
 }
 

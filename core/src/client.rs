@@ -5,6 +5,7 @@
 //! it had begun to write is then written whole or not at all.
 
 mod driver;
+mod enrol;
 mod http;
 mod vault;
 
@@ -37,14 +38,14 @@ use crate::{
     sync::session::{Report, Session},
     time::Timestamp,
     trust::{
-        enrol::{
-            Address, EnrolmentReply, EnrolmentRequest, Invitation, encode_request, fingerprint,
-        },
+        enrol::{Address, fingerprint},
         keys::DeviceSigner,
     },
 };
 use driver::{StoreHandle, StoreThread};
 use http::Http;
+
+pub use crate::store::PendingEnrolment;
 
 /// Where a device keeps what it has, and what it is called.
 #[derive(Debug, Clone)]
@@ -139,52 +140,6 @@ impl Client {
             changed: broadcast::channel(256).0,
             salvage,
         })
-    }
-
-    /// Enrols this device with an invitation of the office. Safe to repeat after any interruption.
-    ///
-    /// # Errors
-    /// [`Code::InvitationInvalid`], [`Code::InvitationUsed`], [`Code::InvitationExpired`],
-    /// [`Code::AlreadyEnrolled`], [`Code::EnrolmentPending`] (its detail holds the six digits),
-    /// [`Code::TooManyDevices`], [`Code::OfficeUnreachable`], [`Code::OfficeCertificate`],
-    /// [`Code::NotAnOffice`].
-    pub async fn enrol(&self, invitation: &str) -> Result<Identity> {
-        let invitation: Invitation = invitation.parse()?;
-        if self.call(|store| store.identity()).await?.is_some() {
-            return Err(Code::AlreadyEnrolled.into());
-        }
-        let http = Http::new(&invitation.address, invitation.root)?;
-        let signer = self.call(|store| Ok(store.signer())).await?;
-        let request = EnrolmentRequest {
-            version: 1,
-            code: invitation.code,
-            key: signer.public_key(),
-            name: self.config.device_name.clone(),
-            root: invitation.root,
-            sealing_key: None,
-        };
-        let reply = http
-            .post("/v1/enrol", encode_request(&request, signer.as_ref())?)
-            .await?;
-        let reply: EnrolmentReply = crate::cbor::decode(&reply, "enrolment reply")?;
-        let enrolled = reply.check(&invitation, &signer.public_key())?;
-        // Before the store says that the device is enrolled: whoever stops waiting in between finds
-        // a device that can sync.
-        *self.http.write().await = Some(http);
-        let address = invitation.address;
-        let identity = self
-            .call(move |store| {
-                store.enrol(
-                    &address,
-                    &enrolled,
-                    reply.epoch,
-                    &reply.body_name,
-                    &reply.person_name,
-                )?;
-                store.identity()
-            })
-            .await?;
-        identity.ok_or_else(|| Code::Internal.into())
     }
 
     /// Uses another address of the same office, for example after it has moved to another network.

@@ -295,6 +295,11 @@ codes! {
         vi: "Không có thiết bị này.", remedy_vi: "Xem danh sách bằng `nghisu device list`.",
         en: "There is no such device.", remedy_en: "See the list with `nghisu device list`.",
     }
+    /// Several devices that wait to be confirmed show the same six digits.
+    DeviceAmbiguous = "device_ambiguous" {
+        vi: "Nhiều thiết bị đang chờ có cùng sáu chữ số.", remedy_vi: "Xác nhận bằng mã thiết bị trong `nghisu device list`.",
+        en: "Several waiting devices show the same six digits.", remedy_en: "Confirm by the device's id from `nghisu device list`.",
+    }
     /// No such circle, group or meeting to be a member of.
     AudienceUnknown = "audience_unknown" {
         vi: "Không có nhóm người nhận này.", remedy_vi: "Xem danh sách bằng `nghisu member list`.",

@@ -10,6 +10,8 @@ pub const SEGMENT_BYTES_MAX: usize = PAGE_BYTES_MAX + OFFICE_PAYLOAD_BYTES_MAX +
 pub const REPLY_BYTES_MAX: usize = 2 * SEGMENT_BYTES_MAX;
 /// Envelopes in one request: bounds the office's transaction.
 pub const REQUEST_ENVELOPES_MAX: usize = 256;
+/// Ranges of feeds that one request asks for: those of an audience with several meetings.
+pub const BACKFILL_RANGES_MAX: usize = 64;
 /// Bytes of an act or a record.
 pub const RECORD_PAYLOAD_BYTES_MAX: usize = 8 << 10;
 /// Bytes of a change by a secretary or a group member: what the gate tries at once.
@@ -52,6 +54,13 @@ pub const STEP_BYTES_MAX: usize = 256 << 10;
 pub const INVITATION_QR_MS: u64 = 15 * 60 * 1000;
 /// Milliseconds that an invitation sent as a letter stays valid.
 pub const INVITATION_LETTER_MS: u64 = 24 * 60 * 60 * 1000;
+/// Milliseconds that an enrolment waits to be confirmed before it is dropped: over a weekend. Until
+/// then it counts as one of the person's devices.
+pub const ENROLMENT_PENDING_MS: u64 = 3 * 24 * 60 * 60 * 1000;
+/// Milliseconds between two questions of a device whether it was confirmed, at first …
+pub const CONFIRMATION_POLL_MS: u64 = 2_000;
+/// … and at most: somebody is comparing digits meanwhile, and each question is a whole request.
+pub const CONFIRMATION_POLL_MAX_MS: u64 = 20_000;
 /// Milliseconds that a read token stays valid.
 pub const READ_TOKEN_MS: u64 = 15 * 60 * 1000;
 /// Milliseconds that a device certificate stays valid: one year.

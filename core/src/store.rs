@@ -8,9 +8,11 @@
 //! only copy of a note; what can still be read of it is carried over. A file of a newer version is
 //! refused untouched. One process opens a store at a time.
 
+mod devices;
 mod documents;
 mod inbox;
 mod listing;
+mod membership;
 mod notes;
 mod outbox;
 mod salvage;
@@ -40,6 +42,7 @@ use crate::{
     },
 };
 
+pub use devices::{Asking, PendingEnrolment};
 pub use listing::{ActState, Acted, MeetingRow, NotSent, Note, Programmed, Receipted};
 pub use notes::{NoteTarget, Splice};
 pub use salvage::Salvage;
@@ -133,7 +136,10 @@ impl Store {
         store.find_keys(opening)?;
         if store.salvage.is_some() {
             store.read_again()?;
+        } else {
+            store.sweep_papers()?;
         }
+        store.scrub()?;
         Ok(store)
     }
 
@@ -222,6 +228,7 @@ impl Store {
         if self.state("certificate")?.is_some() {
             return Err(Code::AlreadyEnrolled.into());
         }
+        self.forget_enrolment()?;
         self.set_state(&[
             ("address", address.authority.as_bytes()),
             ("tls", &[u8::from(address.tls)]),

@@ -6,4 +6,5 @@ pub mod keys;
 pub mod membership;
 pub mod office;
 pub mod orders;
+pub mod p256;
 pub mod vault;

@@ -60,6 +60,7 @@ fn enrolled(directory: &Path) -> Store {
         issued_at: NOW,
         expires_at: NOW,
         sealing_key: None,
+        name: String::new(),
     };
     let enrolled = Enrolled {
         root: root.public_key(),
@@ -84,6 +85,7 @@ fn open_vault(store: &mut Store) {
         Step::Page(Page {
             outcomes,
             entries: Vec::new(),
+            answered: Vec::new(),
             end: Some(PageEnd {
                 cursor: Cursor {
                     log: LogId::from_bytes([4; 16]),

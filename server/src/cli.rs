@@ -1,5 +1,9 @@
 //! The commands of `nghisu`.
 
+mod devices;
+mod invite;
+mod member;
+
 use std::{
     io::Write,
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs},
@@ -11,10 +15,13 @@ use std::{
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nghisu_core::{
     Code, Error, Language, Result,
-    limits::{INVITATION_LETTER_MS, INVITATION_QR_MS},
     meeting::canonical_json,
     trust::{decide::Role, enrol::Address},
 };
+
+use devices::{DeviceCommand, device};
+use invite::{InviteArguments, invite};
+use member::{CircleCommand, GroupCommand, MemberCommand};
 
 use crate::{
     Office, Server, clock,
@@ -48,8 +55,20 @@ enum Command {
     /// Add and list people
     #[command(subcommand)]
     Person(PersonCommand),
+    /// Grant and end access to meetings, circles and groups
+    #[command(subcommand)]
+    Member(MemberCommand),
+    /// Make circles
+    #[command(subcommand)]
+    Circle(CircleCommand),
+    /// Make groups
+    #[command(subcommand)]
+    Group(GroupCommand),
     /// Invite a person to enrol a device
     Invite(InviteArguments),
+    /// List devices, confirm and refuse those that wait
+    #[command(subcommand)]
+    Device(DeviceCommand),
     /// Import programmes, with the papers beside them, as drafts
     Import {
         /// Programme files: TOML, or OParl 1.1 meetings in JSON
@@ -180,25 +199,6 @@ enum RoleName {
     Guest,
 }
 
-#[derive(Debug, Args)]
-struct InviteArguments {
-    /// Whom to invite, by id or by name
-    #[arg(long, value_name = "ID|NAME")]
-    person: String,
-    /// Valid for 24 hours, to be sent as a letter, in place of 15 minutes
-    #[arg(long)]
-    letter: bool,
-    /// Address under which the device finds the office; https:// before it says that a proxy speaks
-    /// TLS for it [default: that of the newest serve]
-    #[arg(long, value_name = "HOST:PORT")]
-    address: Option<String>,
-    #[command(flatten)]
-    data: Data,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
 /// Runs the command that the arguments name. 0 is success, 1 a failure, 2 a wrong use.
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -301,7 +301,11 @@ fn carry_out(command: Command, language: Language) -> Result<()> {
                 ))
             })
         }
+        Command::Member(command) => member::run(command, language),
+        Command::Circle(command) => member::run_circle(command),
+        Command::Group(command) => member::run_group(command),
         Command::Invite(arguments) => invite(&arguments, language),
+        Command::Device(command) => device(command, language),
         Command::Import { files, data } => import(&data.data, &files, language),
         Command::Publish {
             meeting,
@@ -408,41 +412,6 @@ fn reachable(addr: SocketAddr) -> SocketAddr {
 
 fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|error| files::file_error(&error, path))
-}
-
-fn invite(arguments: &InviteArguments, language: Language) -> Result<()> {
-    let office = Office::open(&arguments.data.data)?;
-    let person = office.person(&arguments.person)?;
-    let noted = office.address()?;
-    let address = match (&arguments.address, noted) {
-        (Some(text), noted) => parse_address(text, noted.is_none_or(|noted| noted.tls)),
-        (None, Some(noted)) => noted,
-        (None, None) => return Err(Error::new(Code::AddressInvalid, "--address")),
-    };
-    let valid_ms = if arguments.letter {
-        INVITATION_LETTER_MS
-    } else {
-        INVITATION_QR_MS
-    };
-    let now = clock::now();
-    let invitation = office.invite(person.id, address, valid_ms, now)?;
-    let text = invitation.to_string();
-    let expires_at = now.plus_ms(valid_ms);
-    if arguments.json {
-        return out(&serde_json::json!({
-            "invitation": text,
-            "address": invitation.address.authority,
-            "person": person.id,
-            "name": person.name,
-            "expires_at": expires_at,
-        }));
-    }
-    out(&match language {
-        Language::Vietnamese => format!("Thư mời cho {}, dùng được đến {expires_at}:", person.name),
-        Language::English => format!("Invitation for {}, valid until {expires_at}:", person.name),
-    })?;
-    out(&text)?;
-    out(&qr_code(&text)?)
 }
 
 /// Files from which on the import shows how far it is.
@@ -566,41 +535,6 @@ const fn say(language: Language, vi: &'static str, en: &'static str) -> &'static
         Language::Vietnamese => vi,
         Language::English => en,
     }
-}
-
-/// Reads `HOST:PORT`, which may say `https://` or `http://` before it.
-fn parse_address(text: &str, otherwise_tls: bool) -> Address {
-    let (tls, authority) = match text.split_once("://") {
-        Some(("https", authority)) => (true, authority),
-        Some(("http", authority)) => (false, authority),
-        Some(_) | None => (otherwise_tls, text),
-    };
-    Address {
-        authority: authority.trim_end_matches('/').to_owned(),
-        tls,
-    }
-}
-
-fn qr_code(text: &str) -> Result<String> {
-    let code = qrcode::QrCode::new(text.as_bytes())
-        .map_err(|error| Error::new(Code::Internal, format_args!("QR code: {error}")))?;
-    let width = code.width();
-    let dark = |x: usize, y: usize| {
-        // Four light modules around it, as the standard asks.
-        let inside = (4..width + 4).contains(&x) && (4..width + 4).contains(&y);
-        inside && code[(x - 4, y - 4)] == qrcode::Color::Dark
-    };
-    let rows = (0..(width + 8).div_ceil(2)).map(|row| {
-        (0..width + 8)
-            .map(|x| match (dark(x, 2 * row), dark(x, 2 * row + 1)) {
-                (true, true) => ' ',
-                (true, false) => '▄',
-                (false, true) => '▀',
-                (false, false) => '█',
-            })
-            .collect::<String>()
-    });
-    Ok(rows.collect::<Vec<_>>().join("\n"))
 }
 
 impl RoleName {

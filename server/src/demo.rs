@@ -33,7 +33,7 @@ use nghisu_core::{
 };
 use serde_json::{Value, json};
 
-use crate::{Office, Server, ServerHandle, clock};
+use crate::{Office, Server, ServerHandle, clock, office::Confirmation};
 use link::{Count, Link};
 use report::{DeviceReport, Story};
 use vault::let_in;
@@ -206,9 +206,13 @@ impl World {
                 authority: link.authority(),
                 tls: true,
             };
-            let invitation =
-                self.office
-                    .invite(person.id, address, INVITATION_QR_MS, clock::now())?;
+            let invitation = self.office.invite(
+                person.id,
+                address,
+                Confirmation::AtOnce,
+                INVITATION_QR_MS,
+                clock::now(),
+            )?;
             client.enrol(&invitation.to_string()).await?;
             self.devices.push(Device {
                 name,
@@ -384,8 +388,13 @@ impl World {
             authority: self.server.addr.to_string(),
             tls: true,
         };
-        self.office
-            .invite(device.person, address, INVITATION_QR_MS, clock::now())
+        self.office.invite(
+            device.person,
+            address,
+            Confirmation::AtOnce,
+            INVITATION_QR_MS,
+            clock::now(),
+        )
     }
 
     async fn shut_down(self) -> Result<()> {

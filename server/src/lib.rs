@@ -12,5 +12,8 @@ pub mod office;
 pub mod routes;
 mod serve;
 
-pub use office::Office;
+pub use office::{
+    Office,
+    pem::{Passphrase, PublicationSigner},
+};
 pub use serve::{Server, ServerHandle};

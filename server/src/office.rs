@@ -11,13 +11,16 @@
 
 mod admit;
 mod blobs;
+mod devices;
 mod export;
 pub(crate) mod files;
 pub(crate) mod keys;
 mod log;
 mod page;
+pub mod pem;
 mod people;
 mod publish;
+mod rights;
 mod vault;
 
 use std::{
@@ -29,6 +32,7 @@ use std::{
 use nghisu_core::{
     Code, Error, Result,
     ids::{Hash, LogId, domain},
+    limits::PAGE_BYTES_MAX,
     time::Timestamp,
     trust::{
         enrol::{Address, Signed},
@@ -43,10 +47,12 @@ use crate::{
 };
 use keys::Keys;
 
-pub use crate::db::rows::Person;
+pub use crate::db::rows::{Named, Person};
 pub use blobs::Paper;
+pub use devices::{Confirmation, DeviceInfo};
 pub use export::Status;
 pub use publish::{ImportedDraft, MeetingStatus, Published};
+pub use rights::{Asked, Member};
 
 /// The name of a body that nobody has named.
 const BODY_NAME: &str = "Hội đồng nhân dân";
@@ -59,6 +65,7 @@ pub struct Office {
     log: LogId,
     secret: [u8; 32],
     segments: page::SegmentCache,
+    page_bytes_max: usize,
 }
 
 impl Office {
@@ -112,7 +119,16 @@ impl Office {
             log: row.log,
             secret: row.secret,
             segments: page::SegmentCache::default(),
+            page_bytes_max: PAGE_BYTES_MAX,
         })
+    }
+
+    /// Serves pages of at most so many bytes of entries, or of one entry, in place of
+    /// [`PAGE_BYTES_MAX`]: more requests, each answered sooner.
+    #[must_use]
+    pub const fn with_pages_of(mut self, bytes_max: usize) -> Self {
+        self.page_bytes_max = bytes_max;
+        self
     }
 
     /// Returns the log's id, which also names the office.

@@ -23,6 +23,7 @@ use nghisu_core::{
 };
 use nghisu_server::{
     Office, clock,
+    office::Confirmation,
     routes::{Needs, ROUTES, router},
 };
 use tempfile::TempDir;
@@ -163,7 +164,13 @@ async fn a_device_enrols_and_syncs() {
     let person = http.office.add_person("Alice", Role::Delegate).unwrap();
     let invitation = http
         .office
-        .invite(person.id, address(), 60_000, clock::now())
+        .invite(
+            person.id,
+            address(),
+            Confirmation::AtOnce,
+            60_000,
+            clock::now(),
+        )
         .unwrap();
 
     let response = http.post("/v1/enrol", enrolment(1, &invitation)).await;

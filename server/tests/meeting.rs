@@ -169,7 +169,7 @@ fn a_publication_is_one_change_and_one_record_in_one_document() {
     let hall = Hall::new();
     hall.import(&PROGRAMME.replace("Khai mạc", "Chào cờ"));
     hall.office.publish(None, "", NOW).unwrap();
-    let mut bob = enrolled(&hall.office, "Bob", Role::Guest, 2);
+    let mut bob = enrolled(&hall.office, "Bob", Role::Delegate, 2);
 
     let entries = bob.read_all(&hall.office);
 

@@ -10,7 +10,7 @@ use nghisu_core::{
     meeting::canonical_json,
     trust::{decide::Role, enrol::Address},
 };
-use nghisu_server::{Office, Server, ServerHandle, clock};
+use nghisu_server::{Office, Server, ServerHandle, clock, office::Confirmation};
 use tempfile::TempDir;
 
 struct Running {
@@ -45,7 +45,13 @@ impl Running {
         };
         let invitation = self
             .office
-            .invite(person.id, address, 60_000, clock::now())
+            .invite(
+                person.id,
+                address,
+                Confirmation::AtOnce,
+                60_000,
+                clock::now(),
+            )
             .unwrap();
         invitation.to_string()
     }

@@ -18,7 +18,7 @@ use nghisu_core::{
         keys::DeviceSigner,
     },
 };
-use nghisu_server::Office;
+use nghisu_server::{Office, office::Confirmation};
 use tempfile::TempDir;
 
 fn office() -> (TempDir, Office) {
@@ -398,7 +398,9 @@ fn an_unknown_a_locked_and_a_revoked_device_get_no_answer() {
 fn the_same_code_with_the_same_key_gets_the_same_certificate_also_when_it_has_expired() {
     let (_folder, office) = office();
     let alice = office.add_person("Alice", Role::Delegate).unwrap();
-    let invitation = office.invite(alice.id, address(), 60_000, NOW).unwrap();
+    let invitation = office
+        .invite(alice.id, address(), Confirmation::AtOnce, 60_000, NOW)
+        .unwrap();
     let request = enrolment(1, &invitation);
     let later = NOW.plus_ms(60_001);
 
@@ -420,7 +422,9 @@ fn unknown_expired_and_foreign_invitations_are_refused() {
     let (_folder, office) = office();
     let (_elsewhere, other) = self::office();
     let alice = office.add_person("Alice", Role::Delegate).unwrap();
-    let invitation = office.invite(alice.id, address(), 60_000, NOW).unwrap();
+    let invitation = office
+        .invite(alice.id, address(), Confirmation::AtOnce, 60_000, NOW)
+        .unwrap();
     let code = |request: &[u8], now| office.enrol(request, now).unwrap_err().code();
 
     let mut unknown = invitation.clone();
@@ -443,7 +447,9 @@ fn a_sixth_device_is_refused() {
     for seed in 1..=5 {
         another(&office, alice.id, seed);
     }
-    let invitation = office.invite(alice.id, address(), 60_000, NOW).unwrap();
+    let invitation = office
+        .invite(alice.id, address(), Confirmation::AtOnce, 60_000, NOW)
+        .unwrap();
 
     let error = office.enrol(&enrolment(6, &invitation), NOW).unwrap_err();
 

@@ -154,12 +154,24 @@ impl Office {
         String::from_utf8(output.stdout).expect("nghisu prints UTF-8")
     }
 
-    /// Adds a delegate and returns an invitation for a device of his at `address`.
+    /// Adds a delegate and returns an invitation for a device of his at `address`, which is enrolled
+    /// at once.
     pub fn invite(&self, person: &str, address: &str) -> String {
+        self.invite_with(person, address, &["--confirm-at-once"])
+    }
+
+    /// Adds a delegate and returns an invitation for a device of his at `address`, which waits until
+    /// its six digits are confirmed.
+    pub fn invite_to_compare(&self, person: &str, address: &str) -> String {
+        self.invite_with(person, address, &[])
+    }
+
+    fn invite_with(&self, person: &str, address: &str, flags: &[&str]) -> String {
         if !self.must(&["person", "list"]).contains(person) {
             self.must(&["person", "add", person]);
         }
-        let printed = self.must(&["invite", "--person", person, "--address", address, "--json"]);
+        let invite = ["invite", "--person", person, "--address", address, "--json"];
+        let printed = self.must(&[&invite, flags].concat());
         let value: Value = serde_json::from_str(&printed).expect("--json prints JSON");
         value["invitation"]
             .as_str()
@@ -321,14 +333,17 @@ impl Device {
 
     /// Runs a command that must fail and returns the name of its error.
     pub fn error(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert!(!output.status.success(), "device {arguments:?} succeeds");
-        let value: Value =
-            serde_json::from_slice(&output.stderr).expect("--json prints errors as JSON");
-        value["error"]
+        self.failure(arguments)["error"]
             .as_str()
             .expect("an error has a name")
             .to_owned()
+    }
+
+    /// Runs a command that must fail and returns its error with detail and text.
+    pub fn failure(&self, arguments: &[&str]) -> Value {
+        let output = self.run(arguments);
+        assert!(!output.status.success(), "device {arguments:?} succeeds");
+        serde_json::from_slice(&output.stderr).expect("--json prints errors as JSON")
     }
 
     /// Starts a command and leaves it running.

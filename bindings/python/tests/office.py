@@ -66,7 +66,7 @@ class Office:
     def invitation(self, name: str) -> str:
         """Adds a person and invites one device of theirs."""
         self.command("person", "add", name)
-        return json.loads(self.command("invite", "--person", name, "--json"))["invitation"]
+        return json.loads(self.command("invite", "--person", name, "--confirm-at-once", "--json"))["invitation"]
 
     def command(self, *arguments: str | Path) -> str:
         """Runs a command of the office and returns what it prints."""

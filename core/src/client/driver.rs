@@ -102,11 +102,15 @@ pub(super) async fn run(
                 work.map(|work| Input::Loaded(Box::new(work)))
             }
             Output::Save(step) => store
-                .call(move |store| store.save(&step))
+                .call(move |store| Ok((store.save(&step)?, store.is_unfinished()?)))
                 .await
-                .map(|changed| {
+                .map(|(changed, unfinished)| {
                     tell(changed);
-                    Input::Saved
+                    if unfinished {
+                        Input::SavedUnfinished
+                    } else {
+                        Input::Saved
+                    }
                 }),
             Output::Send(request) => http.post("/v1/sync", request).await.map(Input::Replied),
             Output::Finished(ended) => return ended,

@@ -10,13 +10,15 @@ use rusqlite::{OptionalExtension, Transaction};
 use serde_json::Value;
 
 use super::{
-    Changed, Store, documents, notes, outbox, put_state, signed, sql,
+    Changed, Store, documents,
+    membership::{self, Turn},
+    notes, outbox, put_state, signed, sql,
     vault::{self, Unsealed},
 };
 use crate::{
     document::Document,
     error::{Code, Error, Result},
-    ids::{DocumentId, Feed, Hash, Kind, MeetingId, PersonId},
+    ids::{DocumentId, Feed, Hash, Kind, LogId, MeetingId, PersonId},
     meeting::{
         Programme,
         act::{Publication, ReceiptBatch, SignedAct},
@@ -27,7 +29,10 @@ use crate::{
         session::{Incoming, Page, PageEnd, Step},
         wire::Outcome,
     },
-    trust::vault::chain::index_document,
+    trust::{
+        membership::{Grant, Withdrawal},
+        vault::chain::index_document,
+    },
 };
 
 /// What a page's entries come to, worked out before the transaction.
@@ -51,20 +56,25 @@ impl Store {
             Step::Unsettle { device_seq } => self.unsettle(*device_seq)?,
             Step::ReadAgain => self.meet_again()?,
             Step::Page(page) => return self.save_page(page),
+            Step::Parked => return self.take_parked(),
         }
         Ok(BTreeSet::new())
     }
 
-    fn save_page(&mut self, page: &Page) -> Result<BTreeSet<Changed>> {
-        let person = self.person()?.1;
+    pub(super) fn save_page(&mut self, page: &Page) -> Result<BTreeSet<Changed>> {
+        self.scrub()?;
+        let owner = self.person()?;
         let mut changed = BTreeSet::new();
         if self.take_vault(page)? {
             changed.insert(Changed::Everything);
         }
-        let parked = self.readable_parked()?;
-        let entries: Vec<&Incoming> = parked.iter().chain(&page.entries).collect();
-        let mut taken = self.take_in(&entries)?;
-        let index = index_document(person);
+        let (later, progress) = self.turns(page, owner.0)?;
+        let opened = self.readable_unopened()?;
+        let entries: Vec<&Incoming> = opened.iter().chain(&page.entries).collect();
+        let mut turns = vec![Turn::Take; opened.len()];
+        turns.extend(later);
+        let mut taken = self.take_in(&entries, &turns)?;
+        let index = index_document(owner.1);
         self.write(|transaction| {
             for (id, outcome) in &page.outcomes {
                 settle(transaction, id, outcome, &mut changed)?;
@@ -78,12 +88,13 @@ impl Store {
                     changed.insert(Changed::Note(*id));
                 }
             }
-            for entry in &parked {
-                vault::unpark(transaction, entry.seq)?;
+            for entry in &opened {
+                vault::forget_unopened(transaction, entry.seq)?;
             }
-            for (index, entry) in entries.iter().enumerate() {
+            for (index, (entry, turn)) in entries.iter().zip(&turns).enumerate() {
                 if let Some((_, epoch)) = taken.locked.iter().find(|(at, _)| *at == index) {
-                    vault::park(transaction, entry, *epoch)?;
+                    vault::keep_unopened(transaction, entry, *epoch)?;
+                    membership::unpark(transaction, entry)?;
                     continue;
                 }
                 let bad = taken
@@ -91,14 +102,23 @@ impl Store {
                     .iter()
                     .find(|(at, _)| *at == index)
                     .map(|(_, error)| error);
-                match (&entry.envelope, bad) {
-                    (Ok(envelope), None) => {
-                        keep(transaction, entry, envelope, person, &mut changed)?
+                match (turn, &entry.envelope, bad) {
+                    (Turn::Take, Ok(envelope), None) => {
+                        keep(transaction, entry, envelope, owner, &mut changed)?
                     }
-                    (Err(error), _) | (Ok(_), Some(error)) => {
+                    (Turn::Take, Err(error), _) | (Turn::Take, Ok(_), Some(error)) => {
                         quarantine(transaction, entry, error)?
                     }
+                    (Turn::Park, Ok(envelope), _) => {
+                        membership::park(transaction, entry, envelope)?
+                    }
+                    (Turn::Park, Err(_), _) | (Turn::Drop, _, _) => {}
                 }
+                membership::unpark(transaction, entry)?;
+            }
+            progress.save(transaction)?;
+            for entry in &page.entries {
+                take_access(transaction, entry, owner, &mut changed)?;
             }
             for (meeting, (publication, programme)) in &taken.programmes {
                 project_programme(transaction, publication, programme)?;
@@ -111,14 +131,18 @@ impl Store {
         for (id, (_, document, _)) in taken.documents {
             self.keep_open(id, document);
         }
+        if self.state("scrub")?.is_some() {
+            self.open.clear();
+            self.scrub()?;
+        }
         Ok(changed)
     }
 
-    /// Tries the entries on documents in memory.
-    fn take_in(&mut self, entries: &[&Incoming]) -> Result<Taken> {
+    /// Tries the entries whose turn it is on documents in memory.
+    fn take_in(&mut self, entries: &[&Incoming], turns: &[Turn]) -> Result<Taken> {
         let mut taken = Taken::default();
-        for (index, entry) in entries.iter().enumerate() {
-            let Ok(envelope) = &entry.envelope else {
+        for (index, (entry, turn)) in entries.iter().zip(turns).enumerate() {
+            let (Ok(envelope), Turn::Take) = (&entry.envelope, turn) else {
                 continue;
             };
             let unsealed = self.unseal(envelope);
@@ -137,10 +161,14 @@ impl Store {
                 Kind::Receipts => {
                     crate::cbor::decode::<ReceiptBatch>(envelope.payload(), "receipts").map(|_| ())
                 }
+                Kind::Grant => {
+                    crate::cbor::decode::<Grant>(envelope.payload(), "grant").map(|_| ())
+                }
+                Kind::Withdrawal => {
+                    crate::cbor::decode::<Withdrawal>(envelope.payload(), "withdrawal").map(|_| ())
+                }
                 Kind::Certificate
                 | Kind::Revocation
-                | Kind::Grant
-                | Kind::Withdrawal
                 | Kind::Order
                 | Kind::Audit
                 | Kind::Tombstone
@@ -293,19 +321,10 @@ fn keep(
     transaction: &Transaction<'_>,
     entry: &Incoming,
     envelope: &Envelope,
-    person: PersonId,
+    (_, person): (LogId, PersonId),
     changed: &mut BTreeSet<Changed>,
 ) -> Result<()> {
     let header = envelope.header();
-    transaction
-        .prepare_cached(
-            "INSERT INTO feed (feed, feed_seq) VALUES (?1, ?2)
-             ON CONFLICT (feed) DO UPDATE SET feed_seq = max(feed_seq, ?2)",
-        )
-        .and_then(|mut statement| {
-            statement.execute((header.feed.to_bytes(), signed(entry.feed_seq)))
-        })
-        .map_err(sql)?;
     let changes = matches!(header.kind, Kind::Changes | Kind::Bundle);
     if !changes {
         let row = (
@@ -327,6 +346,34 @@ fn keep(
         (Kind::Receipts, Feed::Receipts(_)) => keep_receipts(transaction, entry, envelope, changed),
         _ => Ok(()),
     }
+}
+
+/// Carries out a grant or a withdrawal, after all else that stands in its step.
+fn take_access(
+    transaction: &Transaction<'_>,
+    entry: &Incoming,
+    (log, person): (LogId, PersonId),
+    changed: &mut BTreeSet<Changed>,
+) -> Result<()> {
+    let Ok(envelope) = &entry.envelope else {
+        return Ok(());
+    };
+    let header = envelope.header();
+    if header.feed != Feed::Person(person) {
+        return Ok(());
+    }
+    // What cannot be read was set aside.
+    if header.kind == Kind::Grant
+        && let Ok(grant) = crate::cbor::decode::<Grant>(envelope.payload(), "grant")
+    {
+        membership::granted(transaction, &grant, entry.seq, log)?;
+    }
+    if header.kind == Kind::Withdrawal
+        && let Ok(ended) = crate::cbor::decode::<Withdrawal>(envelope.payload(), "withdrawal")
+    {
+        membership::withdrawn(transaction, &ended, entry.seq, log, changed)?;
+    }
+    Ok(())
 }
 
 fn keep_act(
@@ -393,9 +440,10 @@ fn quarantine(transaction: &Transaction<'_>, entry: &Incoming, error: &Error) ->
         env!("CARGO_PKG_VERSION"),
         error.to_string(),
         &entry.bytes,
+        entry.feed().map(|feed| feed.to_bytes()),
     );
     transaction
-        .execute("INSERT OR REPLACE INTO quarantine (seq, version, reason, bytes) VALUES (?1, ?2, ?3, ?4)", row)
+        .execute("INSERT OR REPLACE INTO quarantine (seq, version, reason, bytes, feed) VALUES (?1, ?2, ?3, ?4, ?5)", row)
         .map(|_| ())
         .map_err(sql)
 }

@@ -455,17 +455,22 @@ impl Store {
     /// Notes that the verified bytes of a file are at [`Store::file_path`].
     ///
     /// # Errors
+    /// [`Code::PaperMissing`] if no programme names it any more: it is deleted again.
     /// [`Code::DiskFull`], [`Code::Storage`].
     pub fn put_file(&mut self, hash: &Hash) -> Result<()> {
-        self.write(|transaction| {
+        let named = self.write(|transaction| {
             transaction
                 .execute(
                     "UPDATE file SET present = 1 WHERE hash = ?1",
                     [hash.as_bytes()],
                 )
-                .map(|_| ())
                 .map_err(sql)
-        })
+        })?;
+        if named == 0 {
+            self.sweep_papers()?;
+            return Err(Error::new(Code::PaperMissing, hash));
+        }
+        Ok(())
     }
 
     /// Returns where the bytes of a file belong.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{OptionalExtension, Row, Transaction};
 
 use super::{
-    Store, column, put_state, signed, sql, unsigned,
+    Store, column, membership, put_state, signed, sql, unsigned,
     vault::{self, Sealing},
 };
 use crate::{
@@ -60,6 +60,8 @@ impl Store {
             pending: self.pending(self.sealing(dice)?)?,
             keys: self.keys()?,
             own: self.state("own")?.is_some(),
+            backfill: self.missing_ranges()?,
+            parked: self.has_parked()?,
         })
     }
 
@@ -240,6 +242,7 @@ fn forget_cursor(transaction: &Transaction<'_>) -> Result<()> {
     transaction
         .execute("DELETE FROM state WHERE name = 'cursor'", [])
         .map_err(sql)?;
+    membership::forget_progress(transaction)?;
     put_state(transaction, "own", &[1])
 }
 

@@ -78,6 +78,7 @@ fn prepare(connection: &Connection) -> Result<()> {
              PRAGMA temp_store = MEMORY;
              PRAGMA secure_delete = ON;
              PRAGMA trusted_schema = OFF;
+             PRAGMA secure_delete = ON;
              PRAGMA busy_timeout = 2000;",
         )
         .map_err(sql)?;

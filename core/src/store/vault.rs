@@ -25,7 +25,7 @@ use crate::{
     ids::{DeviceId, DocumentId, Feed, Hash, Kind, PersonId},
     sync::{
         envelope::{Envelope, Sealed},
-        session::{Incoming, Page, Pending},
+        session::{Incoming, Page, Pending, Via},
         wire::Outcome,
     },
     time::Timestamp,
@@ -416,25 +416,26 @@ impl Store {
         Ok(kept.and_then(|bytes| LinkCode::from_slice(&bytes)))
     }
 
-    /// Returns parked entries whose keys are here now, as they arrived.
-    pub(super) fn readable_parked(&self) -> Result<Vec<Incoming>> {
-        let query = "SELECT seq, feed_seq, received_at, bytes FROM parked
+    /// Returns sealed entries whose keys are here now, as they arrived.
+    pub(super) fn readable_unopened(&self) -> Result<Vec<Incoming>> {
+        let query = "SELECT seq, feed_seq, received_at, bytes FROM unopened
              WHERE epoch IN (SELECT epoch FROM vault_key) ORDER BY seq";
         let mut statement = self.connection.prepare_cached(query).map_err(sql)?;
         let mut rows = statement.query([]).map_err(sql)?;
-        let mut parked = Vec::new();
+        let mut opened = Vec::new();
         while let Some(row) = rows.next().map_err(sql)? {
             let bytes: Vec<u8> = row.get(3).map_err(sql)?;
-            parked.push(Incoming {
+            opened.push(Incoming {
                 seq: unsigned(row.get(0).map_err(sql)?),
                 feed_seq: unsigned(row.get(1).map_err(sql)?),
                 received_at: Timestamp::from_unix_ms(unsigned(row.get(2).map_err(sql)?)),
-                // Its signature was checked when it was parked.
+                // Its signature was checked when it arrived.
                 envelope: Envelope::decode(&bytes),
                 bytes,
+                via: Via::Parked,
             });
         }
-        Ok(parked)
+        Ok(opened)
     }
 
     /// Returns the steps of this device's chain, for an office that may have lost them.
@@ -502,7 +503,7 @@ impl Store {
             }
         }
         status.code_to_write_down = self.recovery_code()?.is_some();
-        status.unreadable = self.count("SELECT count(*) FROM parked")?;
+        status.unreadable = self.count("SELECT count(*) FROM unopened")?;
         status.missing = self.count(
             "SELECT count(*) FROM vault_index WHERE note NOT IN (SELECT id FROM document)",
         )?;
@@ -632,10 +633,14 @@ pub(super) fn project_index(transaction: &Transaction<'_>, index: &Document) -> 
 }
 
 /// Keeps a sealed entry whose key is not here.
-pub(super) fn park(transaction: &Transaction<'_>, entry: &Incoming, epoch: u32) -> Result<()> {
+pub(super) fn keep_unopened(
+    transaction: &Transaction<'_>,
+    entry: &Incoming,
+    epoch: u32,
+) -> Result<()> {
     transaction
         .prepare_cached(
-            "INSERT OR REPLACE INTO parked (seq, feed_seq, received_at, epoch, bytes) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT OR REPLACE INTO unopened (seq, feed_seq, received_at, epoch, bytes) VALUES (?1, ?2, ?3, ?4, ?5)",
         )
         .and_then(|mut statement| {
             statement.execute((
@@ -650,10 +655,10 @@ pub(super) fn park(transaction: &Transaction<'_>, entry: &Incoming, epoch: u32) 
         .map_err(sql)
 }
 
-/// Forgets a parked entry that was taken in.
-pub(super) fn unpark(transaction: &Transaction<'_>, seq: u64) -> Result<()> {
+/// Forgets an unopened entry that was taken in.
+pub(super) fn forget_unopened(transaction: &Transaction<'_>, seq: u64) -> Result<()> {
     transaction
-        .prepare_cached("DELETE FROM parked WHERE seq = ?1")
+        .prepare_cached("DELETE FROM unopened WHERE seq = ?1")
         .and_then(|mut statement| statement.execute([signed(seq)]))
         .map(|_| ())
         .map_err(sql)

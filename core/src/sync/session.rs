@@ -9,6 +9,10 @@
 //!               └────────────────── more to read, or more to send ─────────────────────────────────┤
 //!                                                                                         Finished ◄┘
 //! ```
+//!
+//! Entries come in two ways: after the cursor, in the order of the log, and by backfill, in the order of
+//! their feed. The store says in [`Work::backfill`] which ranges it misses, and keeps entries that come
+//! too early until their feed is whole up to them.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -20,8 +24,8 @@ use crate::{
         backoff::Backoff,
         envelope::{Chain, Envelope, Subject},
         wire::{
-            Cursor, Entry, LogHead, Outcome, Reply, Request, RequestBody, RequestHead, Synced,
-            VERSION,
+            Backfill, Cursor, Entry, LogHead, Outcome, Reply, Request, RequestBody, RequestHead,
+            Synced, VERSION,
         },
     },
     time::Timestamp,
@@ -64,6 +68,10 @@ pub struct Work {
     pub keys: BTreeMap<DeviceId, PublicKey>,
     /// Whether the device has to get its own envelopes back too.
     pub own: bool,
+    /// Ranges of feeds that are missing, at most [`crate::limits::BACKFILL_RANGES_MAX`].
+    pub backfill: Vec<Backfill>,
+    /// Whether entries wait in the store whose feed is whole up to them: [`Step::Parked`] takes them in.
+    pub parked: bool,
 }
 
 /// Something written that is in no envelope yet.
@@ -88,6 +96,8 @@ pub enum Input {
     Loaded(Box<Work>),
     /// What [`Output::Save`] asked for is on disk.
     Saved,
+    /// The same, and the store misses ranges of feeds or keeps entries that can be taken in.
+    SavedUnfinished,
     /// The office's answer to [`Output::Send`].
     Replied(Vec<u8>),
     /// What was asked for failed: the store, the network, the office's refusal.
@@ -122,6 +132,8 @@ pub enum Step {
     /// The office's log is not the one known, for example after a restore: read it again from the
     /// beginning, and offer one's own envelopes again. Nothing that the device holds is dropped.
     ReadAgain,
+    /// Entries that waited for others of their feed are taken in, as many as fit into a step.
+    Parked,
 }
 
 /// A part of a reply.
@@ -129,8 +141,11 @@ pub enum Step {
 pub struct Page {
     /// What became of envelopes, by their ids.
     pub outcomes: Vec<(Hash, Outcome)>,
-    /// Entries in the order of the log.
+    /// Entries: those of ranges first, then those after the cursor in the order of the log. A grant or a
+    /// withdrawal stands alone: what is before it is stored before it counts.
     pub entries: Vec<Incoming>,
+    /// Up to which number the office has answered ranges of feeds that were asked for.
+    pub answered: Vec<(Feed, u64)>,
     /// Set in a page's last part: where the device stands, and what else the reply said.
     pub end: Option<PageEnd>,
 }
@@ -165,6 +180,19 @@ pub struct Incoming {
     pub envelope: Result<Envelope>,
     /// The envelope's bytes.
     pub bytes: Vec<u8>,
+    /// How it came.
+    pub via: Via,
+}
+
+/// How an entry came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// After the cursor.
+    Cursor,
+    /// As a part of a range that was asked for.
+    Backfill,
+    /// From the store, where it waited for others of its feed.
+    Parked,
 }
 
 /// What a sync did.
@@ -198,10 +226,16 @@ impl Report {
 #[derive(Debug)]
 enum State {
     Quiet,
-    Loading,
+    /// Whether a request follows even if the store has nothing to ask for.
+    Loading {
+        asks: bool,
+    },
     SavingEnvelopes(Box<Prepared>),
     Waiting(Box<Prepared>),
-    SavingPage { rest: VecDeque<Step>, again: bool },
+    SavingPage {
+        rest: VecDeque<Step>,
+        again: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -226,6 +260,8 @@ pub struct Session<'s> {
     backoff: Backoff,
     dice: u64,
     now: Timestamp,
+    /// Whether the office has answered none of the ranges that it was asked for last.
+    unanswered: bool,
 }
 
 impl<'s> Session<'s> {
@@ -243,6 +279,7 @@ impl<'s> Session<'s> {
             backoff: Backoff::default(),
             dice,
             now: Timestamp::default(),
+            unanswered: false,
         }
     }
 
@@ -253,19 +290,24 @@ impl<'s> Session<'s> {
         match (state, input) {
             (State::Quiet, Input::Wanted) => {
                 self.report = Report::default();
-                (self.resent, self.reread) = (false, false);
-                self.load();
+                (self.resent, self.reread, self.unanswered) = (false, false, false);
+                self.load(true);
             }
             (State::Quiet, _) => {}
             (_, Input::Failed(error)) => self.finish(Err(error)),
-            (State::Loading, Input::Loaded(work)) => self.prepare(*work),
-            (State::SavingEnvelopes(prepared), Input::Saved) => {
+            (State::Loading { asks }, Input::Loaded(work)) => self.take_work(*work, asks),
+            (State::SavingEnvelopes(prepared), Input::Saved | Input::SavedUnfinished) => {
                 self.outputs
                     .push_back(Output::Send(prepared.request.clone()));
                 self.state = State::Waiting(prepared);
             }
             (State::Waiting(prepared), Input::Replied(bytes)) => self.take_reply(*prepared, &bytes),
-            (State::SavingPage { rest, again }, Input::Saved) => self.save_next(rest, again),
+            (State::SavingPage { rest, again }, Input::Saved) => {
+                self.save_next(rest, again, false);
+            }
+            (State::SavingPage { rest, again }, Input::SavedUnfinished) => {
+                self.save_next(rest, again, true);
+            }
             (state, _) => self.state = state,
         }
     }
@@ -280,9 +322,23 @@ impl<'s> Session<'s> {
         self.backoff.until()
     }
 
-    fn load(&mut self) {
+    fn load(&mut self, asks: bool) {
         self.outputs.push_back(Output::Load);
-        self.state = State::Loading;
+        self.state = State::Loading { asks };
+    }
+
+    fn take_work(&mut self, work: Work, asks: bool) {
+        if work.parked {
+            self.outputs.push_back(Output::Save(Box::new(Step::Parked)));
+            self.state = State::SavingPage {
+                rest: VecDeque::new(),
+                again: asks,
+            };
+        } else if asks || (!work.backfill.is_empty() && !self.unanswered) {
+            self.prepare(work);
+        } else {
+            self.finish(Ok(self.report));
+        }
     }
 
     fn finish(&mut self, ended: Result<Report>) {
@@ -320,6 +376,7 @@ impl<'s> Session<'s> {
         let mut room = REQUEST_BYTES_MAX - (64 << 10);
         let mut body = RequestBody {
             own: work.own,
+            backfill: work.backfill.clone(),
             ..RequestBody::default()
         };
         let mut sent = Vec::new();
@@ -407,18 +464,18 @@ impl<'s> Session<'s> {
             }
         });
         match taken {
-            Ok((steps, again)) => self.save_next(steps, again),
+            Ok((steps, again)) => self.save_next(steps, again, false),
             Err(error) => self.finish(Err(error)),
         }
     }
 
-    fn save_next(&mut self, mut rest: VecDeque<Step>, again: bool) {
+    fn save_next(&mut self, mut rest: VecDeque<Step>, again: bool, unfinished: bool) {
         match rest.pop_front() {
             Some(step) => {
                 self.outputs.push_back(Output::Save(Box::new(step)));
                 self.state = State::SavingPage { rest, again };
             }
-            None if again => self.load(),
+            None if again || unfinished => self.load(again),
             None => self.finish(Ok(self.report)),
         }
     }
@@ -478,8 +535,10 @@ impl<'s> Session<'s> {
         if unanswered && !held {
             return Err(malformed("fewer outcomes than envelopes"));
         }
-        let entries = self.check_entries(&work, &synced, after)?;
-        self.report.received += u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        let incoming = self.check_entries(&work, &synced, after)?;
+        let received = incoming.entries.len() + incoming.backfilled.len();
+        self.report.received += u32::try_from(received).unwrap_or(u32::MAX);
+        self.unanswered = !work.backfill.is_empty() && incoming.answered.is_empty();
         let outcomes = sent.iter().copied().zip(synced.outcomes).collect();
         let end = PageEnd {
             cursor: synced.cursor,
@@ -489,7 +548,7 @@ impl<'s> Session<'s> {
             backed_up: synced.backed_up,
             complete: !synced.more,
         };
-        steps.extend(cut(outcomes, entries, end).into_iter().map(Step::Page));
+        steps.extend(cut(outcomes, incoming, end).into_iter().map(Step::Page));
         Ok((
             steps,
             synced.more || (left_over && !held) || synced.stopped.is_some(),
@@ -507,29 +566,53 @@ impl<'s> Session<'s> {
         Ok(online.key)
     }
 
-    fn check_entries(&self, work: &Work, synced: &Synced, after: u64) -> Result<Vec<Incoming>> {
+    fn check_entries(&self, work: &Work, synced: &Synced, after: u64) -> Result<Checked> {
         let mut entries: Vec<Entry> = Vec::new();
         for segment in &synced.segments {
             entries.extend(segment.unpack()?);
         }
         entries.retain(|entry| entry.seq > after);
-        entries.extend(synced.backfilled.iter().cloned());
         entries.sort_by_key(|entry| entry.seq);
         entries.dedup_by_key(|entry| entry.seq);
-        if entries.iter().any(|entry| entry.seq > synced.cursor.seq) {
+        let mut all = entries.iter().chain(&synced.backfilled);
+        if all.any(|entry| entry.seq > synced.cursor.seq) {
             return Err(Error::new(
                 Code::Malformed,
                 "reply: an entry beyond its cursor",
             ));
         }
         let mut keys = work.keys.clone();
-        Ok(entries
+        let mut check = |entry, via| self.check_entry(entry, via, &mut keys);
+        let mut backfilled: Vec<_> = synced.backfilled.clone();
+        backfilled.sort_by_key(|entry| entry.seq);
+        let mut backfilled: Vec<_> = backfilled
             .into_iter()
-            .map(|entry| self.check_entry(entry, &mut keys))
-            .collect())
+            .map(|entry| check(entry, Via::Backfill))
+            .collect();
+        let asked = |feed, number| {
+            let mut ranges = work.backfill.iter();
+            ranges.any(|range| range.feed == feed && number > range.after && number <= range.to)
+        };
+        backfilled.retain(|entry| {
+            let feed = entry.feed();
+            feed.is_none_or(|feed| asked(feed, entry.feed_seq))
+        });
+        let mut answered = synced.backfilled_to.clone();
+        answered.retain(|(feed, to)| asked(*feed, *to));
+        let entries = entries.into_iter().map(|entry| check(entry, Via::Cursor));
+        Ok(Checked {
+            entries: entries.collect(),
+            backfilled,
+            answered,
+        })
     }
 
-    fn check_entry(&self, entry: Entry, keys: &mut BTreeMap<DeviceId, PublicKey>) -> Incoming {
+    fn check_entry(
+        &self,
+        entry: Entry,
+        via: Via,
+        keys: &mut BTreeMap<DeviceId, PublicKey>,
+    ) -> Incoming {
         let envelope = Envelope::decode(&entry.envelope).and_then(|envelope| {
             let author = envelope.header().device;
             let key = if author == self.parties.office.device() {
@@ -576,22 +659,56 @@ impl<'s> Session<'s> {
             received_at,
             envelope,
             bytes,
+            via,
         }
+    }
+}
+
+/// What a reply brought, each envelope checked.
+struct Checked {
+    entries: Vec<Incoming>,
+    backfilled: Vec<Incoming>,
+    answered: Vec<(Feed, u64)>,
+}
+
+impl Incoming {
+    /// Returns the feed that the envelope names, also if its author's signature could not be checked.
+    pub fn feed(&self) -> Option<Feed> {
+        let read = match &self.envelope {
+            Ok(envelope) => return Some(envelope.header().feed),
+            Err(_) => Envelope::decode(&self.bytes),
+        };
+        read.ok().map(|envelope| envelope.header().feed)
+    }
+
+    /// Says whether it gives access to an audience or ends it.
+    fn changes_access(&self) -> bool {
+        let kind = self.envelope.as_ref().map(|it| it.header().kind);
+        matches!(kind, Ok(Kind::Grant | Kind::Withdrawal))
     }
 }
 
 /// Cuts a page into parts that the store writes without keeping an edit waiting.
 /// The cursor moves in the last part, so a part that is repeated must change nothing.
-fn cut(outcomes: Vec<(Hash, Outcome)>, entries: Vec<Incoming>, end: PageEnd) -> Vec<Page> {
+fn cut(outcomes: Vec<(Hash, Outcome)>, incoming: Checked, end: PageEnd) -> Vec<Page> {
     let mut pages = vec![Page {
         outcomes,
         ..Page::default()
     }];
     let mut bytes = 0;
-    for entry in entries {
+    let mut answered = Some(incoming.answered).filter(|answered| !answered.is_empty());
+    // Ranges come first: they were served for the access that the device had when it asked.
+    for entry in incoming.backfilled.into_iter().chain(incoming.entries) {
+        if entry.via == Via::Cursor
+            && let (Some(answered), Some(page)) = (answered.take(), pages.last_mut())
+        {
+            page.answered = answered;
+        }
         let full = match pages.last() {
             Some(page) => {
                 page.entries.len() == STEP_ENTRIES_MAX
+                    || (!page.entries.is_empty() && entry.changes_access())
+                    || page.entries.last().is_some_and(Incoming::changes_access)
                     || (bytes > 0 && bytes + entry.bytes.len() > STEP_BYTES_MAX)
             }
             None => true,
@@ -606,6 +723,7 @@ fn cut(outcomes: Vec<(Hash, Outcome)>, entries: Vec<Incoming>, end: PageEnd) -> 
         }
     }
     if let Some(page) = pages.last_mut() {
+        page.answered.extend(answered.into_iter().flatten());
         page.end = Some(end);
     }
     pages

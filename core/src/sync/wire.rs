@@ -14,7 +14,10 @@ use crate::{
     cbor,
     error::{Code, Error, Result},
     ids::{Audience, DeviceId, Feed, Hash, LogId, domain},
-    limits::{REPLY_BYTES_MAX, REQUEST_BYTES_MAX, REQUEST_ENVELOPES_MAX, SEGMENT_BYTES_MAX},
+    limits::{
+        BACKFILL_RANGES_MAX, REPLY_BYTES_MAX, REQUEST_BYTES_MAX, REQUEST_ENVELOPES_MAX,
+        SEGMENT_BYTES_MAX,
+    },
     time::Timestamp,
     trust::{
         enrol::Signed,
@@ -174,6 +177,12 @@ impl Request {
             return Err(Error::new(
                 Code::TooLarge,
                 format_args!("{} envelopes", body.envelopes.len()),
+            ));
+        }
+        if body.backfill.len() > BACKFILL_RANGES_MAX {
+            return Err(Error::new(
+                Code::TooLarge,
+                format_args!("{} ranges", body.backfill.len()),
             ));
         }
         Ok(Self {
@@ -396,6 +405,10 @@ pub struct Synced {
     /// The newest order to this device, if it is a release.
     #[n(12)]
     pub order: Option<SignedOrder>,
+    /// For each range asked for that may be read: up to which `feed_seq` it is answered. What of it is
+    /// not among `backfilled` is not there.
+    #[cbor(n(13), default)]
+    pub backfilled_to: Vec<(Feed, u64)>,
 }
 
 /// The answer to a sync request.

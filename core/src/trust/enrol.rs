@@ -1,8 +1,9 @@
 //! How a device comes to belong to a person: invitation, request, certificate.
 //!
 //! The office shows an invitation: its address, the fingerprint of its root key and a code that
-//! works once. The device sends the code with its public key, signed by that key; the office answers
-//! with a certificate. Keys are stored before the code is sent, and the same code with the same keys
+//! works once. The device sends the code with its public keys, signed by its key. Both screens then
+//! show the same six digits; once somebody at the office has compared them, the office answers with
+//! a certificate. Keys are stored before the code is sent, and the same code with the same keys
 //! gets the same answer, so an enrolment that was interrupted anywhere can simply be repeated.
 
 use std::{fmt, str::FromStr};
@@ -210,6 +211,9 @@ pub struct Certificate {
     /// The key to which the owner's other devices seal, X25519, once the device has one.
     #[cbor(n(7), with = "minicbor::bytes")]
     pub sealing_key: Option<[u8; 32]>,
+    /// The name by which its owner knows the device.
+    #[cbor(n(8), default)]
+    pub name: String,
 }
 
 impl Certificate {
@@ -241,6 +245,10 @@ pub struct EnrolmentRequest {
     /// The key to which others seal, once the device has one.
     #[cbor(n(5), with = "minicbor::bytes")]
     pub sealing_key: Option<[u8; 32]>,
+    /// Whose store it is, if it belongs to somebody: the office refuses an invitation of somebody
+    /// else before it counts as used.
+    #[n(6)]
+    pub person: Option<PersonId>,
 }
 
 /// What the office answers to an enrolment.
@@ -289,12 +297,12 @@ pub struct Enrolled {
 }
 
 impl EnrolmentReply {
-    /// Checks the answer against the invitation and the device's own key.
+    /// Checks the answer against the invitation and what the device has asked for.
     ///
     /// # Errors
-    /// [`Code::OfficeCertificate`] if any signature or name does not fit;
+    /// [`Code::OfficeCertificate`] if any signature, key or name does not fit;
     /// [`Code::EnrolmentPending`] with the six digits while the office has not confirmed the device.
-    pub fn check(&self, invitation: &Invitation, own: &PublicKey) -> Result<Enrolled> {
+    pub fn check(&self, invitation: &Invitation, asked: &EnrolmentRequest) -> Result<Enrolled> {
         let wrong = |what: &str| Error::new(Code::OfficeCertificate, what);
         if fingerprint(&self.root) != invitation.root {
             return Err(wrong("another root key"));
@@ -303,11 +311,14 @@ impl EnrolmentReply {
         let Some(signed) = &self.certificate else {
             return Err(Error::new(
                 Code::EnrolmentPending,
-                six_digits(&invitation.code, own, &self.root),
+                six_digits(asked, &self.root),
             ));
         };
         let certificate: Certificate = signed.verify(domain::CERTIFICATE, &online.key)?;
-        if certificate.key != *own || certificate.log != online.log {
+        let fits = certificate.key == asked.key
+            && certificate.sealing_key == asked.sealing_key
+            && certificate.log == online.log;
+        if !fits {
             return Err(wrong("a certificate for another device"));
         }
         Ok(Enrolled {
@@ -320,9 +331,13 @@ impl EnrolmentReply {
     }
 }
 
-/// Returns the six digits that the screens of device and office both show during an enrolment.
-pub fn six_digits(code: &[u8; 16], device: &PublicKey, root: &PublicKey) -> String {
-    let hash = Hash::of(domain::DIGITS, &[code, device.as_bytes(), root.as_bytes()]);
+/// Returns the six digits that the screens of device and office both show during an enrolment: over
+/// the code, both public keys of the device and the office's root.
+pub fn six_digits(asked: &EnrolmentRequest, root: &PublicKey) -> String {
+    let sealing = asked.sealing_key.map(|key| ByteVec::from(key.to_vec()));
+    let code = ByteVec::from(asked.code.to_vec());
+    let bound = cbor::encode(&(code, &asked.key, sealing, root));
+    let hash = Hash::of(domain::DIGITS, &[&bound]);
     let mut number = [0; 8];
     number.copy_from_slice(&hash.as_bytes()[..8]);
     format!("{:06}", u64::from_be_bytes(number) % 1_000_000)
@@ -392,6 +407,18 @@ mod tests {
         }
     }
 
+    fn asked(key: &PublicKey) -> EnrolmentRequest {
+        EnrolmentRequest {
+            version: 1,
+            code: [7; 16],
+            key: key.clone(),
+            name: "máy tính bảng".into(),
+            root: invitation().root,
+            sealing_key: None,
+            person: None,
+        }
+    }
+
     fn reply(device: &PublicKey) -> EnrolmentReply {
         let (root, office) = (
             SoftwareKey::from_seed(&[1; 32]),
@@ -415,6 +442,7 @@ mod tests {
             issued_at,
             expires_at,
             sealing_key: None,
+            name: "máy tính bảng".into(),
         };
         EnrolmentReply {
             root: root.public_key(),
@@ -463,11 +491,15 @@ mod tests {
         );
         let reply = reply(&alice);
         assert_eq!(
-            reply.check(&invitation(), &alice).unwrap().certificate.key,
+            reply
+                .check(&invitation(), &asked(&alice))
+                .unwrap()
+                .certificate
+                .key,
             alice
         );
         assert_eq!(
-            reply.check(&invitation(), &bob).unwrap_err().code(),
+            reply.check(&invitation(), &asked(&bob)).unwrap_err().code(),
             Code::OfficeCertificate
         );
         let elsewhere = Invitation {
@@ -475,9 +507,50 @@ mod tests {
             ..invitation()
         };
         assert_eq!(
-            reply.check(&elsewhere, &alice).unwrap_err().code(),
+            reply.check(&elsewhere, &asked(&alice)).unwrap_err().code(),
             Code::OfficeCertificate
         );
+        let other_sealing = EnrolmentRequest {
+            sealing_key: Some([1; 32]),
+            ..asked(&alice)
+        };
+        assert_eq!(
+            reply
+                .check(&invitation(), &other_sealing)
+                .unwrap_err()
+                .code(),
+            Code::OfficeCertificate
+        );
+    }
+
+    #[test]
+    fn the_six_digits_bind_the_code_both_keys_and_the_root() {
+        let key = |seed| SoftwareKey::from_seed(&[seed; 32]).public_key();
+        let (request, root) = (asked(&key(5)), key(1));
+        let digits = six_digits(&request, &root);
+        let sealed = |sealing| EnrolmentRequest {
+            sealing_key: Some(sealing),
+            ..request.clone()
+        };
+        let other_code = EnrolmentRequest {
+            code: [8; 16],
+            ..request.clone()
+        };
+        let others = [
+            six_digits(&asked(&key(6)), &root),
+            six_digits(&other_code, &root),
+            six_digits(&sealed([1; 32]), &root),
+            six_digits(&sealed([2; 32]), &root),
+            six_digits(&request, &key(2)),
+        ];
+        assert!(!others.contains(&digits));
+        assert_ne!(others[2], others[3]);
+        // A name is no secret and may be typed anew.
+        let renamed = EnrolmentRequest {
+            name: "điện thoại".into(),
+            ..request.clone()
+        };
+        assert_eq!(six_digits(&renamed, &root), digits);
     }
 
     #[test]
@@ -487,23 +560,16 @@ mod tests {
             certificate: None,
             ..reply(&alice)
         };
-        let error = pending.check(&invitation(), &alice).unwrap_err();
+        let error = pending.check(&invitation(), &asked(&alice)).unwrap_err();
         assert_eq!(error.code(), Code::EnrolmentPending);
-        assert_eq!(error.detail(), six_digits(&[7; 16], &alice, &pending.root));
+        assert_eq!(error.detail(), six_digits(&asked(&alice), &pending.root));
         assert_eq!(error.detail().len(), 6);
     }
 
     #[test]
     fn a_request_must_be_signed_by_the_key_that_it_names() {
         let alice = SoftwareKey::from_seed(&[5; 32]);
-        let mut request = EnrolmentRequest {
-            version: 1,
-            code: [7; 16],
-            key: alice.public_key(),
-            name: "máy tính bảng".into(),
-            root: Hash::ZERO,
-            sealing_key: None,
-        };
+        let mut request = asked(&alice.public_key());
         assert_eq!(
             decode_request(&encode_request(&request, &alice).unwrap()).unwrap(),
             request

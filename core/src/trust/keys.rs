@@ -8,6 +8,7 @@ use minicbor::{Decode, Encode};
 use crate::{
     error::{Code, Error, Result},
     ids::DeviceId,
+    trust::p256,
 };
 
 /// How a signature is made. The number travels in headers and certificates.
@@ -17,8 +18,8 @@ pub enum Algorithm {
     /// Ed25519 (RFC 8032); keys of 32, signatures of 64 bytes.
     #[n(1)]
     Ed25519,
-    /// ECDSA over P-256 with SHA-256 as phones' key stores make it; signatures are raw `r || s` with low `s`.
-    /// Reserved on the wire; a signature of this kind does not verify in this version.
+    /// ECDSA over P-256 with SHA-256 as phones' key stores make it; keys are compressed points of 33
+    /// bytes, signatures raw `r || s` with low `s`. [`p256`](crate::trust::p256) makes them so.
     #[n(2)]
     P256,
 }
@@ -41,6 +42,11 @@ impl PublicKey {
         }
     }
 
+    /// Makes a key of bytes that the caller has checked.
+    pub(super) const fn of_bytes(algorithm: Algorithm, bytes: Vec<u8>) -> Self {
+        Self { algorithm, bytes }
+    }
+
     /// Returns how signatures of this key are made.
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
@@ -60,7 +66,7 @@ impl PublicKey {
     pub fn verify(&self, domain: &[u8], message: &[u8], signature: &[u8]) -> bool {
         match self.algorithm {
             Algorithm::Ed25519 => self.verify_ed25519(domain, message, signature).is_some(),
-            Algorithm::P256 => false,
+            Algorithm::P256 => p256::verify(&self.bytes, &with_domain(domain, message), signature),
         }
     }
 
@@ -91,8 +97,8 @@ pub trait DeviceSigner: fmt::Debug + Send + Sync {
     /// Signs `domain` and `message`.
     ///
     /// # Errors
-    /// [`Code::DeviceRefused`] if the key store does not give the key out, for example before the
-    /// first unlock after a restart; the caller tries again later.
+    /// [`Code::KeyMissing`] if the key store does not give the key out, for example before the first
+    /// unlock after a restart; the caller tries again later, and nothing is lost meanwhile.
     fn sign(&self, domain: &[u8], message: &[u8]) -> Result<Vec<u8>>;
 }
 
@@ -139,6 +145,15 @@ impl fmt::Debug for SoftwareKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SoftwareKey({:?})", self.public_key().device())
     }
+}
+
+/// Returns the public X25519 key to which others seal for the holder of `secret`.
+pub fn sealing_public(secret: &[u8; 32]) -> [u8; 32] {
+    use hpke::{Deserializable, Kem, Serializable, kem::X25519HkdfSha256};
+    let Ok(secret) = <X25519HkdfSha256 as Kem>::PrivateKey::from_bytes(secret) else {
+        unreachable!("any 32 bytes are a secret of X25519");
+    };
+    X25519HkdfSha256::sk_to_pk(&secret).to_bytes().into()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use nghisu_core::{
     cbor,
-    ids::{ActId, DeviceId, DocumentId, Feed, Hash, LogId, MeetingId, PersonId},
+    ids::{ActId, Audience, DeviceId, DocumentId, Feed, Hash, LogId, MeetingId, PersonId},
     meeting::act::ActKind,
     sync::envelope::Chain,
     time::Timestamp,
@@ -13,6 +13,8 @@ use nghisu_core::{
     },
 };
 use rusqlite::{Row, types::Type};
+
+use crate::office::Confirmation;
 
 /// What the office knows of itself.
 #[derive(Debug, Clone)]
@@ -62,9 +64,35 @@ pub(crate) struct DeviceRow {
 
 #[derive(Debug, Clone)]
 pub(crate) struct InvitationRow {
+    pub(crate) confirmation: Confirmation,
     pub(crate) person: PersonId,
     pub(crate) expires_at: Timestamp,
     pub(crate) used_by: Option<DeviceId>,
+}
+
+/// An enrolled device as people see it.
+#[derive(Debug, Clone)]
+pub(crate) struct EnrolledRow {
+    pub(crate) id: DeviceId,
+    pub(crate) person: PersonId,
+    pub(crate) name: String,
+    pub(crate) status: DeviceStatus,
+    pub(crate) enrolled_at: Timestamp,
+}
+
+/// A device that has asked to be enrolled and waits to be confirmed.
+#[derive(Debug, Clone)]
+pub(crate) struct PendingRow {
+    pub(crate) id: DeviceId,
+    pub(crate) person: PersonId,
+    /// The hash of its invitation's code.
+    pub(crate) code: Hash,
+    pub(crate) key: PublicKey,
+    pub(crate) sealing_key: Option<[u8; 32]>,
+    pub(crate) name: String,
+    pub(crate) digits: String,
+    pub(crate) requested_at: Timestamp,
+    pub(crate) refused: bool,
 }
 
 /// An entry without the bytes of its envelope.
@@ -105,6 +133,34 @@ pub(crate) struct ActRow {
     pub(crate) standing: bool,
     pub(crate) merged_into: Option<ActId>,
     pub(crate) withdraws: Option<ActId>,
+}
+
+/// A circle or a group by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The audience.
+    pub audience: Audience,
+    /// What people call it.
+    pub name: String,
+}
+
+/// What was granted to a person or withdrawn from him last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MembershipRow {
+    pub(crate) person: PersonId,
+    pub(crate) audience: Audience,
+    pub(crate) member: bool,
+    /// The number in the log of the grant or the withdrawal.
+    pub(crate) seq: u64,
+}
+
+pub(super) fn membership(row: &Row<'_>) -> rusqlite::Result<MembershipRow> {
+    Ok(MembershipRow {
+        person: blob(row, 0, PersonId::from_slice)?,
+        audience: blob(row, 1, Audience::from_slice)?,
+        member: row.get(2)?,
+        seq: uint(row, 3)?,
+    })
 }
 
 pub(super) fn person(row: &Row<'_>) -> rusqlite::Result<Person> {

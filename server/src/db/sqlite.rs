@@ -1,5 +1,7 @@
 //! What the office asks of its database, one method a need, in SQLite's words.
 
+mod devices;
+mod rights;
 mod vault;
 
 use nghisu_core::{
@@ -14,6 +16,8 @@ use nghisu_core::{
     },
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row};
+
+use crate::office::Confirmation;
 
 use super::{
     error,
@@ -369,10 +373,11 @@ impl<'c> Tx<'c> {
         )
     }
 
-    /// Counts the devices of a person that are not closed for good.
+    /// Counts the devices of a person that are not closed for good, and those that wait.
     pub(crate) fn count_devices_of(&self, person: PersonId) -> Result<u64> {
         self.count(
-            "SELECT count(*) FROM device WHERE person = ? AND status <> 4",
+            "SELECT (SELECT count(*) FROM device WHERE person = ?1 AND status <> 4)
+                  + (SELECT count(*) FROM pending_device WHERE person = ?1 AND refused = 0)",
             [person.as_bytes()],
         )
     }
@@ -389,13 +394,15 @@ impl<'c> Tx<'c> {
         &self,
         code: Hash,
         person: PersonId,
+        confirmation: Confirmation,
         expires_at: Timestamp,
     ) -> Result<()> {
         self.run(
-            "INSERT INTO invitation (code_hash, person, expires_at) VALUES (?, ?, ?)",
+            "INSERT INTO invitation (code_hash, person, at_once, expires_at) VALUES (?, ?, ?, ?)",
             (
                 code.as_bytes(),
                 person.as_bytes(),
+                confirmation == Confirmation::AtOnce,
                 int(expires_at.unix_ms()),
             ),
         )
@@ -404,13 +411,18 @@ impl<'c> Tx<'c> {
 
     pub(crate) fn invitation(&self, code: Hash) -> Result<Option<InvitationRow>> {
         self.one(
-            "SELECT person, expires_at, used_by FROM invitation WHERE code_hash = ?",
+            "SELECT person, expires_at, used_by, at_once FROM invitation WHERE code_hash = ?",
             [code.as_bytes()],
             |row| {
                 Ok(InvitationRow {
                     person: blob(row, 0, PersonId::from_slice)?,
                     expires_at: time(row, 1)?,
                     used_by: maybe_blob(row, 2, DeviceId::from_slice)?,
+                    confirmation: if row.get(3)? {
+                        Confirmation::AtOnce
+                    } else {
+                        Confirmation::Compared
+                    },
                 })
             },
         )

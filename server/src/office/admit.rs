@@ -20,13 +20,14 @@ use nghisu_core::{
     },
     time::Timestamp,
     trust::{
-        decide::{Action, Actor, Decision, Role, State, decide},
+        decide::{Action, Actor, Decision, Role, decide},
         keys::PublicKey,
     },
 };
 
 use super::{
     log::Appending,
+    rights::state_of,
     vault::{self, Verdict},
 };
 use crate::db::{
@@ -207,11 +208,10 @@ fn judge(tx: &Tx<'_>, device: &DeviceRow, role: Role, envelope: &Envelope) -> Re
     if envelope.payload().len() > payload_bytes_max(header.feed) {
         return Ok(Judged::Refused("too_large"));
     }
-    // Nobody joins a group in this version, so nobody is a member of one.
     let decision = decide(
         actor,
         Action::Append(header.feed, header.kind),
-        State { member: false },
+        state_of(tx, header.log, device.person, header.feed)?,
     );
     if let Decision::Deny(reason) = decision {
         return Ok(Judged::Refused(reason.name()));
@@ -223,9 +223,10 @@ fn judge(tx: &Tx<'_>, device: &DeviceRow, role: Role, envelope: &Envelope) -> Re
         return Ok(Judged::Refused("kind"));
     }
     match (header.feed, header.kind) {
-        (Feed::Outbox(_), Kind::Act) => judge_act(tx, envelope),
+        (Feed::Outbox(_), Kind::Act) => judge_act(tx, actor, envelope),
         // Drafts and group notes carry changes that others would have to open: the office takes
         // none of them from a device until it can try each one where a harmful one harms nobody.
+        (Feed::Group(_), Kind::Changes) => Ok(Judged::Refused("not_yet")),
         _ => Ok(Judged::Refused("kind")),
     }
 }
@@ -269,7 +270,7 @@ fn judge_note(
     })
 }
 
-fn judge_act(tx: &Tx<'_>, envelope: &Envelope) -> Result<Judged> {
+fn judge_act(tx: &Tx<'_>, actor: Actor, envelope: &Envelope) -> Result<Judged> {
     let Ok((signed, act)) = SignedAct::decode(envelope.payload()) else {
         return Ok(Judged::Refused("malformed"));
     };
@@ -292,7 +293,11 @@ fn judge_act(tx: &Tx<'_>, envelope: &Envelope) -> Result<Judged> {
             Judged::Refused("act_id_reused")
         });
     }
-    if !tx.is_published(act.meeting)? {
+    let programme = Feed::Programme(act.meeting);
+    let readable = Action::Read(programme);
+    let state = state_of(tx, envelope.header().log, act.person, programme)?;
+    // Who has no access to a meeting is told neither whether it exists nor what its items are.
+    if decide(actor, readable, state) != Decision::Allow || !tx.is_published(act.meeting)? {
         return Ok(Judged::Refused("meeting_unknown"));
     }
     if let Some(item) = &act.item

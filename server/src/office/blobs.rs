@@ -11,12 +11,12 @@ use nghisu_core::{
     ids::{Feed, Hash},
     limits::PAPER_BYTES_MAX,
     time::Timestamp,
-    trust::decide::{Action, Decision, State, decide},
+    trust::decide::{Action, Decision, decide},
 };
 
 use sha2::{Digest, Sha256};
 
-use super::{Office, files, page::actor, people::audiences};
+use super::{Office, files, page::actor, rights::Audiences};
 
 /// Bytes that are copied at a time.
 const PIECE_BYTES: usize = 64 << 10;
@@ -88,14 +88,13 @@ impl Office {
     pub fn paper(&self, token: &[u8], hash: Hash, now: Timestamp) -> Result<Paper> {
         let media_type = self.db.read(|tx| {
             let (device, person) = self.token_holder(tx, token, now)?;
-            let readable = audiences(tx, self.log, &person)?;
+            let readable = Audiences::of(tx, self.log, &person)?;
             let allowed = tx.paper_refs(hash)?.into_iter().find(|&(meeting, _)| {
                 let feed = Feed::Programme(meeting);
-                let member = readable.contains(&feed.audience(self.log));
                 let asked = decide(
                     actor(&device, &person),
                     Action::Read(feed),
-                    State { member },
+                    readable.state(feed, self.log),
                 );
                 asked == Decision::Allow
             });

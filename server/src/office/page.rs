@@ -5,14 +5,14 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
+    collections::{BTreeMap, BinaryHeap, VecDeque},
     sync::{Mutex, PoisonError},
 };
 
 use nghisu_core::{
     Code, Error, Result, cbor,
-    ids::{Audience, DeviceId, Hash, domain},
-    limits::{PAGE_BYTES_MAX, READ_TOKEN_MS},
+    ids::{Audience, DeviceId, Feed, Hash, LogId, domain},
+    limits::READ_TOKEN_MS,
     sync::wire::{Backfill, Cursor, Entry, Reply, Request, Segment, Synced},
     time::Timestamp,
     trust::{
@@ -26,7 +26,7 @@ use super::{
     admit::{Admitted, Offered, admit},
     log::Appending,
     office_row,
-    people::audiences,
+    rights::Audiences,
 };
 use crate::db::{
     Tx,
@@ -97,9 +97,13 @@ impl Office {
             let (device, person) = known_device(tx, head.device)?;
             let office = office_row(tx)?;
             let counter = tx.counter()?;
-            let readable = audiences(tx, office.log, &person)?;
+            let readable = Audiences::of(tx, office.log, &person)?;
             let own = (!body.own).then_some(device.id);
-            let scan = scan(tx, &readable, after, counter.seq, own)?;
+            let page_bytes_max = self.page_bytes_max;
+            let scan = scan(tx, &readable, after, counter.seq, own, page_bytes_max)?;
+            let asker = actor(&device, &person);
+            let ranges = readable_ranges(asker, &readable, office.log, &body.backfill);
+            let backfilled = backfill(tx, &ranges, page_bytes_max)?;
             let mut segments = Vec::new();
             for (audience, picked) in &scan.picked {
                 segments.push(self.segment(tx, *audience, after, scan.to, picked)?);
@@ -115,7 +119,7 @@ impl Office {
                 outcomes: admitted.outcomes,
                 stopped: admitted.stopped,
                 segments,
-                backfilled: backfill(tx, &device, &person, &readable, &office, &body.backfill)?,
+                backfilled: backfilled.entries,
                 cursor: make_cursor(&office, &self.secret, device.id, scan.to, chain),
                 more: scan.to < counter.seq,
                 head: counter.head,
@@ -125,6 +129,7 @@ impl Office {
                 online: (!known_key).then_some(office.online),
                 successions: Vec::new(),
                 order: None,
+                backfilled_to: backfilled.to,
             })
         })
     }
@@ -183,7 +188,12 @@ impl Office {
 /// Returns a device that may sync, with its person.
 fn known_device(tx: &Tx<'_>, id: DeviceId) -> Result<(DeviceRow, Person)> {
     let refused = |why: &str| Error::new(Code::DeviceRefused, why);
-    let device = tx.device(id)?.ok_or_else(|| refused("unknown"))?;
+    let Some(device) = tx.device(id)? else {
+        return Err(refused(match tx.pending_device(id)? {
+            Some(_) => "pending",
+            None => "unknown",
+        }));
+    };
     let person = tx
         .person(device.person)?
         .ok_or_else(|| refused("unknown"))?;
@@ -224,15 +234,16 @@ struct Scan {
 /// one segment, also for somebody who reads it in two audiences.
 fn scan(
     tx: &Tx<'_>,
-    readable: &BTreeSet<Audience>,
+    readable: &Audiences,
     after: u64,
     upto: u64,
     own: Option<DeviceId>,
+    page_bytes_max: usize,
 ) -> Result<Scan> {
     let mut sources = BTreeMap::new();
     let mut next = BinaryHeap::new();
-    for &audience in readable {
-        let mut source = Source::new(audience, after, upto);
+    for (audience, granted) in readable.iter() {
+        let mut source = Source::new(audience, after.max(granted), upto);
         if let Some(seq) = source.peek(tx)? {
             next.push(Reverse((seq, audience)));
             sources.insert(audience, source);
@@ -251,7 +262,7 @@ fn scan(
         let mine = own == Some(entry.device);
         if !twice && !mine {
             let size = entry.length + ENTRY_BYTES;
-            if bytes > 0 && bytes + size > PAGE_BYTES_MAX {
+            if bytes > 0 && bytes + size > page_bytes_max {
                 full_before = Some(seq);
                 break;
             }
@@ -322,40 +333,53 @@ fn load_entry(tx: &Tx<'_>, row: &EntryRow) -> Result<Entry> {
     })
 }
 
-/// Serves ranges of feeds, within the size of a page, to whoever may read the feed.
-fn backfill(
-    tx: &Tx<'_>,
-    device: &DeviceRow,
-    person: &Person,
-    readable: &BTreeSet<Audience>,
-    office: &OfficeRow,
+/// Returns those of the ranges that the asker may read now.
+fn readable_ranges(
+    asker: Actor,
+    readable: &Audiences,
+    log: LogId,
     ranges: &[Backfill],
-) -> Result<Vec<Entry>> {
-    let mut entries = Vec::new();
+) -> Vec<Backfill> {
+    let may_read = |range: &&Backfill| {
+        let state = readable.state(range.feed, log);
+        decide(asker, Action::Read(range.feed), state) == Decision::Allow
+    };
+    ranges.iter().filter(may_read).copied().collect()
+}
+
+/// What was served of ranges of feeds.
+#[derive(Default)]
+struct Backfilled {
+    entries: Vec<Entry>,
+    /// How far each range was answered; one that is not named was not begun.
+    to: Vec<(Feed, u64)>,
+}
+
+/// Serves ranges of feeds, within the size of a page.
+fn backfill(tx: &Tx<'_>, ranges: &[Backfill], page_bytes_max: usize) -> Result<Backfilled> {
+    let mut served = Backfilled::default();
     let mut bytes = 0;
     for range in ranges {
-        let member = readable.contains(&range.feed.audience(office.log));
-        let action = Action::Read(range.feed);
-        if decide(actor(device, person), action, State { member }) != Decision::Allow {
-            continue;
-        }
         let mut after = range.after;
         while after < range.to {
             let rows = tx.entries_of_feed(range.feed, after, range.to, AUDIENCE_STEP)?;
-            let Some(last) = rows.last() else {
-                break;
-            };
-            after = last.feed_seq;
+            if rows.is_empty() {
+                after = range.to;
+            }
             for row in &rows {
                 bytes += row.length + ENTRY_BYTES;
-                if !entries.is_empty() && bytes > PAGE_BYTES_MAX {
-                    return Ok(entries);
+                if !served.entries.is_empty() && bytes > page_bytes_max {
+                    let begun = after > range.after;
+                    served.to.extend(begun.then_some((range.feed, after)));
+                    return Ok(served);
                 }
-                entries.push(load_entry(tx, row)?);
+                served.entries.push(load_entry(tx, row)?);
+                after = row.feed_seq;
             }
         }
+        served.to.push((range.feed, range.to));
     }
-    Ok(entries)
+    Ok(served)
 }
 
 /// Says whether a cursor is ours and the log up to it is still the one that it was given for.

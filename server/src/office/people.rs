@@ -1,36 +1,25 @@
 //! People, invitations, and the devices that come of them.
 
-use std::collections::BTreeSet;
-
 use nghisu_core::{
     Code, Error, Result, cbor,
-    ids::{Audience, DeviceId, DocumentId, Feed, Hash, Kind, LogId, PersonId, domain},
-    limits::{CERTIFICATE_MS, DEVICES_PER_PERSON_MAX},
-    sync::envelope::Chain,
+    ids::{DeviceId, PersonId},
     time::Timestamp,
     trust::{
         decide::{DeviceStatus, Role},
-        enrol::{
-            Address, Certificate, EnrolmentReply, EnrolmentRequest, Invitation, Signed,
-            decode_request,
-        },
+        enrol::{Address, EnrolmentReply, Invitation, decode_request},
     },
 };
 use unicode_normalization::UnicodeNormalization;
 
-use super::{Office, keys::Keys, log::Appending, office_row};
-use crate::{
-    clock,
-    db::{
-        Tx,
-        rows::{DeviceRow, Person},
-    },
+use super::{
+    Office,
+    devices::{Confirmation, enrol},
+    office_row,
 };
+use crate::{clock, db::rows::Person};
 
 /// Characters of a person's name.
 const NAME_CHARS_MAX: usize = 200;
-/// Where devices enrolled under this office start.
-const FIRST_INCARNATION: u32 = 1;
 
 impl Office {
     /// Adds a person.
@@ -86,7 +75,8 @@ impl Office {
     }
 
     /// Makes an invitation for a device of `person`, valid for `valid_ms` from `now`. The code stands
-    /// in what is returned and nowhere else: the office keeps its hash.
+    /// in what is returned and nowhere else: the office keeps its hash. `confirmation` says whether
+    /// somebody compares the six digits before the device counts.
     ///
     /// # Errors
     /// [`Code::PersonUnknown`]; [`Code::AddressInvalid`] if the address is not `HOST:PORT`.
@@ -94,6 +84,7 @@ impl Office {
         &self,
         person: PersonId,
         address: Address,
+        confirmation: Confirmation,
         valid_ms: u64,
         now: Timestamp,
     ) -> Result<Invitation> {
@@ -112,7 +103,7 @@ impl Office {
             if tx.person(person)?.is_none() {
                 return Err(Error::new(Code::PersonUnknown, person));
             }
-            tx.add_invitation(code, person, now.plus_ms(valid_ms))
+            tx.add_invitation(code, person, confirmation, now.plus_ms(valid_ms))
         })?;
         Ok(invitation)
     }
@@ -129,12 +120,13 @@ impl Office {
             })
     }
 
-    /// Answers an enrolment request. The same code with the same key gets the same certificate, also
-    /// after the invitation's time.
+    /// Answers an enrolment request: with a certificate once the device is confirmed, without one
+    /// before. The same code with the same keys gets the same answer, also after the invitation's time.
     ///
     /// # Errors
     /// [`Code::InvitationInvalid`], [`Code::InvitationExpired`], [`Code::InvitationUsed`],
-    /// [`Code::TooManyDevices`], and what [`decode_request`] says.
+    /// [`Code::DeviceRefused`], [`Code::TooManyDevices`], [`Code::AlreadyEnrolled`], and what
+    /// [`decode_request`] says.
     pub fn enrol(&self, request: &[u8], now: Timestamp) -> Result<Vec<u8>> {
         let request = decode_request(request)?;
         if request.root != self.pin() {
@@ -148,7 +140,7 @@ impl Office {
             let reply = EnrolmentReply {
                 root,
                 online: office.online,
-                certificate: Some(certificate),
+                certificate,
                 body_name: office.body_name,
                 person_name: person.name,
                 epoch: office.epoch,
@@ -158,92 +150,6 @@ impl Office {
             Ok(cbor::encode(&reply))
         })
     }
-}
-
-fn enrol(
-    tx: &Tx<'_>,
-    keys: &Keys,
-    request: &EnrolmentRequest,
-    now: Timestamp,
-) -> Result<(Person, Signed)> {
-    let code = Hash::of(domain::INVITATION, &[&request.code]);
-    let device = request.key.device();
-    let invitation = tx.invitation(code)?.ok_or(Code::InvitationInvalid)?;
-    let person = tx
-        .person(invitation.person)?
-        .ok_or(Code::InvitationInvalid)?;
-    if let Some(used_by) = invitation.used_by {
-        let known = tx.device(used_by)?.filter(|known| known.id == device);
-        return match known {
-            Some(known) => Ok((person, known.certificate)),
-            None => Err(Code::InvitationUsed.into()),
-        };
-    }
-    if now > invitation.expires_at {
-        return Err(Code::InvitationExpired.into());
-    }
-    // A key belongs to one enrolment: another invitation does not move it to another person.
-    if tx.device(device)?.is_some() {
-        return Err(Error::new(Code::AlreadyEnrolled, device));
-    }
-    if tx.count_devices_of(person.id)? >= DEVICES_PER_PERSON_MAX as u64 {
-        return Err(Error::new(Code::TooManyDevices, DEVICES_PER_PERSON_MAX));
-    }
-    let mut log = Appending::begin(tx, keys, now)?;
-    let certificate = certify(&log, keys, &person, request)?;
-    let row = DeviceRow {
-        id: device,
-        person: person.id,
-        key: request.key.clone(),
-        status: DeviceStatus::Active,
-        certificate: certificate.clone(),
-        counter: 0,
-        chain: Chain::start(device, FIRST_INCARNATION),
-        quota_day: 0,
-        quota_used: 0,
-    };
-    tx.add_device(&row, &request.name, now)?;
-    tx.use_invitation(code, device)?;
-    let document = DocumentId::from_bytes(*device.as_bytes());
-    let feed = Feed::Person(person.id);
-    log.write(
-        feed,
-        document,
-        Kind::Certificate,
-        cbor::encode(&certificate),
-    )?;
-    log.finish()?;
-    Ok((person, certificate))
-}
-
-fn certify(
-    log: &Appending<'_>,
-    keys: &Keys,
-    person: &Person,
-    request: &EnrolmentRequest,
-) -> Result<Signed> {
-    let certificate = Certificate {
-        log: log.office.log,
-        key: request.key.clone(),
-        person: person.id,
-        role: person.role,
-        incarnation: FIRST_INCARNATION,
-        issued_at: log.now,
-        expires_at: log.now.plus_ms(CERTIFICATE_MS),
-        sealing_key: request.sealing_key,
-    };
-    Signed::sign(domain::CERTIFICATE, &certificate, &keys.online)
-}
-
-/// Returns whose entries a person is served: everybody's, his own, those of every meeting that was
-/// published, and for a secretary those of the office.
-pub(crate) fn audiences(tx: &Tx<'_>, log: LogId, person: &Person) -> Result<BTreeSet<Audience>> {
-    let mut audiences = BTreeSet::from([Audience::Body(log), Audience::Person(person.id)]);
-    audiences.extend(tx.published_meetings()?.into_iter().map(Audience::Meeting));
-    if person.role == Role::Secretary {
-        audiences.insert(Audience::Office(log));
-    }
-    Ok(audiences)
 }
 
 /// Brings a name into Unicode's composed form, so that it is found however it was typed.

@@ -24,7 +24,7 @@ use nghisu_core::{
         },
     },
 };
-use nghisu_server::Office;
+use nghisu_server::{Office, office::Confirmation};
 
 /// The moment at which every test begins.
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_ms(1_800_000_000_000);
@@ -54,15 +54,20 @@ pub(crate) fn address() -> Address {
 /// Returns an enrolment request for `invitation` by the device of `seed`.
 pub(crate) fn enrolment(seed: u8, invitation: &Invitation) -> Vec<u8> {
     let key = SoftwareKey::from_seed(&[seed; 32]);
-    let request = EnrolmentRequest {
+    encode_request(&asked(&key, invitation), &key).unwrap()
+}
+
+/// Returns what the device of `key` asks for.
+pub(crate) fn asked(key: &SoftwareKey, invitation: &Invitation) -> EnrolmentRequest {
+    EnrolmentRequest {
         version: 1,
         code: invitation.code,
         key: key.public_key(),
         name: "máy tính bảng".into(),
         root: invitation.root,
         sealing_key: None,
-    };
-    encode_request(&request, &key).unwrap()
+        person: None,
+    }
 }
 
 /// Adds a person and enrols a device for him.
@@ -82,7 +87,9 @@ pub(crate) fn writer(office: &Office, name: &str, role: Role, seed: u8) -> Devic
 
 /// Enrols another device for a person.
 pub(crate) fn another(office: &Office, person: PersonId, seed: u8) -> Device {
-    let invitation = office.invite(person, address(), 60_000, NOW).unwrap();
+    let invitation = office
+        .invite(person, address(), Confirmation::AtOnce, 60_000, NOW)
+        .unwrap();
     let reply = office.enrol(&enrolment(seed, &invitation), NOW).unwrap();
     Device::of(seed, &invitation, &reply)
 }
@@ -96,7 +103,7 @@ impl Device {
             online,
             certificate,
             ..
-        } = reply.check(invitation, &key.public_key()).unwrap();
+        } = reply.check(invitation, &asked(&key, invitation)).unwrap();
         Self {
             chain: Chain::start(key.public_key().device(), certificate.incarnation),
             counter: 0,

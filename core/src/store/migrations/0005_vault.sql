@@ -29,7 +29,7 @@ CREATE TABLE vault_wish (
 ) STRICT;
 
 -- Sealed entries whose key is not here yet.
-CREATE TABLE parked (
+CREATE TABLE unopened (
     seq INTEGER PRIMARY KEY,
     feed_seq INTEGER NOT NULL,
     received_at INTEGER NOT NULL,

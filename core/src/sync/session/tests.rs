@@ -52,6 +52,8 @@ impl Pair {
             pending: pending.collect(),
             keys: BTreeMap::new(),
             own: false,
+            backfill: Vec::new(),
+            parked: false,
         }
     }
 
@@ -87,6 +89,7 @@ impl Pair {
             online: None,
             successions: Vec::new(),
             order: None,
+            backfilled_to: Vec::new(),
         }
     }
 
@@ -136,7 +139,7 @@ fn saved_envelopes(output: Output) -> Vec<Envelope> {
             .into_iter()
             .map(|(envelope, _)| envelope)
             .collect(),
-        step @ (Step::Page(_) | Step::Unsettle { .. } | Step::ReadAgain) => {
+        step @ (Step::Page(_) | Step::Unsettle { .. } | Step::ReadAgain | Step::Parked) => {
             panic!("expected envelopes, found {step:?}")
         }
     }
@@ -145,7 +148,7 @@ fn saved_envelopes(output: Output) -> Vec<Envelope> {
 fn saved_page(output: Output) -> Page {
     match saved(output) {
         Step::Page(page) => page,
-        step @ (Step::Envelopes(_) | Step::Unsettle { .. } | Step::ReadAgain) => {
+        step @ (Step::Envelopes(_) | Step::Unsettle { .. } | Step::ReadAgain | Step::Parked) => {
             panic!("expected a page, found {step:?}")
         }
     }

@@ -59,7 +59,7 @@ class Office(folder: Path) : AutoCloseable {
     /** Adds a person and invites one device of theirs. */
     fun invitation(name: String): String {
         run("person", "add", name)
-        val json = run("invite", "--person", name, "--json")
+        val json = run("invite", "--person", name, "--confirm-at-once", "--json")
         return checkNotNull(Regex(""""invitation": *"([^"]+)"""").find(json)) { json }.groupValues[1]
     }
 

@@ -1,0 +1,99 @@
+//! Devices: those that wait, those that are enrolled, and what was ordered of them.
+
+use nghisu_core::{
+    Result, cbor,
+    ids::{DeviceId, Hash, PersonId},
+    time::Timestamp,
+};
+use rusqlite::Row;
+
+use super::Tx;
+use crate::db::rows::{EnrolledRow, PendingRow, blob, int, maybe_blob, status, time};
+
+impl Tx<'_> {
+    pub(crate) fn pending_device(&self, id: DeviceId) -> Result<Option<PendingRow>> {
+        self.one(
+            "SELECT id, person, code_hash, key, sealing_key, name, digits, requested_at, refused
+             FROM pending_device WHERE id = ?",
+            [id.as_bytes()],
+            pending,
+        )
+    }
+
+    /// Returns the devices that wait, those first that have waited longest.
+    pub(crate) fn pending_devices(&self) -> Result<Vec<PendingRow>> {
+        self.all(
+            "SELECT id, person, code_hash, key, sealing_key, name, digits, requested_at, refused
+             FROM pending_device WHERE refused = 0 ORDER BY requested_at, id",
+            [],
+            pending,
+        )
+    }
+
+    /// Stores a device that waits, in place of what it may have asked before.
+    pub(crate) fn put_pending_device(&self, row: &PendingRow) -> Result<()> {
+        self.run(
+            "INSERT OR REPLACE INTO pending_device
+             (id, person, code_hash, key, sealing_key, name, digits, requested_at, refused)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                row.id.as_bytes(),
+                row.person.as_bytes(),
+                row.code.as_bytes(),
+                cbor::encode(&row.key),
+                row.sealing_key.as_ref().map(<[u8; 32]>::as_slice),
+                &row.name,
+                &row.digits,
+                int(row.requested_at.unix_ms()),
+                row.refused,
+            ),
+        )
+        .map(drop)
+    }
+
+    pub(crate) fn delete_pending_device(&self, id: DeviceId) -> Result<()> {
+        self.run("DELETE FROM pending_device WHERE id = ?", [id.as_bytes()])
+            .map(drop)
+    }
+
+    /// Drops the devices that have waited since before `time`.
+    pub(crate) fn drop_pending_devices(&self, before: Timestamp) -> Result<()> {
+        self.run(
+            "DELETE FROM pending_device WHERE requested_at < ?",
+            [int(before.unix_ms())],
+        )
+        .map(drop)
+    }
+
+    /// Returns the enrolled devices of a person, or of all, in the order of their enrolment.
+    pub(crate) fn enrolled_devices(&self, person: Option<PersonId>) -> Result<Vec<EnrolledRow>> {
+        self.all(
+            "SELECT id, person, name, status, enrolled_at FROM device
+             WHERE ?1 IS NULL OR person = ?1 ORDER BY enrolled_at, id",
+            [person.as_ref().map(PersonId::as_bytes)],
+            |row| {
+                Ok(EnrolledRow {
+                    id: blob(row, 0, DeviceId::from_slice)?,
+                    person: blob(row, 1, PersonId::from_slice)?,
+                    name: row.get(2)?,
+                    status: status(row, 3)?,
+                    enrolled_at: time(row, 4)?,
+                })
+            },
+        )
+    }
+}
+
+fn pending(row: &Row<'_>) -> rusqlite::Result<PendingRow> {
+    Ok(PendingRow {
+        id: blob(row, 0, DeviceId::from_slice)?,
+        person: blob(row, 1, PersonId::from_slice)?,
+        code: blob(row, 2, Hash::from_slice)?,
+        key: blob(row, 3, |bytes| cbor::decode(bytes, "key").ok())?,
+        sealing_key: maybe_blob(row, 4, |bytes| bytes.try_into().ok())?,
+        name: row.get(5)?,
+        digits: row.get(6)?,
+        requested_at: time(row, 7)?,
+        refused: row.get(8)?,
+    })
+}
