@@ -46,7 +46,7 @@ pub use devices::{Asking, PendingEnrolment};
 pub use listing::{ActState, Acted, MeetingRow, NotSent, Note, Programmed, Receipted};
 pub use notes::{NoteTarget, Splice};
 pub use salvage::Salvage;
-pub use vault::{VaultState, VaultStatus, WaitingDevice};
+pub use vault::{SealingCost, VaultState, VaultStatus, WaitingDevice};
 
 /// Something that rows changed in; what an app shows of it has to be read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
