@@ -1,7 +1,7 @@
 //! An office and devices within this process: the production office, session and store, and calls
 //! between them where a network would be. A hand in between may alter what passes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nghisu_core::{
     Error, Result, cbor,
@@ -18,7 +18,7 @@ use nghisu_core::{
         vault::{Dice, codes::RecoveryCode},
     },
 };
-use nghisu_server::Office;
+use nghisu_server::{Office, office::Confirmation};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
@@ -46,7 +46,7 @@ pub struct Local {
     /// Its store.
     pub store: Store,
     dice: Dice,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Local {
@@ -68,7 +68,7 @@ impl Local {
             tls: true,
         };
         let invitation = office
-            .invite(person, address.clone(), 60_000, NOW)
+            .invite(person, address.clone(), Confirmation::AtOnce, 60_000, NOW)
             .expect("a person is invited");
         let signer = store.signer();
         let request = EnrolmentRequest {
@@ -78,21 +78,25 @@ impl Local {
             name: "local".into(),
             root: invitation.root,
             sealing_key: None,
+            person: None,
         };
-        let request = encode_request(&request, signer.as_ref()).expect("a request is signed");
-        let reply = office.enrol(&request, NOW).expect("the office enrols");
+        let bytes = encode_request(&request, signer.as_ref()).expect("a request is signed");
+        let reply = office.enrol(&bytes, NOW).expect("the office enrols");
         let reply: EnrolmentReply = cbor::decode(&reply, "reply").expect("a reply is read");
-        let enrolled = reply
-            .check(&invitation, &signer.public_key())
-            .expect("the reply holds");
+        let enrolled = reply.check(&invitation, &request).expect("the reply holds");
         store
             .enrol(&address, &enrolled, reply.epoch, "HĐND", "Đại biểu")
             .expect("the store takes it");
         Self {
             store,
             dice,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// Returns the folder of its store.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Returns the device's id.
@@ -139,7 +143,13 @@ impl Local {
                     .store
                     .work(self.dice.draw())
                     .map(|work| Input::Loaded(Box::new(work))),
-                Output::Save(step) => self.store.save(&step).map(|_| Input::Saved),
+                Output::Save(step) => self.store.save(&step).and_then(|_| {
+                    Ok(if self.store.is_unfinished()? {
+                        Input::SavedUnfinished
+                    } else {
+                        Input::Saved
+                    })
+                }),
                 Output::Send(request) => office
                     .sync(&request, NOW)
                     .and_then(|reply| Reply::decode(&reply))

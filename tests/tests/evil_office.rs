@@ -14,7 +14,7 @@ use nghisu_core::{
     },
     trust::{decide::Role, keys::SoftwareKey},
 };
-use nghisu_server::Office;
+use nghisu_server::{Office, office::Confirmation};
 use nghisu_tests::{
     local::{Local, NOW, folder},
     process, report,
@@ -281,7 +281,7 @@ fn ghost_of(hall: &Hall, key: &[u8; 32]) -> SoftwareKey {
     };
     let invitation = hall
         .office
-        .invite(hall.person, address, 60_000, NOW)
+        .invite(hall.person, address, Confirmation::AtOnce, 60_000, NOW)
         .unwrap();
     let request = EnrolmentRequest {
         version: 1,
@@ -290,6 +290,7 @@ fn ghost_of(hall: &Hall, key: &[u8; 32]) -> SoftwareKey {
         name: "ghost".into(),
         root: invitation.root,
         sealing_key: None,
+        person: None,
     };
     let request = encode_request(&request, &ghost).unwrap();
     hall.office.enrol(&request, NOW).unwrap();
