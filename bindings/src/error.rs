@@ -95,7 +95,8 @@ errors! {
     /// What only an office can meet stands here as well.
     Internal {
         Internal PortTaken OfficeMissing PersonExists LogDamaged NothingToPublish
-        PassphraseWrong KeyFile PublicationUnsigned DeviceUnknown DeviceAmbiguous AudienceUnknown
+        PassphraseWrong KeyFile PublicationUnsigned PublicationStale DeviceUnknown DeviceAmbiguous
+        AudienceUnknown
     }
 }
 

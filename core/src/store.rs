@@ -8,6 +8,7 @@
 //! only copy of a note; what can still be read of it is carried over. A file of a newer version is
 //! refused untouched. One process opens a store at a time.
 
+mod alerts;
 mod devices;
 mod documents;
 mod inbox;
@@ -15,6 +16,7 @@ mod listing;
 mod membership;
 mod notes;
 mod outbox;
+mod publications;
 mod salvage;
 mod schema;
 
@@ -41,6 +43,7 @@ use crate::{
     },
 };
 
+pub use alerts::{Alert, AlertKind};
 pub use devices::{Asking, PendingEnrolment};
 pub use listing::{ActState, Acted, MeetingRow, NotSent, Note, Programmed, Receipted};
 pub use notes::{NoteTarget, Splice};
@@ -57,6 +60,8 @@ pub enum Changed {
     Acts(crate::ids::MeetingId),
     /// Files of papers arrived.
     Papers,
+    /// There is something new to hear about the office's log or publications.
+    Alerts,
     /// Any of these: the listener was too slow to be told one by one.
     Everything,
 }
@@ -266,6 +271,12 @@ impl Store {
     /// [`Code::Storage`].
     pub fn read_token(&self) -> Result<Option<Vec<u8>>> {
         self.state("read_token")
+    }
+
+    /// Returns the statement of the office's online key, in the bytes that the root signed.
+    fn online_statement(&self) -> Result<Signed> {
+        let online = self.state("online")?.ok_or(Code::NotEnrolled)?;
+        crate::cbor::decode(&online, "online key")
     }
 
     fn person(&self) -> Result<(LogId, PersonId)> {

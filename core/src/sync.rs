@@ -15,5 +15,7 @@
 
 pub mod backoff;
 pub mod envelope;
+pub mod proof;
+pub mod publication;
 pub mod session;
 pub mod wire;

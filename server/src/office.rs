@@ -50,7 +50,7 @@ pub use crate::db::rows::{Named, Person};
 pub use blobs::Paper;
 pub use devices::{Confirmation, DeviceInfo};
 pub use export::Status;
-pub use publish::{ImportedDraft, MeetingStatus, Published};
+pub use publish::{Difference, ImportedDraft, MeetingStatus, Proposal, Published, Review};
 pub use rights::{Asked, Member};
 
 /// The name of a body that nobody has named.

@@ -1,10 +1,14 @@
 //! What this device has written and the office has not settled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension, Row, Transaction};
 
-use super::{Store, column, membership, put_state, signed, sql, unsigned};
+use super::{
+    Changed, Store,
+    alerts::{expect_publications, put_alert, rolled_back},
+    column, membership, put_state, signed, sql, unsigned,
+};
 use crate::{
     error::{Code, Result},
     ids::{DeviceId, DocumentId, Feed, Hash, Kind},
@@ -191,12 +195,23 @@ impl Store {
 
     /// Meets an office whose log is not the one known: reads it again, and offers every envelope of
     /// this incarnation again. What the office has it knows by id; what it has lost it gets back.
-    pub(super) fn meet_again(&mut self) -> Result<()> {
+    /// Of its own documents the office may have another history by now: they are made anew of what it
+    /// serves, while what was published stays shown.
+    pub(super) fn meet_again(&mut self) -> Result<BTreeSet<Changed>> {
         let incarnation = self.incarnation()?;
-        self.write(|transaction| {
+        let (head, at) = (self.head()?, self.synced_at()?.unwrap_or_default());
+        let alarmed = self.write(|transaction| {
             forget_cursor(transaction)?;
-            offer_again(transaction, incarnation, 0)
-        })
+            offer_again(transaction, incarnation, 0)?;
+            forget_programmes(transaction)?;
+            expect_publications(transaction)?;
+            match head {
+                Some(head) => put_alert(transaction, &rolled_back(&head, at)),
+                None => Ok(false),
+            }
+        })?;
+        self.open.clear();
+        Ok(alarmed.then_some(Changed::Alerts).into_iter().collect())
     }
 }
 
@@ -206,6 +221,18 @@ fn forget_cursor(transaction: &Transaction<'_>) -> Result<()> {
         .map_err(sql)?;
     membership::forget_progress(transaction)?;
     put_state(transaction, "own", &[1])
+}
+
+/// Drops the histories of programmes, and the head of the log that they came from.
+fn forget_programmes(transaction: &Transaction<'_>) -> Result<()> {
+    transaction
+        .execute_batch(
+            "DELETE FROM document_change WHERE document IN
+                (SELECT id FROM document WHERE substr(feed, 1, 1) IN (x'04', x'05'));
+             DELETE FROM document WHERE substr(feed, 1, 1) IN (x'04', x'05');
+             DELETE FROM state WHERE name = 'head';",
+        )
+        .map_err(sql)
 }
 
 fn offer_again(transaction: &Transaction<'_>, incarnation: u32, device_seq: u64) -> Result<()> {

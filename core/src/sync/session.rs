@@ -147,7 +147,7 @@ pub struct Page {
     /// Up to which number the office has answered ranges of feeds that were asked for.
     pub answered: Vec<(Feed, u64)>,
     /// Set in a page's last part: where the device stands, and what else the reply said.
-    pub end: Option<PageEnd>,
+    pub end: Option<Box<PageEnd>>,
 }
 
 /// What a reply said beside outcomes and entries.
@@ -165,6 +165,8 @@ pub struct PageEnd {
     pub backed_up: u64,
     /// Whether the log was read to its end.
     pub complete: bool,
+    /// Where the log ended, as the office has signed it.
+    pub head: LogHead,
 }
 
 /// An entry as it arrived.
@@ -491,8 +493,13 @@ impl<'s> Session<'s> {
             return Err(malformed("more outcomes than envelopes"));
         }
         let after = work.cursor.as_ref().map_or(0, |cursor| cursor.seq);
-        if synced.cursor.seq < after {
-            return Err(malformed("a cursor that goes back"));
+        if synced.cursor.seq < after || head.seq < synced.cursor.seq {
+            // A log that ends before what was read of it is another one.
+            if self.reread || after == 0 {
+                return Err(malformed("a log that goes back"));
+            }
+            self.reread = true;
+            return Ok((VecDeque::from([Step::ReadAgain]), true));
         }
         let mut steps = VecDeque::new();
         if let Some(stopped) = &synced.stopped {
@@ -534,6 +541,7 @@ impl<'s> Session<'s> {
             office_now: synced.now,
             backed_up: synced.backed_up,
             complete: !synced.more,
+            head,
         };
         steps.extend(cut(outcomes, incoming, end).into_iter().map(Step::Page));
         Ok((
@@ -711,7 +719,7 @@ fn cut(outcomes: Vec<(Hash, Outcome)>, incoming: Checked, end: PageEnd) -> Vec<P
     }
     if let Some(page) = pages.last_mut() {
         page.answered.extend(answered.into_iter().flatten());
-        page.end = Some(end);
+        page.end = Some(Box::new(end));
     }
     pages
 }

@@ -392,7 +392,7 @@ impl Story {
 }
 
 fn numbers(published: &[Published]) -> Vec<String> {
-    let number = |one: &Published| format!("{} №{}", one.external_id, one.publication.number);
+    let number = |one: &Published| format!("{} №{}", one.external_id, one.number);
     published.iter().map(number).collect()
 }
 
