@@ -3,6 +3,7 @@
 mod devices;
 mod invite;
 mod member;
+mod proof;
 mod publish;
 
 use std::{
@@ -23,6 +24,7 @@ use nghisu_core::{
 use devices::{DeviceCommand, device};
 use invite::{InviteArguments, invite};
 use member::{CircleCommand, GroupCommand, MemberCommand};
+use proof::VerifyArguments;
 use publish::PublishArguments;
 
 use crate::{
@@ -102,11 +104,8 @@ enum Command {
     },
     /// Tell the main job as a story: published here, read and annotated offline on devices, and back
     Demo(DemoArguments),
-    /// Check the log from its first entry
-    Verify {
-        #[command(flatten)]
-        data: Data,
-    },
+    /// Check the log from its first entry, or the proof that a device has written
+    Verify(VerifyArguments),
 }
 
 #[derive(Debug, Args)]
@@ -311,13 +310,7 @@ fn carry_out(command: Command, language: Language) -> Result<()> {
                 .try_for_each(|json| out(&canonical_json(json)))
         }
         Command::Demo(_) => Ok(()),
-        Command::Verify { data } => {
-            let entries = Office::open(&data.data)?.verify_log()?;
-            out(&match language {
-                Language::Vietnamese => format!("Nhật ký nguyên vẹn: {entries} mục."),
-                Language::English => format!("The log holds: {entries} entries."),
-            })
-        }
+        Command::Verify(arguments) => proof::run(&arguments, language),
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod link;
 pub mod process;
+pub mod scan;
 
 use std::{io::Write, path::PathBuf};
 

@@ -191,7 +191,7 @@ fn show(review: &Review, language: Language) -> Result<()> {
 
 /// Replaces what would change how other text looks on a terminal: control characters, and those that
 /// turn the direction of writing.
-fn visible(text: &str) -> String {
+pub(super) fn visible(text: &str) -> String {
     let hides = |c: char| {
         c.is_control()
             || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -246,6 +246,6 @@ fn passphrase(file: Option<&Path>, language: Language) -> Result<Passphrase> {
     Ok(Passphrase::new(text.lines().next().unwrap_or_default()))
 }
 
-fn read(file: &Path) -> Result<Vec<u8>> {
+pub(super) fn read(file: &Path) -> Result<Vec<u8>> {
     files::read_file(file)?.ok_or_else(|| Error::new(Code::Storage, file.display()))
 }
