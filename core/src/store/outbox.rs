@@ -8,11 +8,12 @@ use super::{
     Changed, Store,
     alerts::{expect_publications, put_alert, rolled_back},
     column, membership, put_state, signed, sql, unsigned,
+    vault::{self, Sealing},
 };
 use crate::{
     error::{Code, Result},
     ids::{DeviceId, DocumentId, Feed, Hash, Kind},
-    limits::{NOTE_PAYLOAD_BYTES_MAX, REQUEST_ENVELOPES_MAX},
+    limits::{NOTE_PLAIN_BYTES_MAX, REQUEST_ENVELOPES_MAX},
     meeting::act::SignedAct,
     sync::{
         envelope::{Chain, Envelope, Subject},
@@ -23,6 +24,7 @@ use crate::{
     trust::{
         enrol::{Certificate, Signed},
         keys::PublicKey,
+        vault::chain::{chain_document, index_document},
     },
 };
 
@@ -41,11 +43,12 @@ impl Store {
         })
     }
 
-    /// Returns what a request is made of.
+    /// Returns what a request is made of. `dice` is random and used nowhere else: notes are sealed
+    /// with it.
     ///
     /// # Errors
     /// [`Code::NotEnrolled`], [`Code::Storage`].
-    pub fn work(&self) -> Result<Work> {
+    pub fn work(&self, dice: [u8; 32]) -> Result<Work> {
         let incarnation = self.incarnation()?;
         Ok(Work {
             epoch: self
@@ -56,7 +59,7 @@ impl Store {
             counter: self.number("counter")?.unwrap_or(0),
             chain: self.chain(incarnation)?,
             unsettled: self.unsettled(incarnation)?,
-            pending: self.pending()?,
+            pending: self.pending(self.sealing(dice)?)?,
             keys: self.keys()?,
             own: self.state("own")?.is_some(),
             backfill: self.missing_ranges()?,
@@ -64,14 +67,24 @@ impl Store {
         })
     }
 
-    /// Returns the number of changes and acts that the office has not settled.
+    /// Returns the number of changes and acts that the office has not settled. What the device
+    /// writes for the vault itself is not among them.
     ///
     /// # Errors
     /// [`Code::Storage`].
     pub fn unsent(&self) -> Result<u64> {
-        let count = "SELECT (SELECT count(*) FROM pending) + (SELECT count(*) FROM envelope WHERE outcome IS NULL)";
+        let Some(identity) = self.identity()? else {
+            return Ok(0);
+        };
+        let owner = identity.certificate.person;
+        let count = "SELECT (SELECT count(*) FROM pending WHERE document NOT IN (?1, ?2))
+             + (SELECT count(*) FROM envelope WHERE outcome IS NULL AND document NOT IN (?1, ?2))";
+        let internal = (
+            *chain_document(owner).as_bytes(),
+            *index_document(owner).as_bytes(),
+        );
         self.connection
-            .query_row(count, [], |row| row.get(0))
+            .query_row(count, internal, |row| row.get(0))
             .map(unsigned)
             .map_err(sql)
     }
@@ -101,8 +114,9 @@ impl Store {
     }
 
     /// Returns what is in no envelope yet: the changes of one document together, as far as a
-    /// payload holds them, in the place of the first; each act by itself.
-    fn pending(&self) -> Result<Vec<Pending>> {
+    /// payload holds them, in the place of the first; each act by itself. Notes are sealed; while that
+    /// cannot be, they wait.
+    fn pending(&self, sealing: Option<Sealing>) -> Result<Vec<Pending>> {
         let Some(identity) = self.identity()? else {
             return Err(Code::NotEnrolled.into());
         };
@@ -114,13 +128,16 @@ impl Store {
         let mut growing: BTreeMap<DocumentId, usize> = BTreeMap::new();
         while let Some(row) = rows.next().map_err(sql)? {
             let next = pending_row(row, log)?;
+            if sealing.is_none() && vault::is_sealed(next.subject.feed, next.subject.kind) {
+                continue;
+            }
             let document = next.subject.document;
             let open = growing.get(&document).and_then(|&at| all.get_mut(at));
             match open {
                 Some(open)
                     if next.subject == open.subject
                         && next.subject.kind == Kind::Changes
-                        && open.payload.len() + next.payload.len() <= NOTE_PAYLOAD_BYTES_MAX =>
+                        && open.payload.len() + next.payload.len() <= NOTE_PLAIN_BYTES_MAX =>
                 {
                     open.payload.extend(next.payload);
                     open.covers = next.covers;
@@ -131,6 +148,13 @@ impl Store {
                     }
                     growing.insert(document, all.len());
                     all.push(next);
+                }
+            }
+        }
+        if let Some(mut sealing) = sealing {
+            for pending in &mut all {
+                if vault::is_sealed(pending.subject.feed, pending.subject.kind) {
+                    sealing.seal(pending)?;
                 }
             }
         }
@@ -194,15 +218,20 @@ impl Store {
     }
 
     /// Meets an office whose log is not the one known: reads it again, and offers every envelope of
-    /// this incarnation again. What the office has it knows by id; what it has lost it gets back.
-    /// Of its own documents the office may have another history by now: they are made anew of what it
-    /// serves, while what was published stays shown.
+    /// this incarnation again. What the office has it knows by id; what it has lost it gets back. So
+    /// does the chain of devices, whoever wrote it. Of its own documents the office may have another
+    /// history by now: they are made anew of what it serves, while what was published stays shown.
     pub(super) fn meet_again(&mut self) -> Result<BTreeSet<Changed>> {
         let incarnation = self.incarnation()?;
+        let steps = self.steps_again()?;
         let (head, at) = (self.head()?, self.synced_at()?.unwrap_or_default());
         let alarmed = self.write(|transaction| {
             forget_cursor(transaction)?;
             offer_again(transaction, incarnation, 0)?;
+            for (feed, document, step) in &steps {
+                let (kind, at) = (Kind::Vault, Timestamp::default());
+                put_pending(transaction, *feed, *document, kind, step, at)?;
+            }
             forget_programmes(transaction)?;
             expect_publications(transaction)?;
             match head {
@@ -320,7 +349,11 @@ pub(super) fn settle(
         .and_then(|mut statement| statement.query_row([id.as_bytes()], |row| row.get(0)))
         .map_err(sql)?;
     let envelope = Envelope::decode(&bytes)?;
+    let internal = envelope.header().kind == Kind::Vault;
     match outcome {
+        // A step that came too late is made anew if it is still wanted.
+        _ if internal => vault::settled(transaction)?,
+        Outcome::Redo { .. } if vault::put_back(transaction, &envelope)? => {}
         Outcome::Refused { reason } | Outcome::Redo { reason } => {
             put_not_sent(transaction, id, &envelope, reason)?
         }

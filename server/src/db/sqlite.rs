@@ -3,6 +3,7 @@
 mod devices;
 mod publications;
 mod rights;
+mod vault;
 
 use nghisu_core::{
     Code, Error, Result, cbor,
