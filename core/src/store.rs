@@ -41,6 +41,7 @@ use crate::{
         enrol::{Address, Certificate, Enrolled, Signed, signed_bytes},
         keys::{DeviceSigner, PublicKey, SoftwareKey},
         office::OnlineKey,
+        office_keys::OfficeKeys,
     },
 };
 
@@ -202,16 +203,17 @@ impl Store {
         let text = |name: &str| {
             String::from_utf8(required(name)?).map_err(|_| Error::new(Code::DatabaseCorrupt, name))
         };
-        let root: PublicKey = crate::cbor::decode(&required("root")?, "root")?;
-        let online: Signed = crate::cbor::decode(&required("online")?, "online key")?;
+        let office = self
+            .office_keys()?
+            .ok_or_else(|| Error::new(Code::DatabaseCorrupt, "office"))?;
         let certificate: Signed = crate::cbor::decode(&certificate, "certificate")?;
         Ok(Some(Identity {
             address: Address {
                 authority: text("address")?,
                 tls: required("tls")? == [1],
             },
-            root,
-            online: online.unverified()?,
+            root: office.root().clone(),
+            online: office.newest().clone(),
             certificate: certificate.unverified()?,
             body_name: text("body_name")?,
             person_name: text("person_name")?,
@@ -237,8 +239,7 @@ impl Store {
         self.set_state(&[
             ("address", address.authority.as_bytes()),
             ("tls", &[u8::from(address.tls)]),
-            ("root", &crate::cbor::encode(&enrolled.root)),
-            ("online", &signed_bytes(&enrolled.online_signed)),
+            ("office", &crate::cbor::encode(&enrolled.office)),
             ("certificate", &signed_bytes(&enrolled.certificate_signed)),
             (
                 "incarnation",
@@ -248,6 +249,19 @@ impl Store {
             ("body_name", body_name.as_bytes()),
             ("person_name", person_name.as_bytes()),
         ])
+    }
+
+    /// Returns the office's keys as far as this device has followed them; `None` before the enrolment.
+    ///
+    /// # Errors
+    /// [`Code::DatabaseCorrupt`] if what is kept cannot be read.
+    pub fn office_keys(&self) -> Result<Option<OfficeKeys>> {
+        let Some(bytes) = self.state("office")? else {
+            return Ok(None);
+        };
+        crate::cbor::decode(&bytes, "office")
+            .map(Some)
+            .map_err(|error| Error::new(Code::DatabaseCorrupt, error.detail()))
     }
 
     /// Keeps another address of the same office.
@@ -275,12 +289,6 @@ impl Store {
     /// [`Code::Storage`].
     pub fn read_token(&self) -> Result<Option<Vec<u8>>> {
         self.state("read_token")
-    }
-
-    /// Returns the statement of the office's online key, in the bytes that the root signed.
-    fn online_statement(&self) -> Result<Signed> {
-        let online = self.state("online")?.ok_or(Code::NotEnrolled)?;
-        crate::cbor::decode(&online, "online key")
     }
 
     fn person(&self) -> Result<(LogId, PersonId)> {

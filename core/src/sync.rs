@@ -13,6 +13,7 @@
 //! [`session::Session`] holds the device's half. It does nothing itself: it is told what happened and
 //! says what is to be done next.
 
+pub mod authors;
 pub mod backoff;
 pub mod envelope;
 pub mod proof;

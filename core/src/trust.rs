@@ -5,6 +5,7 @@ pub mod enrol;
 pub mod keys;
 pub mod membership;
 pub mod office;
+pub mod office_keys;
 pub mod orders;
 pub mod p256;
 pub mod vault;

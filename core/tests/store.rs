@@ -16,9 +16,10 @@ use nghisu_core::{
     time::Timestamp,
     trust::{
         decide::Role,
-        enrol::{Address, Certificate, Enrolled, Signed},
+        enrol::{Address, Certificate, Enrolled, Signed, fingerprint},
         keys::{DeviceSigner, SoftwareKey},
         office::OnlineKey,
+        office_keys::OfficeKeys,
     },
 };
 use rusqlite::Connection;
@@ -63,8 +64,14 @@ fn enrolled(directory: &Path) -> Store {
         name: String::new(),
     };
     let enrolled = Enrolled {
+        office: OfficeKeys::begin(
+            &fingerprint(&root.public_key()),
+            &root.public_key(),
+            &Signed::sign(domain::ONLINE_KEY, &online, &root).unwrap(),
+            &[],
+        )
+        .unwrap(),
         root: root.public_key(),
-        online_signed: Signed::sign(domain::ONLINE_KEY, &online, &root).unwrap(),
         certificate_signed: Signed::sign(domain::CERTIFICATE, &certificate, &office).unwrap(),
         online,
         certificate,
@@ -81,6 +88,7 @@ fn enrolled(directory: &Path) -> Store {
 
 /// An office says that it has nothing, and takes the vault that the device begins.
 fn open_vault(store: &mut Store) {
+    let office = store.office_keys().unwrap().unwrap();
     let page = |outcomes| {
         Step::Page(Page {
             outcomes,
@@ -99,6 +107,7 @@ fn open_vault(store: &mut Store) {
                 office_now: NOW,
                 backed_up: 0,
                 complete: true,
+                office: Box::new(office.clone()),
                 head: LogHead {
                     log: LogId::from_bytes([4; 16]),
                     epoch: 1,

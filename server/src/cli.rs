@@ -2,7 +2,9 @@
 
 mod devices;
 mod invite;
+mod keys;
 mod member;
+mod passphrase;
 mod proof;
 mod publish;
 
@@ -30,7 +32,7 @@ use publish::PublishArguments;
 use crate::{
     Office, Server, clock,
     demo::{self, Break},
-    office::{MeetingStatus, Person, Status, files, keys::outward_ip},
+    office::{MeetingStatus, Person, Status, files, tls::outward_ip},
 };
 
 /// The office of an assembly: programmes, papers, and the devices of its delegates.
@@ -54,6 +56,11 @@ enum Lang {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make an office: its keys, its log, its folder
+    Init(keys::InitArguments),
+    /// Show, renew and look after the keys of the office
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Serve the office to devices; makes it at the first start
     Serve(ServeArguments),
     /// Add and list people
@@ -148,6 +155,8 @@ struct ServeArguments {
     /// Name of the body, shown on devices
     #[arg(long, value_name = "NAME")]
     body_name: Option<String>,
+    #[command(flatten)]
+    founding: keys::Founding,
     /// File to write the address to once it is open
     #[arg(long, value_name = "FILE")]
     port_file: Option<PathBuf>,
@@ -257,6 +266,8 @@ fn broken(text: &str) -> Result<Break, String> {
 
 fn carry_out(command: Command, language: Language) -> Result<()> {
     match command {
+        Command::Init(arguments) => keys::init(&arguments, language),
+        Command::Keys(command) => keys::run(command, language),
         Command::Serve(arguments) => serve(&arguments, language),
         Command::Person(PersonCommand::Add {
             name,
@@ -316,10 +327,10 @@ fn carry_out(command: Command, language: Language) -> Result<()> {
 
 fn serve(arguments: &ServeArguments, language: Language) -> Result<()> {
     let listener = listen(&arguments.listen)?;
-    let office = Arc::new(Office::open_or_create(&arguments.data.data)?);
-    if let Some(name) = &arguments.body_name {
-        office.set_body_name(name)?;
-    }
+    let (data, body) = (&arguments.data.data, arguments.body_name.as_deref());
+    let office = keys::open_or_found(data, &arguments.founding, body, language)?;
+    let office = Arc::new(office);
+    warn(&office, language)?;
     let _ = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_max_level(tracing::Level::WARN)
@@ -348,6 +359,14 @@ fn serve(arguments: &ServeArguments, language: Language) -> Result<()> {
         stop_asked().await?;
         server.shutdown().await
     })
+}
+
+/// Says on standard error when the online key should be renewed.
+fn warn(office: &Office, language: Language) -> Result<()> {
+    match keys::warning(&office.keys_status(clock::now())?, language) {
+        Some(text) => passphrase::tell(&format!("{text}\n")),
+        None => Ok(()),
+    }
 }
 
 async fn stop_asked() -> Result<()> {
@@ -415,7 +434,9 @@ fn import(data: &Path, files: &[PathBuf], language: Language) -> Result<()> {
 }
 
 fn status(data: &Path, json: bool, language: Language) -> Result<()> {
-    let status = Office::open(data)?.status(clock::now())?;
+    let office = Office::open(data)?;
+    warn(&office, language)?;
+    let status = office.status(clock::now())?;
     if json {
         let meetings: Vec<_> = status.meetings.iter().map(meeting_json).collect();
         return out(&serde_json::json!({

@@ -24,7 +24,7 @@ use nghisu_core::{
     },
     trust::{decide::Role, keys::DeviceSigner},
 };
-use nghisu_server::Office;
+use nghisu_server::{Office, RootKey};
 use tempfile::TempDir;
 
 const PROGRAMME: &str = r#"
@@ -64,7 +64,9 @@ impl Hall {
     fn empty() -> Self {
         let folder = TempDir::new().unwrap();
         std::fs::write(folder.path().join("p1.pdf"), b"%PDF-1.7 content").unwrap();
-        let office = Office::open_or_create(&folder.path().join("office")).unwrap();
+        let office =
+            Office::open_or_create(&folder.path().join("office"), &RootKey::draw().unwrap())
+                .unwrap();
         Self { folder, office }
     }
 
@@ -261,7 +263,7 @@ fn one_bad_file_of_many_changes_nothing() {
         .unwrap_err();
 
     assert_eq!(error.code(), Code::ProgrammeFile);
-    assert_eq!(hall.office.seq().unwrap(), 0);
+    assert_eq!(hall.office.seq().unwrap(), 1);
     assert_eq!(hall.office.meetings().unwrap(), []);
     let blobs = hall.folder.path().join("office/blobs");
     assert_eq!(std::fs::read_dir(blobs).unwrap().count(), 0);
@@ -695,7 +697,7 @@ fn the_status_says_how_far_each_meeting_is() {
         (status.people, status.devices, status.open_invitations),
         (1, 1, 0)
     );
-    assert_eq!(status.seq, 4);
+    assert_eq!(status.seq, 5);
 }
 
 #[test]

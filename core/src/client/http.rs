@@ -1,6 +1,6 @@
 //! The office's address and its pin: bytes in, bytes out. Knows nothing of the protocol's meaning.
 //!
-//! A TLS certificate is taken if the root key that the invitation pinned has issued it, whatever
+//! A TLS certificate is taken if it leads to the root key that the invitation pinned, whatever
 //! names it carries: that root issues for this office alone, and an office on a LAN changes its
 //! address. The device's clock is not asked either; phones that were off for long have wrong ones.
 
@@ -265,7 +265,7 @@ impl ServerCertVerifier for Pinned {
         .build()
         .map_err(|_| unknown())?;
         let at = UnixTime::since_unix_epoch(VALID_AT);
-        match verifier.verify_server_cert(leaf, &[], name, ocsp, at) {
+        match verifier.verify_server_cert(leaf, chain, name, ocsp, at) {
             // The chain was verified before the name was looked at.
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },

@@ -14,7 +14,7 @@ use super::{
     documents,
     membership::{self, Turn},
     notes, outbox,
-    publications::{Accepted, Seen, store_publications},
+    publications::{Accepted, Seen, store_publications, unsigned_publication},
     put_state, signed, sql,
     vault::{self, Unsealed},
 };
@@ -141,8 +141,13 @@ impl Store {
     fn take_in(&mut self, entries: &[&Incoming], turns: &[Turn]) -> Result<Taken> {
         let mut taken = Taken::default();
         for (index, (entry, turn)) in entries.iter().zip(turns).enumerate() {
-            let (Ok(envelope), Turn::Take) = (&entry.envelope, turn) else {
-                continue;
+            let envelope = match (&entry.envelope, turn) {
+                (Ok(envelope), Turn::Take) => envelope,
+                (Err(error), Turn::Take) if error.code() == Code::PublicationUnsigned => {
+                    taken.findings.push(unsigned_publication(entry, error));
+                    continue;
+                }
+                (Ok(_) | Err(_), Turn::Take | Turn::Park | Turn::Drop) => continue,
             };
             let unsealed = self.unseal(envelope);
             if let (Ok(Unsealed::Locked), Some(sealed)) = (&unsealed, &envelope.header().sealed) {
@@ -178,13 +183,8 @@ impl Store {
                 | Kind::Other(_) => Ok(()),
             });
             if let Err(error) = tried {
-                let bad = [
-                    Code::Malformed,
-                    Code::NewerProtocol,
-                    Code::TooLarge,
-                    Code::PublicationUnsigned,
-                ]
-                .contains(&error.code());
+                let bad =
+                    [Code::Malformed, Code::NewerProtocol, Code::TooLarge].contains(&error.code());
                 if !bad {
                     return Err(error);
                 }
@@ -401,6 +401,11 @@ fn put_end(
 ) -> Result<()> {
     let mut alarmed = put_head(transaction, head, &end.head, end.office_now)?;
     put_state(transaction, "cursor", &crate::cbor::encode(&end.cursor))?;
+    put_state(
+        transaction,
+        "office",
+        &crate::cbor::encode(end.office.as_ref()),
+    )?;
     put_state(transaction, "epoch", &end.cursor.epoch.to_be_bytes())?;
     put_state(transaction, "counter", &end.counter.to_be_bytes())?;
     put_state(transaction, "read_token", &end.read_token)?;

@@ -37,8 +37,7 @@ impl Store {
         let identity = self.identity()?.ok_or(Code::NotEnrolled)?;
         Ok(Parties {
             log: identity.certificate.log,
-            root: identity.root,
-            office: identity.online.key,
+            office: self.office_keys()?.ok_or(Code::NotEnrolled)?,
             device: self.device(),
         })
     }

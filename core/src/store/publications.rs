@@ -20,18 +20,18 @@ use super::{
 };
 use crate::{
     error::{Code, Error, Result},
-    ids::{Feed, Hash, MeetingId},
+    ids::{DeviceId, Feed, Hash, Kind, MeetingId},
     meeting::{
         Programme, canonical_json, content_hash,
-        publication::{Part, Publication, PublishedBy, ROWS, programme_of},
+        publication::{Part, Publication, PublishedBy, ROWS, SignedPublication, programme_of},
     },
     sync::{
         envelope::Envelope,
         proof::{Proof, ProofPart},
-        publication::Publishers,
         session::Incoming,
     },
     time::Timestamp,
+    trust::{enrol::Signed, office_keys::OfficeKeyEntry},
 };
 
 /// A publication that is to be shown.
@@ -61,7 +61,7 @@ impl Store {
     /// Judges a publication that has arrived. What is to be shown or noted goes into `taken`.
     ///
     /// # Errors
-    /// [`Code::PublicationUnsigned`] or [`Code::Malformed`] if it is to be set aside.
+    /// [`Code::Malformed`] if it is to be set aside.
     pub(super) fn take_publication(
         &mut self,
         entry: &Incoming,
@@ -70,19 +70,9 @@ impl Store {
     ) -> Result<()> {
         let feed = envelope.header().feed;
         let id = envelope.id();
-        let (publication, by) = match self.check_publication(envelope) {
-            Err(error) if error.code() == Code::PublicationUnsigned => {
-                taken.findings.push(Finding {
-                    kind: AlertKind::Unsigned,
-                    finding: id.to_string(),
-                    meeting: programme_of(feed).map(|(meeting, _)| meeting),
-                    detail: error.detail().to_owned(),
-                    at: entry.received_at,
-                });
-                return Err(error);
-            }
-            checked => checked?,
-        };
+        // Who answers for it was checked when it arrived.
+        let (signed, publication) = SignedPublication::decode(envelope.payload())?;
+        let by = signed.claimed_by();
         let shown = match taken.programmes.get(&feed) {
             Some(accepted) => Some(accepted.publication.number),
             None => self.shown_number(feed)?,
@@ -154,18 +144,6 @@ impl Store {
         }
         taken.seen.insert(feed, now);
         Ok(())
-    }
-
-    fn check_publication(&self, envelope: &Envelope) -> Result<(Publication, PublishedBy)> {
-        let identity = self.identity()?.ok_or(Code::NotEnrolled)?;
-        let header = envelope.header();
-        let online = &identity.online;
-        let publishers = Publishers {
-            log: identity.certificate.log,
-            roots: &[identity.root],
-            server: online.key.device() == header.device && online.publishes,
-        };
-        publishers.check(envelope.payload(), header.feed)
     }
 
     /// Returns the content that a publication names, from its document.
@@ -307,8 +285,8 @@ impl Store {
     /// # Errors
     /// [`Code::MeetingUnknown`]; [`Code::NotEnrolled`], [`Code::Storage`].
     pub fn publication_proof(&self, meeting: MeetingId) -> Result<Proof> {
-        let identity = self.identity()?.ok_or(Code::NotEnrolled)?;
-        let online = self.online_statement()?;
+        let office = self.office_keys()?.ok_or(Code::NotEnrolled)?;
+        let statements = self.online_statements()?;
         let query =
             "SELECT kept.bytes FROM programme JOIN kept ON kept.envelope = programme.envelope
              WHERE programme.meeting = ?1 ORDER BY programme.feed";
@@ -318,16 +296,52 @@ impl Store {
             .map_err(sql)?;
         let mut parts = Vec::new();
         for (record, (_, content)) in records.zip(self.parts(meeting)?) {
+            let record = record.map_err(sql)?;
+            let author = Envelope::decode(&record)?.header().device;
+            let online = statements.get(&author);
             parts.push(ProofPart {
-                online: online.clone(),
-                envelope: record.map_err(sql)?.into(),
+                online: online.unwrap_or_else(|| office.newest_signed()).clone(),
+                envelope: record.into(),
                 content: canonical_json(&content),
             });
         }
         if parts.is_empty() {
             return Err(Error::new(Code::MeetingUnknown, meeting));
         }
-        Ok(Proof::new(identity.root, parts))
+        Ok(Proof::new(&office, parts))
+    }
+
+    /// Returns the root's statements about the online keys that the log has named, by their keys.
+    fn online_statements(&self) -> Result<BTreeMap<DeviceId, Signed>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT bytes FROM kept WHERE kind = ?1")
+            .map_err(sql)?;
+        let rows = statement
+            .query_map([Kind::OfficeKey.number()], |row| row.get::<_, Vec<u8>>(0))
+            .map_err(sql)?;
+        let mut statements = BTreeMap::new();
+        for bytes in rows {
+            let envelope = Envelope::decode(&bytes.map_err(sql)?)?;
+            let named: OfficeKeyEntry = crate::cbor::decode(envelope.payload(), "office key")?;
+            statements.insert(envelope.header().device, named.online);
+        }
+        Ok(statements)
+    }
+}
+
+/// Notes a publication that nobody who may publish answers for.
+pub(super) fn unsigned_publication(entry: &Incoming, error: &Error) -> Finding {
+    let envelope = Envelope::decode(&entry.bytes).ok();
+    let meeting = envelope
+        .as_ref()
+        .and_then(|it| programme_of(it.header().feed));
+    Finding {
+        kind: AlertKind::Unsigned,
+        finding: envelope.map(|it| it.id().to_string()).unwrap_or_default(),
+        meeting: meeting.map(|(meeting, _)| meeting),
+        detail: error.detail().to_owned(),
+        at: entry.received_at,
     }
 }
 

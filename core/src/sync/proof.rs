@@ -12,9 +12,10 @@ use crate::{
     meeting::{content_hash, publication::Part},
     sync::{envelope::Envelope, publication::Publishers},
     trust::{
-        enrol::{Signed, fingerprint},
+        enrol::Signed,
         keys::PublicKey,
-        office::OnlineKey,
+        office::{OnlineKey, SignedSuccession},
+        office_keys::OfficeKeys,
     },
 };
 
@@ -32,6 +33,10 @@ pub struct Proof {
     #[n(1)]
     root: PublicKey,
     #[n(2)]
+    online: Signed,
+    #[n(3)]
+    successions: Vec<SignedSuccession>,
+    #[n(4)]
     parts: Vec<ProofPart>,
 }
 
@@ -65,10 +70,12 @@ pub struct Proven {
 
 impl Proof {
     /// Puts a proof together.
-    pub const fn new(root: PublicKey, parts: Vec<ProofPart>) -> Self {
+    pub fn new(office: &OfficeKeys, parts: Vec<ProofPart>) -> Self {
         Self {
             version: VERSION,
-            root,
+            root: office.root().clone(),
+            online: office.newest_signed().clone(),
+            successions: office.successions().to_vec(),
             parts,
         }
     }
@@ -96,26 +103,25 @@ impl Proof {
         Ok(proof)
     }
 
-    /// Checks every signature from the root with the fingerprint `root` down to the content, and
+    /// Checks every signature from the root with the fingerprint `root`, which is
+    /// today's or one that it follows, down to the content, and
     /// returns what was published.
     ///
     /// # Errors
     /// [`Code::OfficeCertificate`] if the keys are not that root's; [`Code::PublicationUnsigned`] or
     /// [`Code::Malformed`] if a record or its content does not hold.
     pub fn check(&self, root: &Hash) -> Result<Vec<Proven>> {
-        if fingerprint(&self.root) != *root {
-            return Err(Error::new(Code::OfficeCertificate, "another root key"));
-        }
-        self.parts
-            .iter()
-            .map(|part| self.check_part(part))
-            .collect()
+        let office = OfficeKeys::begin(root, &self.root, &self.online, &self.successions)?;
+        let parts = self.parts.iter();
+        parts.map(|part| part.check(&office)).collect()
     }
+}
 
-    fn check_part(&self, part: &ProofPart) -> Result<Proven> {
+impl ProofPart {
+    fn check(&self, office: &OfficeKeys) -> Result<Proven> {
         let wrong = |what: &str| Error::new(Code::Malformed, format_args!("proof: {what}"));
-        let online: OnlineKey = part.online.verify(domain::ONLINE_KEY, &self.root)?;
-        let envelope = Envelope::decode(&part.envelope)?;
+        let online: OnlineKey = office.by_a_root(domain::ONLINE_KEY, &self.online)?;
+        let envelope = Envelope::decode(&self.envelope)?;
         let header = envelope.header();
         if header.kind != Kind::Publication || header.log != online.log {
             return Err(wrong("an envelope of another kind or log"));
@@ -125,11 +131,11 @@ impl Proof {
         }
         let publishers = Publishers {
             log: online.log,
-            roots: std::slice::from_ref(&self.root),
+            roots: office.roots(),
             server: online.publishes,
         };
         let (publication, by) = publishers.check(envelope.payload(), header.feed)?;
-        let programme: Value = serde_json::from_str(&part.content)
+        let programme: Value = serde_json::from_str(&self.content)
             .map_err(|error| wrong(&format!("content: {error}")))?;
         if content_hash(&programme) != publication.content {
             return Err(wrong("the content is not the one published"));

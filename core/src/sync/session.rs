@@ -21,8 +21,10 @@ use crate::{
     ids::{DeviceId, Feed, Hash, Kind, LogId, domain},
     limits::{REQUEST_BYTES_MAX, REQUEST_ENVELOPES_MAX, STEP_BYTES_MAX, STEP_ENTRIES_MAX},
     sync::{
+        authors::{office_author, take_office_key},
         backoff::Backoff,
         envelope::{Chain, Envelope, Subject},
+        publication::Publishers,
         wire::{
             Backfill, Cursor, Entry, LogHead, Outcome, Reply, Request, RequestBody, RequestHead,
             Synced, VERSION,
@@ -32,19 +34,17 @@ use crate::{
     trust::{
         enrol::{Certificate, Signed},
         keys::{DeviceSigner, PublicKey},
-        office::OnlineKey,
+        office_keys::OfficeKeys,
     },
 };
 
-/// Who takes part: fixed from the enrolment on.
+/// Who takes part. Log and device are fixed from the enrolment on, the office's keys follow the log.
 #[derive(Debug, Clone)]
 pub struct Parties {
     /// The log, which also names the office.
     pub log: LogId,
-    /// The office's root key, which the invitation pinned.
-    pub root: PublicKey,
-    /// The office's online key.
-    pub office: PublicKey,
+    /// The office's keys, as far as this device knows them.
+    pub office: OfficeKeys,
     /// This device.
     pub device: DeviceId,
 }
@@ -167,6 +167,8 @@ pub struct PageEnd {
     pub complete: bool,
     /// Where the log ended, as the office has signed it.
     pub head: LogHead,
+    /// The office's keys as far as the log was read.
+    pub office: Box<OfficeKeys>,
 }
 
 /// An entry as it arrived.
@@ -420,7 +422,7 @@ impl<'s> Session<'s> {
         let head = RequestHead {
             version: VERSION,
             log: self.parties.log,
-            office: self.parties.office.device(),
+            office: self.parties.office.newest().key.device(),
             device: self.parties.device,
             epoch: work.epoch,
             counter: work.counter,
@@ -495,10 +497,14 @@ impl<'s> Session<'s> {
             left_over,
             ..
         } = prepared;
-        if let Some(online) = &synced.online {
-            self.parties.office = self.new_office_key(online)?;
+        let mut office = self.parties.office.clone();
+        if work.cursor.is_none() {
+            office.read_again();
         }
-        let head: LogHead = synced.head.verify(domain::HEAD, &self.parties.office)?;
+        if let Some(online) = &synced.online {
+            office.meet(online, &synced.successions)?;
+        }
+        let head: LogHead = synced.head.verify(domain::HEAD, &office.newest().key)?;
         if head.log != self.parties.log || synced.cursor.log != self.parties.log {
             return Err(malformed("another log"));
         }
@@ -542,7 +548,15 @@ impl<'s> Session<'s> {
         if unanswered && !held {
             return Err(malformed("fewer outcomes than envelopes"));
         }
-        let incoming = self.check_entries(&work, &synced, after)?;
+        let incoming = self.check_entries(&work, &synced, after, &mut office)?;
+        let named_last = office.named_last().map(|(_, online)| &online.key);
+        if !synced.more && named_last != Some(&office.newest().key) {
+            return Err(Error::new(
+                Code::OfficeCertificate,
+                "the log does not name the online key that signed its head",
+            ));
+        }
+        self.parties.office = office.clone();
         let received = incoming.entries.len() + incoming.backfilled.len();
         self.report.received += u32::try_from(received).unwrap_or(u32::MAX);
         self.unanswered = !work.backfill.is_empty() && incoming.answered.is_empty();
@@ -555,6 +569,7 @@ impl<'s> Session<'s> {
             backed_up: synced.backed_up,
             complete: !synced.more,
             head,
+            office: Box::new(office),
         };
         steps.extend(cut(outcomes, incoming, end).into_iter().map(Step::Page));
         Ok((
@@ -563,18 +578,16 @@ impl<'s> Session<'s> {
         ))
     }
 
-    fn new_office_key(&self, online: &Signed) -> Result<PublicKey> {
-        let online: OnlineKey = online.verify(domain::ONLINE_KEY, &self.parties.root)?;
-        if online.log != self.parties.log {
-            return Err(Error::new(
-                Code::OfficeCertificate,
-                "an online key of another log",
-            ));
-        }
-        Ok(online.key)
-    }
-
-    fn check_entries(&self, work: &Work, synced: &Synced, after: u64) -> Result<Checked> {
+    /// # Errors
+    /// [`Code::OfficeCertificate`] if an entry names an online key that the office may not name: then
+    /// nothing of the reply is taken.
+    fn check_entries(
+        &self,
+        work: &Work,
+        synced: &Synced,
+        after: u64,
+        office: &mut OfficeKeys,
+    ) -> Result<Checked> {
         let mut entries: Vec<Entry> = Vec::new();
         for segment in &synced.segments {
             entries.extend(segment.unpack()?);
@@ -590,12 +603,18 @@ impl<'s> Session<'s> {
             ));
         }
         let mut keys = work.keys.clone();
-        let mut check = |entry, via| self.check_entry(entry, via, &mut keys);
+        let entries: Vec<_> = entries.into_iter().map(decoded).collect();
+        for (entry, envelope) in &entries {
+            if let Ok(envelope) = envelope {
+                take_office_key(office, entry.seq, envelope)?;
+            }
+        }
+        let mut check = |entry, via| self.check_entry(entry, via, &mut keys, office);
         let mut backfilled: Vec<_> = synced.backfilled.clone();
         backfilled.sort_by_key(|entry| entry.seq);
         let mut backfilled: Vec<_> = backfilled
             .into_iter()
-            .map(|entry| check(entry, Via::Backfill))
+            .map(|entry| check(decoded(entry), Via::Backfill))
             .collect();
         let asked = |feed, number| {
             let mut ranges = work.backfill.iter();
@@ -617,18 +636,15 @@ impl<'s> Session<'s> {
 
     fn check_entry(
         &self,
-        entry: Entry,
+        (entry, envelope): (Entry, Result<Envelope>),
         via: Via,
         keys: &mut BTreeMap<DeviceId, PublicKey>,
+        all_keys: &OfficeKeys,
     ) -> Incoming {
-        let envelope = Envelope::decode(&entry.envelope).and_then(|envelope| {
+        let envelope = envelope.and_then(|envelope| {
             let author = envelope.header().device;
-            let key = if author == self.parties.office.device() {
-                Some(&self.parties.office)
-            } else {
-                keys.get(&author)
-            };
-            match key {
+            let office = office_author(all_keys, entry.seq, &envelope)?;
+            match office.or_else(|| keys.get(&author)) {
                 Some(key) if envelope.header().log == self.parties.log && envelope.verify(key) => {}
                 Some(_) => return Err(Error::new(Code::Malformed, "a signature does not hold")),
                 None => {
@@ -638,7 +654,7 @@ impl<'s> Session<'s> {
                     ));
                 }
             }
-            let by_office = author == self.parties.office.device();
+            let by_office = office.is_some();
             if !by_office
                 && !matches!(
                     envelope.header().feed,
@@ -647,10 +663,19 @@ impl<'s> Session<'s> {
             {
                 return Err(Error::new(Code::NotAllowed, "only the office writes there"));
             }
-            if by_office && envelope.header().kind == Kind::Certificate {
+            if by_office && envelope.header().kind == Kind::Publication {
+                let publishers = Publishers {
+                    log: self.parties.log,
+                    roots: all_keys.roots(),
+                    server: all_keys.server_publishes(entry.seq),
+                };
+                publishers.check(envelope.payload(), envelope.header().feed)?;
+            }
+            if let Some(office) = office
+                && envelope.header().kind == Kind::Certificate
+            {
                 let signed: Signed = crate::cbor::decode(envelope.payload(), "certificate")?;
-                let certificate: Certificate =
-                    signed.verify(domain::CERTIFICATE, &self.parties.office)?;
+                let certificate: Certificate = signed.verify(domain::CERTIFICATE, office)?;
                 keys.insert(certificate.device(), certificate.key);
             }
             Ok(envelope)
@@ -670,6 +695,11 @@ impl<'s> Session<'s> {
             via,
         }
     }
+}
+
+fn decoded(entry: Entry) -> (Entry, Result<Envelope>) {
+    let envelope = Envelope::decode(&entry.envelope);
+    (entry, envelope)
 }
 
 /// What a reply brought, each envelope checked.

@@ -1,17 +1,20 @@
 //! `nghisu publish`: by the server itself, or prepared here, signed elsewhere, and taken in here.
 
 use std::{
-    io::{BufRead, IsTerminal, Write},
+    io::BufRead,
     path::{Path, PathBuf},
 };
 
 use clap::Args;
 use nghisu_core::{Code, Error, Language, Result, meeting::publication::PublishedBy};
-use zeroize::Zeroizing;
 
-use super::{Data, absolute, out, say};
+use super::{
+    Data, absolute, out,
+    passphrase::{PassphraseArguments, tell},
+    say,
+};
 use crate::{
-    Office, Passphrase, PublicationSigner, clock,
+    Office, PublicationSigner, clock,
     office::{Proposal, Published, Review, files},
 };
 
@@ -40,9 +43,8 @@ pub(super) struct PublishArguments {
     /// Where to write what was signed [default: the proposal's name with .signed]
     #[arg(long, value_name = "FILE", requires = "key")]
     out: Option<PathBuf>,
-    /// File with the passphrase of the key file, in its first line [default: ask]
-    #[arg(long, value_name = "FILE", requires = "key")]
-    passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArguments,
     /// Sign what is shown without asking
     #[arg(long, requires = "key")]
     yes: bool,
@@ -93,7 +95,7 @@ fn prepare(
     note: &str,
     file: &Path,
 ) -> Result<Vec<Published>> {
-    let (proposal, summaries) = office.prepare(meeting, note, clock::now())?;
+    let (proposal, summaries) = office.prepare_publication(meeting, note, clock::now())?;
     files::write_file(&absolute(file)?, &proposal.encode())?;
     Ok(summaries)
 }
@@ -120,7 +122,7 @@ fn say_published(published: &[Published], word: &str, language: Language) -> Res
 /// Shows what would be signed, asks, and signs.
 fn sign(arguments: &PublishArguments, key: &Path, file: &Path, language: Language) -> Result<()> {
     let proposal = Proposal::decode(&read(file)?)?;
-    let passphrase = passphrase(arguments.passphrase_file.as_deref(), language)?;
+    let passphrase = arguments.passphrase.known(key, language)?;
     let signer = PublicationSigner::load(key, &passphrase)?;
     out(&visible(proposal.body_name()))?;
     for review in proposal.review(signer.statement())? {
@@ -201,7 +203,7 @@ pub(super) fn visible(text: &str) -> String {
 }
 
 fn agreed(language: Language) -> Result<bool> {
-    ask(say(
+    tell(say(
         language,
         "Ký? Gõ “ký” rồi Enter: ",
         "Sign? Type “sign” and Enter: ",
@@ -212,38 +214,6 @@ fn agreed(language: Language) -> Result<bool> {
         .read_line(&mut line)
         .map_err(|error| Error::new(Code::Storage, error))?;
     Ok(["ký", "sign"].contains(&line.trim()))
-}
-
-fn ask(question: &str) -> Result<()> {
-    let mut terminal = std::io::stderr();
-    write!(terminal, "{question}")
-        .and_then(|()| terminal.flush())
-        .map_err(|error| Error::new(Code::Storage, error))
-}
-
-fn passphrase(file: Option<&Path>, language: Language) -> Result<Passphrase> {
-    let text = match file {
-        Some(file) => Zeroizing::new(
-            String::from_utf8(read(file)?)
-                .map_err(|_| Error::new(Code::PassphraseWrong, file.display()))?,
-        ),
-        None => {
-            if std::io::stdin().is_terminal() {
-                ask(say(
-                    language,
-                    "Mật khẩu của khóa: ",
-                    "Passphrase of the key: ",
-                ))?;
-            }
-            let mut line = Zeroizing::new(String::new());
-            std::io::stdin()
-                .lock()
-                .read_line(&mut line)
-                .map_err(|error| Error::new(Code::Storage, error))?;
-            line
-        }
-    };
-    Ok(Passphrase::new(text.lines().next().unwrap_or_default()))
 }
 
 pub(super) fn read(file: &Path) -> Result<Vec<u8>> {

@@ -1,6 +1,7 @@
 //! What the office asks of its database, one method a need, in SQLite's words.
 
 mod devices;
+mod keys;
 mod publications;
 mod rights;
 mod vault;
@@ -72,7 +73,9 @@ impl<'c> Tx<'c> {
 
     pub(crate) fn office(&self) -> Result<Option<OfficeRow>> {
         self.one(
-            "SELECT log, epoch, secret, online, body_name, authority, tls FROM office",
+            "SELECT log, epoch, secret, online, body_name, authority, tls, root, successions, root_file,
+                    online_certificate, root_certificates
+             FROM office",
             [],
             |row| {
                 let tls = row.get(6)?;
@@ -85,6 +88,11 @@ impl<'c> Tx<'c> {
                     address: row
                         .get::<_, Option<String>>(5)?
                         .map(|authority| Address { authority, tls }),
+                    root: blob(row, 7, |bytes| cbor::decode(bytes, "root").ok())?,
+                    successions: blob(row, 8, |bytes| cbor::decode(bytes, "successions").ok())?,
+                    root_file: row.get(9)?,
+                    online_certificate: row.get(10)?,
+                    root_certificates: row.get(11)?,
                 })
             },
         )
@@ -101,6 +109,7 @@ impl<'c> Tx<'c> {
                 &office.body_name,
             ),
         )?;
+        self.set_office_keys(office)?;
         self.run(
             "INSERT INTO counter (one, seq, chain, head, device_seq, newest) VALUES (1, 0, ?1, ?2, 0, ?1)",
             (Hash::ZERO.as_bytes(), cbor::encode(head)),
@@ -117,22 +126,6 @@ impl<'c> Tx<'c> {
         self.run(
             "UPDATE office SET authority = ?, tls = ?",
             (&address.authority, address.tls),
-        )
-        .map(drop)
-    }
-
-    /// Returns the names that the TLS leaf was issued for and until when it holds.
-    pub(crate) fn leaf(&self) -> Result<(String, Timestamp)> {
-        let leaf = self.one("SELECT leaf_names, leaf_until FROM office", [], |row| {
-            Ok((row.get(0)?, time(row, 1)?))
-        })?;
-        Ok(leaf.unwrap_or_default())
-    }
-
-    pub(crate) fn set_leaf(&self, names: &str, until: Timestamp) -> Result<()> {
-        self.run(
-            "UPDATE office SET leaf_names = ?, leaf_until = ?",
-            (names, int(until.unix_ms())),
         )
         .map(drop)
     }

@@ -7,19 +7,22 @@ use nghisu_core::{
     ids::{DeviceId, Feed, Hash, Kind, LogId, PersonId, domain},
     meeting::view::{Seen, View},
     sync::{
+        authors::{office_author, take_office_key},
         envelope::{Chain, Envelope},
         wire::{LogHead, chain_after},
     },
     time::Timestamp,
     trust::{
         enrol::{Certificate, Signed},
-        keys::{DeviceSigner, PublicKey},
+        keys::PublicKey,
+        office_keys::OfficeKeys,
     },
 };
 use serde_json::Value;
 
 use super::{
     Office,
+    ceremony::office_keys,
     log::damaged,
     publish::{MeetingStatus, find_meeting},
     rights::Audiences,
@@ -130,15 +133,14 @@ impl Office {
         tx: &Tx<'_>,
         visit: &mut dyn FnMut(&EntryRow, &Envelope) -> Result<()>,
     ) -> Result<u64> {
-        let online = self.keys.online.public_key();
         let mut check = Check {
             log: self.log,
             seq: 0,
             chain: Hash::ZERO,
             feeds: BTreeMap::new(),
-            devices: BTreeMap::from([(online.device(), online.clone())]),
+            devices: BTreeMap::new(),
             chains: BTreeMap::new(),
-            online,
+            office: office_keys(&super::office_row(tx)?)?,
         };
         loop {
             let entries = tx.entries(check.seq, STEP)?;
@@ -174,7 +176,7 @@ struct Check {
     feeds: BTreeMap<Feed, u64>,
     devices: BTreeMap<DeviceId, PublicKey>,
     chains: BTreeMap<(DeviceId, u32), Chain>,
-    online: PublicKey,
+    office: OfficeKeys,
 }
 
 impl Check {
@@ -201,7 +203,11 @@ impl Check {
         if !same {
             return Err(wrong("the envelope is another one"));
         }
-        let key = self.devices.get(&header.device);
+        take_office_key(&mut self.office, seq, &envelope).map_err(|error| wrong(error.detail()))?;
+        let office = office_author(&self.office, seq, &envelope)
+            .map_err(|error| wrong(error.detail()))?
+            .cloned();
+        let key = office.as_ref().or_else(|| self.devices.get(&header.device));
         if !key.is_some_and(|key| envelope.verify(key)) {
             return Err(wrong("the signature does not hold"));
         }
@@ -218,8 +224,8 @@ impl Check {
         if chain != entry.chain {
             return Err(wrong("the chain does not hold"));
         }
-        if header.kind == Kind::Certificate {
-            self.certificate(seq, envelope.payload())?;
+        if let (Kind::Certificate, Some(office)) = (header.kind, office) {
+            self.certificate(seq, envelope.payload(), &office)?;
         }
         self.seq = seq;
         self.chain = chain;
@@ -249,10 +255,10 @@ impl Check {
         Ok(())
     }
 
-    fn certificate(&mut self, seq: u64, payload: &[u8]) -> Result<()> {
+    fn certificate(&mut self, seq: u64, payload: &[u8], office: &PublicKey) -> Result<()> {
         let read = || -> Result<Certificate> {
             let signed: Signed = cbor::decode(payload, "certificate")?;
-            signed.verify(domain::CERTIFICATE, &self.online)
+            signed.verify(domain::CERTIFICATE, office)
         };
         let certificate = read().map_err(|error: Error| damaged(seq, error.detail()))?;
         self.devices.insert(certificate.device(), certificate.key);
@@ -263,10 +269,11 @@ impl Check {
     fn head(&self, tx: &Tx<'_>) -> Result<()> {
         let counter = tx.counter()?;
         let next = self.seq + 1;
-        let head: LogHead = counter
-            .head
-            .verify(domain::HEAD, &self.online)
-            .map_err(|_| damaged(self.seq, "the head's signature does not hold"))?;
+        let online = self.office.named_last().map(|(_, online)| &online.key);
+        let head: LogHead = online
+            .filter(|online| **online == self.office.newest().key)
+            .and_then(|online| counter.head.verify(domain::HEAD, online).ok())
+            .ok_or_else(|| damaged(self.seq, "the head's signature does not hold"))?;
         if head.seq > self.seq {
             return Err(damaged(next, "the entry is missing"));
         }

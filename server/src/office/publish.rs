@@ -133,7 +133,7 @@ impl Office {
     ///
     /// # Errors
     /// [`Code::MeetingUnknown`], [`Code::NothingToPublish`], [`Code::TooLarge`];
-    /// [`Code::PublicationUnsigned`] where a secretary has to sign: see [`Office::prepare`].
+    /// [`Code::PublicationUnsigned`] where a secretary has to sign: see [`Office::prepare_publication`].
     pub fn publish(
         &self,
         meeting: Option<&str>,

@@ -19,10 +19,13 @@ use nghisu_core::{
 };
 
 use super::{
-    Published, about, draft,
-    write::{Author, DocumentChange, change_document, open},
+    Published, about, draft, publishes,
+    write::{Author, DocumentChange, change_document, open, unchanged},
 };
-use crate::db::{Tx, rows::MeetingRow};
+use crate::{
+    db::{Tx, rows::MeetingRow},
+    office::office_row,
+};
 
 /// What is to be published of a meeting, worked out and not yet written.
 pub(super) struct Worked {
@@ -69,6 +72,7 @@ pub(super) fn work_out(
     note: &str,
     now: Timestamp,
 ) -> Result<Option<Worked>> {
+    let to_sign = secretaries_sign(tx)?;
     let Some(draft) = draft(tx, meeting.id)? else {
         return Ok(None);
     };
@@ -81,13 +85,19 @@ pub(super) fn work_out(
         let newest = tx.newest_publication(feed)?;
         let content = programme.to_json();
         let base = newest.as_ref().map(|(_, newest)| newest.content);
-        if base == Some(content_hash(&content)) {
-            continue;
-        }
-        let change = change_document(tx, author, feed, &content)
-            .map_err(|error| about(&error, &meeting.external_id))?;
-        let Some(change) = change else {
-            continue;
+        let unsigned = newest
+            .as_ref()
+            .is_some_and(|(it, _)| it.signature.is_none());
+        let change = if base == Some(content_hash(&content)) {
+            None
+        } else {
+            change_document(tx, author, feed, &content)
+                .map_err(|error| about(&error, &meeting.external_id))?
+        };
+        let change = match change {
+            Some(change) => change,
+            None if unsigned && to_sign => unchanged(tx, feed)?,
+            None => continue,
         };
         let publication = Publication {
             meeting: meeting.id,
@@ -132,14 +142,24 @@ pub(super) fn differs(tx: &Tx<'_>, meeting: MeetingId, draft: &Programme) -> Res
     if wanted.unnamed {
         return Ok(true);
     }
+    let to_sign = secretaries_sign(tx)?;
     for (circle, (_, programme)) in with_emptied(tx, meeting, wanted.parts)? {
         let newest = tx.newest_publication(programme_feed(meeting, circle))?;
         let content = content_hash(&programme.to_json());
-        if newest.is_none_or(|(_, newest)| newest.content != content) {
+        let stands = newest.is_some_and(|(signed, newest)| {
+            newest.content == content && (signed.signature.is_some() || !to_sign)
+        });
+        if !stands {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// Says whether publications have to be signed by a secretary. Those that the server made before are
+/// published once more, unchanged: no device takes them in newly without a secretary's signature.
+fn secretaries_sign(tx: &Tx<'_>) -> Result<bool> {
+    Ok(!publishes(&office_row(tx)?)?)
 }
 
 type Items = BTreeMap<ItemId, Item>;

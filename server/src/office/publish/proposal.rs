@@ -20,9 +20,10 @@ use nghisu_core::{
     sync::publication::{Publishers, sign},
     time::Timestamp,
     trust::{
-        enrol::Signed,
+        enrol::{Signed, fingerprint},
         keys::{DeviceSigner, PublicKey},
-        office::PublicationKey,
+        office::{PublicationKey, SignedSuccession, Succession},
+        office_keys::OfficeKeys,
     },
 };
 use serde_json::{Value, json};
@@ -35,7 +36,7 @@ use super::{
 };
 use crate::{
     db::Tx,
-    office::{Office, log::Appending, office_row},
+    office::{Office, ceremony::office_keys, log::Appending, office_row},
 };
 
 /// The version of the form that this code writes.
@@ -54,8 +55,12 @@ pub struct Proposal {
     #[n(2)]
     root: PublicKey,
     #[n(3)]
-    body_name: String,
+    online: Signed,
     #[n(4)]
+    successions: Vec<SignedSuccession>,
+    #[n(5)]
+    body_name: String,
+    #[n(6)]
     parts: Vec<ProposedPart>,
 }
 
@@ -114,7 +119,7 @@ impl Office {
     ///
     /// # Errors
     /// [`Code::MeetingUnknown`], [`Code::NothingToPublish`], [`Code::TooLarge`].
-    pub fn prepare(
+    pub fn prepare_publication(
         &self,
         meeting: Option<&str>,
         note: &str,
@@ -145,7 +150,9 @@ impl Office {
             let proposal = Proposal {
                 version: VERSION,
                 log: office.log,
-                root: keys.root.clone(),
+                root: office.root,
+                online: office.online,
+                successions: office.successions,
                 body_name: office.body_name,
                 parts,
             };
@@ -166,11 +173,8 @@ impl Office {
             if proposal.log != log.office.log {
                 return Err(Error::new(Code::Malformed, "a proposal of another office"));
             }
-            let publishers = Publishers {
-                log: proposal.log,
-                roots: std::slice::from_ref(&keys.root),
-                server: false,
-            };
+            let office = office_keys(&log.office)?;
+            let publishers = secretaries(&office);
             let mut published: Vec<Published> = Vec::new();
             let mut numbers = BTreeMap::new();
             for part in proposal.parts {
@@ -238,6 +242,49 @@ impl ProposedPart {
         })
     }
 
+    /// Works out what is signed with this part.
+    fn review(&self, office: &OfficeKeys) -> Result<Review> {
+        let (_, publication) = SignedPublication::decode(&self.publication.encode())?;
+        let (was, change) = self.apply(&self.before, &publication)?;
+        let known = self.is_known(office, &publication, &was);
+        let was = if known { was } else { json!({}) };
+        let before = if known {
+            Programme::from_json(&was)?
+        } else {
+            Programme::default()
+        };
+        let after = Programme::from_json(&change.content)?;
+        let mut differences = Vec::new();
+        differ(
+            &mut String::new(),
+            Some(&was),
+            Some(&change.content),
+            &mut differences,
+        );
+        Ok(Review {
+            external_id: self.external_id.clone(),
+            circle: self.circle.clone(),
+            title: after.meeting.title.clone(),
+            publication,
+            changes: changes(&before, &after),
+            differences,
+            from_nothing: !known,
+        })
+    }
+
+    /// Says whether a secretary of this office has signed that this part was published as `was`.
+    fn is_known(&self, office: &OfficeKeys, record: &Publication, was: &Value) -> bool {
+        let Some(base) = &self.base else {
+            return false;
+        };
+        secretaries(office)
+            .check(&base.encode(), record.feed())
+            .is_ok_and(|(base, _)| {
+                (base.number, base.content) == (record.base_number, record.base)
+                    && content_hash(was) == base.content
+            })
+    }
+
     /// Applies the change to the document so far, and compares what comes out with the record.
     fn apply(&self, before: &[u8], record: &Publication) -> Result<(Value, DocumentChange)> {
         let wrong = |what: &str| Error::new(Code::Malformed, format_args!("proposal: {what}"));
@@ -245,7 +292,9 @@ impl ProposedPart {
         let mut document = open(before, *self.document.as_bytes())
             .map_err(|_| wrong("the document cannot be read"))?;
         let was = document.to_json()?;
-        document.apply(&self.change)?;
+        if !self.change.is_empty() {
+            document.apply(&self.change)?;
+        }
         let change = DocumentChange {
             id: self.document,
             before: before.to_vec(),
@@ -293,64 +342,34 @@ impl Proposal {
     /// [`Code::KeyFile`] if the proposal is of another office than the key; [`Code::Malformed`] if a
     /// change does not make what its record says.
     pub fn review(&self, statement: &Signed) -> Result<Vec<Review>> {
-        let other = |what: &str| Error::new(Code::KeyFile, what);
-        let key: PublicationKey = statement
-            .verify(domain::PUBLICATION_KEY, &self.root)
-            .map_err(|_| other("the proposal is of another office"))?;
-        if key.log != self.log {
-            return Err(other("the proposal is of another office"));
-        }
-        self.parts
-            .iter()
-            .map(|part| self.review_part(part))
-            .collect()
+        let office = self.office(statement)?;
+        let parts = self.parts.iter();
+        parts.map(|part| part.review(&office)).collect()
     }
 
-    fn review_part(&self, part: &ProposedPart) -> Result<Review> {
-        let (_, publication) = SignedPublication::decode(&part.publication.encode())?;
-        let (was, change) = part.apply(&part.before, &publication)?;
-        let known = self.is_known(part, &publication, &was);
-        let was = if known { was } else { json!({}) };
-        let before = if known {
-            Programme::from_json(&was)?
-        } else {
-            Programme::default()
-        };
-        let after = Programme::from_json(&change.content)?;
-        let mut differences = Vec::new();
-        differ(
-            &mut String::new(),
-            Some(&was),
-            Some(&change.content),
-            &mut differences,
-        );
-        Ok(Review {
-            external_id: part.external_id.clone(),
-            circle: part.circle.clone(),
-            title: after.meeting.title.clone(),
-            publication,
-            changes: changes(&before, &after),
-            differences,
-            from_nothing: !known,
-        })
-    }
-
-    /// Says whether a secretary of this office has signed that this part was published as `was`.
-    fn is_known(&self, part: &ProposedPart, record: &Publication, was: &Value) -> bool {
-        let publishers = Publishers {
-            log: self.log,
-            roots: std::slice::from_ref(&self.root),
-            server: false,
-        };
-        let Some(base) = &part.base else {
-            return false;
-        };
-        publishers
-            .check(&base.encode(), record.feed())
-            .is_ok_and(|(base, _)| {
-                (base.number, base.content) == (record.base_number, record.base)
-                    && content_hash(was) == base.content
+    /// Returns the office's keys as they follow from the root that has signed `statement`: this
+    /// statement alone is trusted here.
+    fn office(&self, statement: &Signed) -> Result<OfficeKeys> {
+        let other = || Error::new(Code::KeyFile, "the proposal is of another office");
+        let former = self.successions.iter().filter_map(|signed| {
+            let succession: Succession = signed.by_old.unverified().ok()?;
+            Some(succession.old)
+        });
+        let of_key = former
+            .chain([self.root.clone()])
+            .find(|root| {
+                let key: Result<PublicationKey> = statement.verify(domain::PUBLICATION_KEY, root);
+                key.is_ok_and(|key| key.log == self.log)
             })
+            .ok_or_else(other)?;
+        let pin = fingerprint(&of_key);
+        let office = OfficeKeys::begin(&pin, &self.root, &self.online, &self.successions)
+            .map_err(|_| other())?;
+        if office.log() == self.log {
+            Ok(office)
+        } else {
+            Err(other())
+        }
     }
 
     /// Signs every part, after it was worked out once more what is signed.
@@ -360,11 +379,8 @@ impl Proposal {
     /// says.
     pub fn sign(mut self, statement: &Signed, signer: &dyn DeviceSigner) -> Result<Self> {
         self.review(statement)?;
-        let publishers = Publishers {
-            log: self.log,
-            roots: std::slice::from_ref(&self.root),
-            server: false,
-        };
+        let office = self.office(statement)?;
+        let publishers = secretaries(&office);
         for part in &mut self.parts {
             let (_, publication) = SignedPublication::decode(&part.publication.encode())?;
             let signed = sign(&publication, statement, signer)?;
@@ -372,6 +388,15 @@ impl Proposal {
             part.publication = signed;
         }
         Ok(self)
+    }
+}
+
+/// Returns who may sign where the office's own machine may not.
+fn secretaries(office: &OfficeKeys) -> Publishers<'_> {
+    Publishers {
+        log: office.log(),
+        roots: office.roots(),
+        server: false,
     }
 }
 

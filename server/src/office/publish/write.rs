@@ -98,6 +98,22 @@ pub(super) fn change_document(
     }))
 }
 
+/// Returns the office's document in `feed` as it is, with a change that changes nothing.
+pub(super) fn unchanged(tx: &Tx<'_>, feed: Feed) -> Result<DocumentChange> {
+    let row = tx.document(feed)?;
+    let row =
+        row.ok_or_else(|| Error::new(Code::DatabaseCorrupt, "a publication without content"))?;
+    let mut document = open(&row.saved, *row.id.as_bytes())?;
+    Ok(DocumentChange {
+        id: row.id,
+        before: row.saved.clone(),
+        payload: Vec::new(),
+        after: row.saved,
+        heads: document.heads(),
+        content: document.to_json()?,
+    })
+}
+
 /// Opens a document in its saved form; nothing saved is an empty one.
 pub(super) fn open(saved: &[u8], actor: [u8; 16]) -> Result<Document> {
     if saved.is_empty() {
@@ -111,7 +127,9 @@ pub(super) fn open(saved: &[u8], actor: [u8; 16]) -> Result<Document> {
 pub(super) fn write_part(log: &mut Appending<'_>, part: &WorkedPart) -> Result<()> {
     let signed = SignedPublication::new(&part.publication, part.signature.clone());
     let (feed, change) = (part.publication.feed(), &part.change);
-    log.write(feed, change.id, Kind::Changes, change.payload.clone())?;
+    if !change.payload.is_empty() {
+        log.write(feed, change.id, Kind::Changes, change.payload.clone())?;
+    }
     log.write(feed, change.id, Kind::Publication, signed.encode())?;
     log.tx.set_document(feed, &change.row())?;
     log.tx.add_publication(&part.publication, &signed)?;
