@@ -5,7 +5,9 @@
     reason = "tests wait for programs and measure them"
 )]
 
+pub mod canary;
 pub mod link;
+pub mod local;
 pub mod process;
 pub mod scan;
 

@@ -28,9 +28,9 @@ use nghisu_core::{
     },
 };
 use nghisu_tests::{
+    canary::{copy_folder, files_below, is_in, kept, served},
     link::Link,
     process::{Device, Office, run_on},
-    scan::{copy_folder, files_below, is_in, kept, served},
 };
 use rusqlite::{Connection, ToSql};
 use serde_json::{Value, json};

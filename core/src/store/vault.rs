@@ -451,7 +451,8 @@ impl Store {
             .collect())
     }
 
-    /// Takes the flag that the vault brought something new since the round before.
+    /// Takes the flag that the vault brought something since the round before for which something
+    /// waits to be sent.
     ///
     /// # Errors
     /// [`Code::DiskFull`], [`Code::Storage`].
@@ -460,7 +461,7 @@ impl Store {
         if again {
             self.write(|transaction| forget(transaction, "vault_again"))?;
         }
-        Ok(again)
+        Ok(again && self.count("SELECT count(*) FROM pending")? > 0)
     }
 
     /// Returns how the vault stands.
