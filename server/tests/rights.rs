@@ -291,7 +291,6 @@ fn revoked_between_any_two_messages_nothing_with_a_later_seq_is_accepted_and_oth
         let hall = Hall::new();
         let mut alice = writer(&hall.office, "Alice", Role::Delegate, 1);
         let mut tablet = another(&hall.office, alice.person, 2);
-        tablet.vault = alice.vault.clone();
         let mut bob = writer(&hall.office, "Bob", Role::Delegate, 3);
         let revoked = alice.key.public_key().device();
         let mut revoked_at = None;

@@ -18,7 +18,7 @@ use nghisu_core::{
         vault::{Dice, codes::RecoveryCode},
     },
 };
-use nghisu_server::Office;
+use nghisu_server::{Office, office::Confirmation};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
@@ -68,7 +68,7 @@ impl Local {
             tls: true,
         };
         let invitation = office
-            .invite(person, address.clone(), 60_000, NOW)
+            .invite(person, address.clone(), Confirmation::AtOnce, 60_000, NOW)
             .expect("a person is invited");
         let signer = store.signer();
         let request = EnrolmentRequest {
@@ -78,13 +78,12 @@ impl Local {
             name: "local".into(),
             root: invitation.root,
             sealing_key: None,
+            person: None,
         };
-        let request = encode_request(&request, signer.as_ref()).expect("a request is signed");
-        let reply = office.enrol(&request, NOW).expect("the office enrols");
+        let bytes = encode_request(&request, signer.as_ref()).expect("a request is signed");
+        let reply = office.enrol(&bytes, NOW).expect("the office enrols");
         let reply: EnrolmentReply = cbor::decode(&reply, "reply").expect("a reply is read");
-        let enrolled = reply
-            .check(&invitation, &signer.public_key())
-            .expect("the reply holds");
+        let enrolled = reply.check(&invitation, &request).expect("the reply holds");
         store
             .enrol(&address, &enrolled, reply.epoch, "HĐND", "Đại biểu")
             .expect("the store takes it");

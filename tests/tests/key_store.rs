@@ -102,7 +102,7 @@ async fn a_device_with_a_key_of_its_phone_enrols_syncs_and_acts() {
     let report = client.sync().await.unwrap();
 
     assert_eq!(identity.certificate.key.algorithm(), Algorithm::P256);
-    // The act, the note, and its line in the owner's index.
+    // The registration, the note and the list of notes.
     assert_eq!((report.accepted, report.refused), (3, 0));
     client.sync().await.unwrap();
     let receipts = client.receipts(meeting).await.unwrap();
