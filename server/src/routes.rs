@@ -1,5 +1,6 @@
 //! What the office answers on the network: the whole table, and how an error becomes an answer.
 
+mod office;
 mod papers;
 mod sync;
 
@@ -60,6 +61,7 @@ enum Endpoint {
     Enrol,
     Paper,
     Health,
+    Office,
 }
 
 /// Everything that the office answers. There is nothing else.
@@ -73,6 +75,7 @@ pub const ROUTES: &[Route] = &[
         Endpoint::Paper,
     ),
     route("GET", "/health", Needs::Nothing, Endpoint::Health),
+    route("GET", "/v1/office", Needs::Nothing, Endpoint::Office),
 ];
 
 const fn route(
@@ -102,6 +105,7 @@ pub fn router(office: Arc<Office>) -> Router {
             Endpoint::Enrol => post(sync::enrol),
             Endpoint::Paper => get(papers::paper),
             Endpoint::Health => get(health),
+            Endpoint::Office => get(office::show),
         };
         router = router.route(route.path, handler);
     }

@@ -1,8 +1,8 @@
 //! Enrolment: asked for once, waited for as long as the office compares, safe to repeat.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use super::{Client, PendingEnrolment, http::Http};
+use super::{Client, PendingEnrolment, http::Http, pin::Trust};
 use crate::{
     error::{Code, Result},
     limits::{CONFIRMATION_POLL_MAX_MS, CONFIRMATION_POLL_MS},
@@ -83,7 +83,9 @@ impl Client {
     }
 
     async fn try_enrol(&self, invitation: Invitation) -> Result<Identity> {
-        let http = Http::new(&invitation.address, invitation.root)?;
+        let authorities = Arc::clone(&self.authorities);
+        let trust = Trust::pinned(invitation.root, authorities);
+        let http = Http::new(&invitation.address, trust)?;
         let text = invitation.to_string();
         let asking = self.call(move |store| store.begin_enrolment(&text)).await?;
         let request = EnrolmentRequest {

@@ -267,7 +267,7 @@ impl OfficeKeys {
     }
 }
 
-/// Adds to `roots` what `successions` say comes before and after the newest of them.
+/// Adds to `roots` what `successions` say comes before and after them.
 fn follow(
     roots: &mut Vec<PublicKey>,
     followed: &mut Vec<SignedSuccession>,
@@ -280,23 +280,23 @@ fn follow(
     let line: Vec<&PublicKey> = std::iter::once(&first.old)
         .chain(named.iter().map(|succession| &succession.new))
         .collect();
-    let newest = roots.last().ok_or_else(|| wrong("no root"))?;
-    let place = line
-        .iter()
-        .position(|root| *root == newest)
+    // Where the two lines meet: `before` roots are known that come before the first one named.
+    let (known, named) = (0..roots.len())
+        .flat_map(|known| (0..line.len()).map(move |named| (known, named)))
+        .find(|(known, named)| roots[*known] == *line[*named])
         .ok_or_else(|| wrong("the successions are another root's"))?;
-    let mut known = roots.iter().rev().zip(line[..=place].iter().rev());
-    if known.any(|(known, named)| known != *named) {
+    let (before, missing) = (known.saturating_sub(named), named.saturating_sub(known));
+    let mut shared = roots[before..].iter().zip(&line[missing..]);
+    if shared.any(|(known, named)| known != *named) {
         return Err(wrong("the successions are another root's"));
     }
-    // What was known reaches further back than what is named, or the other way round.
-    if roots.len() <= place {
-        let missing = place + 1 - roots.len();
-        roots.splice(0..0, line[..missing].iter().copied().cloned());
-        followed.splice(0..0, successions[..missing].iter().cloned());
+    let known_to = missing + roots.len() - before;
+    if known_to < line.len() {
+        roots.extend(line[known_to..].iter().copied().cloned());
+        followed.extend(successions[known_to - 1..].iter().cloned());
     }
-    roots.extend(line[place + 1..].iter().copied().cloned());
-    followed.extend(successions[place..].iter().cloned());
+    roots.splice(0..0, line[..missing].iter().copied().cloned());
+    followed.splice(0..0, successions[..missing].iter().cloned());
     Ok(())
 }
 

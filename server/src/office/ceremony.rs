@@ -8,12 +8,12 @@ use std::path::Path;
 
 use nghisu_core::{
     Code, Error, Result, cbor,
-    ids::{DocumentId, Feed, Hash, Kind, LogId, domain},
+    ids::{DeviceId, DocumentId, Feed, Hash, Kind, LogId, domain},
     time::Timestamp,
     trust::{
         enrol::{Signed, fingerprint},
         keys::DeviceSigner,
-        office::{OnlineKey, SignedSuccession, Succession},
+        office::{OfficeShown, OnlineKey, SignedSuccession, Succession},
         office_keys::{OfficeKeyEntry, OfficeKeys},
     },
 };
@@ -166,6 +166,31 @@ impl Office {
             named: self.named_keys()?,
             online,
         })
+    }
+
+    /// Shows to somebody who has drawn `nonce` that this office is the one that its root names.
+    ///
+    /// # Errors
+    /// If the keys cannot be read.
+    pub fn show(&self, nonce: &[u8; 32]) -> Result<OfficeShown> {
+        let office = self.db.read(office_row)?;
+        // A renewal that this process has not taken up yet would sign with the key before it.
+        let online: OnlineKey = office.online.unverified()?;
+        if online.key != self.keys.online.public_key() {
+            let keys = self.keys.clone();
+            self.db
+                .write(move |tx| keys.follow(&office_row(tx)?, online.issued_at))?;
+        }
+        let (root, signed, successions) = (office.root, office.online, office.successions);
+        OfficeShown::sign(root, signed, successions, nonce, &self.keys.online)
+    }
+
+    /// Returns which online key the office has at `now`, and whether it should be renewed.
+    pub(crate) fn online_key(&self, now: Timestamp) -> Result<(DeviceId, bool)> {
+        let office = self.db.read(office_row)?;
+        let online: OnlineKey = office.online.unverified()?;
+        let due = online.expires_at.ms_since(now) < RENEWAL_MS;
+        Ok((online.key.device(), due))
     }
 
     fn named_keys(&self) -> Result<Vec<(u64, OnlineKey)>> {

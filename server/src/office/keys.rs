@@ -135,14 +135,15 @@ impl Held {
         let fits = |path: &Path| -> Result<Option<SoftwareKey>> {
             Ok(read_key(path)?.filter(|key| key.public_key() == named.key))
         };
-        let key = match (fits(&path)?, fits(&next)?) {
+        // What lies beside it may be half of a renewal that was interrupted.
+        let key = match (fits(&path)?, fits(&next)) {
             (Some(key), _) => key,
-            (None, Some(key)) => {
+            (None, Ok(Some(key))) => {
                 files::move_file(&next, &path)?;
                 key
             }
             // Another process may have moved it in between.
-            (None, None) => {
+            (None, _) => {
                 fits(&path)?.ok_or_else(|| key_file(&path, "missing, or not this office's"))?
             }
         };

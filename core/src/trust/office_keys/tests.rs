@@ -146,6 +146,15 @@ fn a_device_that_pinned_the_new_root_takes_what_the_old_one_signed_before() {
     name(&mut keys, 1, 11, &online(1, 11, 100), &[]).unwrap();
     name(&mut keys, 9, 31, &newest, &line).unwrap();
     assert_eq!(keys.at(5).unwrap().key, key(11).public_key());
+    let mut late = OfficeKeys::begin(&pin(3), &root, &newest, &line).unwrap();
+    for (seq, by, signed, known) in [
+        (1, 11, online(1, 11, 100), 0),
+        (4, 21, online(2, 21, 200), 1),
+        (9, 31, newest.clone(), 2),
+    ] {
+        name(&mut late, seq, by, &signed, &line[..known]).unwrap();
+    }
+    assert_eq!(late.successions(), line);
     // The old root has no say once the new one has spoken.
     refused(name(&mut keys, 12, 12, &online(1, 12, 900), &[]));
     refused(keys.meet(&online(1, 12, 900), &[]));
