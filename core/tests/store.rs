@@ -11,14 +11,15 @@ use nghisu_core::{
     sync::{
         envelope::Envelope,
         session::{Page, PageEnd, Step},
-        wire::{Cursor, Outcome},
+        wire::{Cursor, LogHead, Outcome},
     },
     time::Timestamp,
     trust::{
         decide::Role,
-        enrol::{Address, Certificate, Enrolled, Signed},
+        enrol::{Address, Certificate, Enrolled, Signed, fingerprint},
         keys::{DeviceSigner, SoftwareKey},
         office::OnlineKey,
+        office_keys::OfficeKeys,
     },
 };
 use rusqlite::Connection;
@@ -63,8 +64,14 @@ fn enrolled(directory: &Path) -> Store {
         name: String::new(),
     };
     let enrolled = Enrolled {
+        office: OfficeKeys::begin(
+            &fingerprint(&root.public_key()),
+            &root.public_key(),
+            &Signed::sign(domain::ONLINE_KEY, &online, &root).unwrap(),
+            &[],
+        )
+        .unwrap(),
         root: root.public_key(),
-        online_signed: Signed::sign(domain::ONLINE_KEY, &online, &root).unwrap(),
         certificate_signed: Signed::sign(domain::CERTIFICATE, &certificate, &office).unwrap(),
         online,
         certificate,
@@ -81,12 +88,13 @@ fn enrolled(directory: &Path) -> Store {
 
 /// An office says that it has nothing, and takes the vault that the device begins.
 fn open_vault(store: &mut Store) {
+    let office = store.office_keys().unwrap().unwrap();
     let page = |outcomes| {
         Step::Page(Page {
             outcomes,
             entries: Vec::new(),
             answered: Vec::new(),
-            end: Some(PageEnd {
+            end: Some(Box::new(PageEnd {
                 cursor: Cursor {
                     log: LogId::from_bytes([4; 16]),
                     epoch: 1,
@@ -99,7 +107,14 @@ fn open_vault(store: &mut Store) {
                 office_now: NOW,
                 backed_up: 0,
                 complete: true,
-            }),
+                office: Box::new(office.clone()),
+                head: LogHead {
+                    log: LogId::from_bytes([4; 16]),
+                    epoch: 1,
+                    seq: 0,
+                    chain: Hash::ZERO,
+                },
+            })),
         })
     };
     store.save(&page(Vec::new())).unwrap();

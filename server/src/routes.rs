@@ -1,6 +1,7 @@
 //! What the office answers on the network: the whole table, and how an error becomes an answer.
 
 mod gate;
+mod office;
 mod papers;
 mod sync;
 
@@ -64,6 +65,7 @@ enum Endpoint {
     Enrol,
     Paper,
     Health,
+    Office,
 }
 
 /// Everything that the office answers. There is nothing else.
@@ -72,6 +74,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/enrol", Action::Enrol, Endpoint::Enrol),
     route("GET", "/v1/papers/{hash}", Action::Papers, Endpoint::Paper),
     route("GET", "/health", Action::Health, Endpoint::Health),
+    route("GET", "/v1/office", Action::Hello, Endpoint::Office),
 ];
 
 const fn route(
@@ -81,7 +84,7 @@ const fn route(
     endpoint: Endpoint,
 ) -> Route {
     let needs = match endpoint {
-        Endpoint::Health => Needs::Nothing,
+        Endpoint::Health | Endpoint::Office => Needs::Nothing,
         Endpoint::Enrol => Needs::Invitation,
         Endpoint::Sync => Needs::Device,
         Endpoint::Paper => Needs::ReadToken,
@@ -137,6 +140,10 @@ async fn serve(
     };
     match route.endpoint {
         Endpoint::Health => health(app, gate::anybody(route.action)?).await,
+        Endpoint::Office => {
+            let anybody = gate::anybody(route.action)?;
+            Ok(answer(office::show(app, anybody, &parts.uri).await?))
+        }
         Endpoint::Enrol => {
             let invited = gate::invited(route.action, body, asker).await?;
             Ok(answer(sync::enrol(app, invited).await?))
