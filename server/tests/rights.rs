@@ -43,7 +43,7 @@ impl Hall {
         std::fs::write(&file, text).unwrap();
         self.office.import_files(&[file], NOW, |_| {}).unwrap();
         let published = self.office.publish(Some(name), "", NOW).unwrap();
-        published[0].publication.meeting
+        published[0].meeting
     }
 }
 
