@@ -96,7 +96,7 @@ errors! {
     Internal {
         Internal PortTaken OfficeMissing OfficeExists PersonExists LogDamaged NothingToPublish
         PassphraseWrong PassphraseShort PassphraseMissing KeyFile KeyFilePlace PaperCopyWrong
-        PublicationUnsigned DeviceUnknown DeviceAmbiguous AudienceUnknown
+        PublicationUnsigned PublicationStale DeviceUnknown DeviceAmbiguous AudienceUnknown
     }
 }
 

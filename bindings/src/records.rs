@@ -216,6 +216,8 @@ pub enum Change {
     },
     /// Files of papers arrived.
     Papers,
+    /// There is something new to hear about the office's log or publications.
+    Alerts,
     /// Any of these: this is the first thing heard, or the listener was too slow to be told one by one.
     Everything,
 }
@@ -233,6 +235,7 @@ impl From<store::Changed> for Change {
                 meeting: meeting.to_string(),
             },
             store::Changed::Papers => Self::Papers,
+            store::Changed::Alerts => Self::Alerts,
             store::Changed::Everything => Self::Everything,
         }
     }
@@ -447,6 +450,8 @@ pub struct Receipt {
     /// The standing act of the same person, item and kind that this one joins, or the act that this
     /// one withdraws.
     pub refers_to: Option<String>,
+    /// Whether the item, or else the meeting, had ended by then. It is received all the same.
+    pub late: bool,
 }
 
 impl From<act::Receipt> for Receipt {
@@ -459,6 +464,7 @@ impl From<act::Receipt> for Receipt {
             received_at_ms: ms(receipt.received_at),
             act: receipt.act.to_string(),
             refers_to: receipt.refers_to.map(|id| id.to_string()),
+            late: receipt.late,
         }
     }
 }

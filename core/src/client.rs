@@ -34,10 +34,13 @@ use crate::{
         act::{Act, ActKind, Receipt},
     },
     store::{
-        Acted, Changed, Identity, MeetingRow, NotSent, Note, NoteTarget, Opening, Programmed,
-        Salvage, Splice, Standing, Store, file_error,
+        Acted, Alert, Changed, Identity, MeetingRow, NotSent, Note, NoteTarget, Opening,
+        Programmed, Salvage, Splice, Standing, Store, file_error,
     },
-    sync::session::{Report, Session},
+    sync::{
+        proof::Proof,
+        session::{Report, Session},
+    },
     time::Timestamp,
     trust::{enrol::Address, keys::DeviceSigner},
 };
@@ -549,6 +552,24 @@ impl Client {
     /// [`Code::Storage`], [`Code::Closed`].
     pub async fn view(&self) -> Result<String> {
         self.call(|store| store.view()).await
+    }
+
+    /// Returns what the owner should hear about the office's log and publications, the oldest first.
+    ///
+    /// # Errors
+    /// [`Code::Storage`], [`Code::Closed`].
+    pub async fn alerts(&self) -> Result<Vec<Alert>> {
+        self.call(|store| store.alerts()).await
+    }
+
+    /// Returns the original bytes by which this device can show, without an office, which version of a
+    /// meeting's programme it has read.
+    ///
+    /// # Errors
+    /// [`Code::MeetingUnknown`], [`Code::NotEnrolled`], [`Code::Storage`], [`Code::Closed`].
+    pub async fn publication_proof(&self, meeting: MeetingId) -> Result<Proof> {
+        self.call(move |store| store.publication_proof(meeting))
+            .await
     }
 
     /// Begins to listen. The first thing heard is [`Changed::Everything`], so that a listener reads

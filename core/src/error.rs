@@ -320,6 +320,11 @@ codes! {
         vi: "Bản công bố không có chữ ký phải có.", remedy_vi: "Chuẩn bị bản công bố và ký bằng khóa công bố trên máy của thư ký.",
         en: "The publication is not signed as it must be.", remedy_en: "Prepare the publication and sign it with the publication key on the secretary's machine.",
     }
+    /// Something was published between the preparation and the signature.
+    PublicationStale = "publication_stale" {
+        vi: "Đã có bản công bố khác sau khi chuẩn bị bản này.", remedy_vi: "Chuẩn bị lại bằng `nghisu publish --prepare` rồi ký bản mới; chưa có gì được công bố.",
+        en: "Something else was published after this was prepared.", remedy_en: "Prepare it again with `nghisu publish --prepare` and sign that; nothing was published.",
+    }
     /// No such device.
     DeviceUnknown = "device_unknown" {
         vi: "Không có thiết bị này.", remedy_vi: "Xem danh sách bằng `nghisu device list`.",

@@ -8,6 +8,7 @@
 //! only copy of a note; what can still be read of it is carried over. A file of a newer version is
 //! refused untouched. One process opens a store at a time.
 
+mod alerts;
 mod devices;
 mod documents;
 mod inbox;
@@ -17,6 +18,7 @@ mod notes;
 mod orders;
 mod outbox;
 mod own_devices;
+mod publications;
 mod salvage;
 mod schema;
 mod vault;
@@ -46,13 +48,14 @@ use crate::{
     },
 };
 
+pub use alerts::{Alert, AlertKind};
 pub use devices::{Asking, FormerKey, PendingEnrolment};
 pub use listing::{ActState, Acted, MeetingRow, NotSent, Note, Programmed, Receipted};
 pub use notes::{NoteTarget, Splice};
 pub use orders::Standing;
 pub use own_devices::OwnDevice;
 pub use salvage::Salvage;
-pub use vault::{VaultState, VaultStatus, WaitingDevice};
+pub use vault::{SealingCost, VaultState, VaultStatus, WaitingDevice};
 
 /// Something that rows changed in; what an app shows of it has to be read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,6 +68,8 @@ pub enum Changed {
     Acts(crate::ids::MeetingId),
     /// Files of papers arrived.
     Papers,
+    /// There is something new to hear about the office's log or publications.
+    Alerts,
     /// Any of these: the listener was too slow to be told one by one.
     Everything,
 }

@@ -16,5 +16,7 @@
 pub mod authors;
 pub mod backoff;
 pub mod envelope;
+pub mod proof;
+pub mod publication;
 pub mod session;
 pub mod wire;

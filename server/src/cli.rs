@@ -5,6 +5,8 @@ mod invite;
 mod keys;
 mod member;
 mod passphrase;
+mod proof;
+mod publish;
 
 use std::{
     io::Write,
@@ -24,11 +26,13 @@ use nghisu_core::{
 use devices::{DeviceCommand, device};
 use invite::{InviteArguments, invite};
 use member::{CircleCommand, GroupCommand, MemberCommand};
+use proof::VerifyArguments;
+use publish::PublishArguments;
 
 use crate::{
     Office, Server, clock,
     demo::{self, Break},
-    office::{MeetingStatus, Person, Published, Status, files, tls::outward_ip},
+    office::{MeetingStatus, Person, Status, files, tls::outward_ip},
 };
 
 /// The office of an assembly: programmes, papers, and the devices of its delegates.
@@ -84,22 +88,8 @@ enum Command {
         #[command(flatten)]
         data: Data,
     },
-    /// Publish drafts to the delegates
-    Publish {
-        /// Meeting, by its id or its author's [default: all whose draft differs]
-        #[arg(long, value_name = "ID")]
-        meeting: Option<String>,
-        /// What has changed, in the office's words
-        #[arg(
-            long,
-            value_name = "TEXT",
-            default_value = "",
-            hide_default_value = true
-        )]
-        note: String,
-        #[command(flatten)]
-        data: Data,
-    },
+    /// Publish drafts to the delegates, or prepare and sign that
+    Publish(PublishArguments),
     /// Show what the office has
     Status {
         #[command(flatten)]
@@ -121,11 +111,8 @@ enum Command {
     },
     /// Tell the main job as a story: published here, read and annotated offline on devices, and back
     Demo(DemoArguments),
-    /// Check the log from its first entry
-    Verify {
-        #[command(flatten)]
-        data: Data,
-    },
+    /// Check the log from its first entry, or the proof that a device has written
+    Verify(VerifyArguments),
 }
 
 #[derive(Debug, Args)]
@@ -318,11 +305,7 @@ fn carry_out(command: Command, language: Language) -> Result<()> {
         Command::Invite(arguments) => invite(&arguments, language),
         Command::Device(command) => device(command, language),
         Command::Import { files, data } => import(&data.data, &files, language),
-        Command::Publish {
-            meeting,
-            note,
-            data,
-        } => publish(&data.data, meeting.as_deref(), &note, language),
+        Command::Publish(arguments) => publish::run(&arguments, language),
         Command::Status { data, json } => status(&data.data, json, language),
         Command::Export {
             person,
@@ -338,13 +321,7 @@ fn carry_out(command: Command, language: Language) -> Result<()> {
                 .try_for_each(|json| out(&canonical_json(json)))
         }
         Command::Demo(_) => Ok(()),
-        Command::Verify { data } => {
-            let entries = Office::open(&data.data)?.verify_log()?;
-            out(&match language {
-                Language::Vietnamese => format!("Nhật ký nguyên vẹn: {entries} mục."),
-                Language::English => format!("The log holds: {entries} entries."),
-            })
-        }
+        Command::Verify(arguments) => proof::run(&arguments, language),
     }
 }
 
@@ -452,37 +429,6 @@ fn import(data: &Path, files: &[PathBuf], language: Language) -> Result<()> {
         };
         let word = say(language, vi, en);
         out(&format!("{word}  {}  {}", draft.external_id, draft.title))?;
-    }
-    Ok(())
-}
-
-fn publish(data: &Path, meeting: Option<&str>, note: &str, language: Language) -> Result<()> {
-    let office = Office::open(data)?;
-    let published = match office.publish(meeting, note, clock::now()) {
-        Ok(published) => published,
-        // Without a meeting named, nothing to do is no failure.
-        Err(error) if meeting.is_none() && error.code() == Code::NothingToPublish => {
-            return out(&Code::NothingToPublish.text(language));
-        }
-        Err(error) => return Err(error),
-    };
-    for Published {
-        external_id,
-        publication,
-        withheld,
-    } in published
-    {
-        let word = say(language, "đã công bố lần", "published as number");
-        let mut line = format!("{word} {}  {external_id}", publication.number);
-        if withheld > 0 {
-            let words = say(
-                language,
-                "mục của nhóm kín chưa công bố",
-                "items of closed circles left out",
-            );
-            line.push_str(&format!("  ({withheld} {words})"));
-        }
-        out(&line)?;
     }
     Ok(())
 }

@@ -12,12 +12,14 @@
 //! beside `serve` work on the same folder. What is answered is on disk.
 
 mod admit;
+mod asking;
 mod blobs;
 mod ceremony;
 mod devices;
 mod export;
 pub(crate) mod files;
 pub(crate) mod keys;
+mod late;
 mod log;
 pub(crate) mod orders;
 mod page;
@@ -54,13 +56,15 @@ use keys::Keys;
 use root::RootKey;
 
 pub use crate::db::rows::{Named, Person};
+pub use asking::Asking;
+pub(crate) use asking::allow;
 pub use blobs::Paper;
 pub use ceremony::KeysStatus;
 pub use devices::{Confirmation, DeviceInfo};
 pub use export::Status;
 pub use keys::Publications;
 pub use orders::status_name;
-pub use publish::{ImportedDraft, MeetingStatus, Published};
+pub use publish::{Difference, ImportedDraft, MeetingStatus, Proposal, Published, Review};
 pub use rights::{Asked, Member};
 
 /// An office, open. Several may be open on one folder, also in several processes.

@@ -371,7 +371,7 @@ impl World {
         fs::write(&file, text).unwrap();
         self.office.import_files(&[file], NOW, |_| {}).unwrap();
         let published = self.office.publish(Some(&format!("m{meeting}")), "", NOW);
-        self.meetings[meeting] = Some(published.unwrap()[0].publication.meeting);
+        self.meetings[meeting] = Some(published.unwrap()[0].meeting);
     }
 
     /// Gives what a person does not have, or takes what he has; sometimes both at once.

@@ -183,6 +183,10 @@ pub struct Receipt {
     /// or the act that this one withdraws.
     #[n(7)]
     pub refers_to: Option<ActId>,
+    /// Whether the item, or else the meeting, had ended by then as it was published. A late act is
+    /// received like any other; what it is worth the office says.
+    #[cbor(n(8), default)]
+    pub late: bool,
 }
 
 /// The receipts that the office gave in one transaction.
@@ -195,31 +199,4 @@ pub struct ReceiptBatch {
     /// The receipts, in the order of receipt.
     #[n(1)]
     pub receipts: Vec<Receipt>,
-}
-
-/// The office's statement that a programme, at these heads, is what it publishes.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
-#[cbor(map)]
-pub struct Publication {
-    /// The meeting.
-    #[n(0)]
-    pub meeting: MeetingId,
-    /// The number of this publication of the meeting, from 1.
-    #[n(1)]
-    pub number: u64,
-    /// The publication that this one follows; 0 before the first.
-    #[n(2)]
-    pub base_number: u64,
-    /// The programme's heads, sorted.
-    #[n(3)]
-    pub heads: Vec<Hash>,
-    /// SHA-256 of the programme's canonical JSON (RFC 8785) at these heads.
-    #[n(4)]
-    pub content: Hash,
-    /// What has changed, in the office's words.
-    #[n(5)]
-    pub note: String,
-    /// When it was published, by the office's clock.
-    #[n(6)]
-    pub published_at: Timestamp,
 }

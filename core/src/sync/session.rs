@@ -24,6 +24,7 @@ use crate::{
         authors::{office_author, take_office_key},
         backoff::Backoff,
         envelope::{Chain, Envelope, Subject},
+        publication::Publishers,
         wire::{
             Backfill, Cursor, Entry, LogHead, Outcome, Reply, Request, RequestBody, RequestHead,
             Synced, VERSION,
@@ -153,7 +154,7 @@ pub struct Page {
     /// Up to which number the office has answered ranges of feeds that were asked for.
     pub answered: Vec<(Feed, u64)>,
     /// Set in a page's last part: where the device stands, and what else the reply said.
-    pub end: Option<PageEnd>,
+    pub end: Option<Box<PageEnd>>,
 }
 
 /// What a reply said beside outcomes and entries.
@@ -171,6 +172,8 @@ pub struct PageEnd {
     pub backed_up: u64,
     /// Whether the log was read to its end.
     pub complete: bool,
+    /// Where the log ended, as the office has signed it.
+    pub head: LogHead,
     /// The office's keys as far as the log was read.
     pub office: Box<OfficeKeys>,
 }
@@ -521,8 +524,13 @@ impl<'s> Session<'s> {
             return Err(malformed("more outcomes than envelopes"));
         }
         let after = work.cursor.as_ref().map_or(0, |cursor| cursor.seq);
-        if synced.cursor.seq < after {
-            return Err(malformed("a cursor that goes back"));
+        if synced.cursor.seq < after || head.seq < synced.cursor.seq {
+            // A log that ends before what was read of it is another one.
+            if self.reread || after == 0 {
+                return Err(malformed("a log that goes back"));
+            }
+            self.reread = true;
+            return Ok((VecDeque::from([Step::ReadAgain]), true));
         }
         let mut steps = VecDeque::new();
         if let Some(order) = synced.order.clone() {
@@ -579,6 +587,7 @@ impl<'s> Session<'s> {
             office_now: synced.now,
             backed_up: synced.backed_up,
             complete: !synced.more,
+            head,
             office: Box::new(office),
         };
         steps.extend(cut(outcomes, incoming, end).into_iter().map(Step::Page));
@@ -652,11 +661,11 @@ impl<'s> Session<'s> {
         (entry, envelope): (Entry, Result<Envelope>),
         via: Via,
         keys: &mut BTreeMap<DeviceId, PublicKey>,
-        office: &OfficeKeys,
+        all_keys: &OfficeKeys,
     ) -> Incoming {
         let envelope = envelope.and_then(|envelope| {
             let author = envelope.header().device;
-            let office = office_author(office, entry.seq, &envelope)?;
+            let office = office_author(all_keys, entry.seq, &envelope)?;
             match office.or_else(|| keys.get(&author)) {
                 Some(key) if envelope.header().log == self.parties.log && envelope.verify(key) => {}
                 Some(_) => return Err(Error::new(Code::Malformed, "a signature does not hold")),
@@ -675,6 +684,14 @@ impl<'s> Session<'s> {
                 )
             {
                 return Err(Error::new(Code::NotAllowed, "only the office writes there"));
+            }
+            if by_office && envelope.header().kind == Kind::Publication {
+                let publishers = Publishers {
+                    log: self.parties.log,
+                    roots: all_keys.roots(),
+                    server: all_keys.server_publishes(entry.seq),
+                };
+                publishers.check(envelope.payload(), envelope.header().feed)?;
             }
             if let Some(office) = office
                 && envelope.header().kind == Kind::Certificate
@@ -702,11 +719,6 @@ impl<'s> Session<'s> {
     }
 }
 
-fn decoded(entry: Entry) -> (Entry, Result<Envelope>) {
-    let envelope = Envelope::decode(&entry.envelope);
-    (entry, envelope)
-}
-
 /// Notes which devices an entry revokes, and does not let one count that its author wrote after his
 /// own revocation. Entries come in the order of the log, which the office has signed.
 fn heed_revocations(mut incoming: Incoming, revoked: &mut BTreeMap<DeviceId, u64>) -> Incoming {
@@ -729,6 +741,11 @@ fn heed_revocations(mut incoming: Incoming, revoked: &mut BTreeMap<DeviceId, u64
         ));
     }
     incoming
+}
+
+fn decoded(entry: Entry) -> (Entry, Result<Envelope>) {
+    let envelope = Envelope::decode(&entry.envelope);
+    (entry, envelope)
 }
 
 /// What a reply brought, each envelope checked.
@@ -791,7 +808,7 @@ fn cut(outcomes: Vec<(Hash, Outcome)>, incoming: Checked, end: PageEnd) -> Vec<P
     }
     if let Some(page) = pages.last_mut() {
         page.answered.extend(answered.into_iter().flatten());
-        page.end = Some(end);
+        page.end = Some(Box::new(end));
     }
     pages
 }

@@ -109,6 +109,18 @@ impl OfficeKeys {
         self.roots.last().unwrap_or(&self.newest.key)
     }
 
+    /// Returns the roots, the oldest first.
+    pub fn roots(&self) -> &[PublicKey] {
+        &self.roots
+    }
+
+    /// Says whether the office's online key may publish by itself at entry `seq`. Once the root has
+    /// left publishing to secretaries it may not any more, nor may a key of earlier: an entry that was
+    /// put before that moment later on would look the same.
+    pub fn server_publishes(&self, seq: u64) -> bool {
+        self.newest.publishes && self.at(seq).is_some_and(|online| online.publishes)
+    }
+
     /// Returns how each root came to follow the one before, the oldest first.
     pub fn successions(&self) -> &[SignedSuccession] {
         &self.successions

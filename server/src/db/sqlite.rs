@@ -2,13 +2,13 @@
 
 mod devices;
 mod keys;
+mod publications;
 mod rights;
 mod vault;
 
 use nghisu_core::{
     Code, Error, Result, cbor,
     ids::{ActId, Audience, DeviceId, DocumentId, Feed, Hash, LogId, MeetingId, PersonId},
-    meeting::act::Publication,
     sync::{envelope::Chain, wire::Outcome},
     time::Timestamp,
     trust::{
@@ -501,7 +501,7 @@ impl<'c> Tx<'c> {
         Ok(found.is_some())
     }
 
-    // Meetings, documents, publications.
+    // Meetings and documents.
 
     pub(crate) fn meetings(&self) -> Result<Vec<MeetingRow>> {
         self.all(
@@ -549,81 +549,6 @@ impl<'c> Tx<'c> {
         .map(drop)
     }
 
-    /// Returns the newest publication of the meeting.
-    pub(crate) fn newest_publication(&self, meeting: MeetingId) -> Result<Option<Publication>> {
-        self.one(
-            "SELECT record FROM publication WHERE meeting = ? ORDER BY number DESC LIMIT 1",
-            [meeting.as_bytes()],
-            |row| blob(row, 0, |bytes| cbor::decode(bytes, "publication").ok()),
-        )
-    }
-
-    pub(crate) fn published_meetings(&self) -> Result<Vec<MeetingId>> {
-        self.all("SELECT DISTINCT meeting FROM publication", [], |row| {
-            blob(row, 0, MeetingId::from_slice)
-        })
-    }
-
-    pub(crate) fn is_published(&self, meeting: MeetingId) -> Result<bool> {
-        let found = self.one(
-            "SELECT 1 FROM publication WHERE meeting = ? LIMIT 1",
-            [meeting.as_bytes()],
-            |_| Ok(()),
-        )?;
-        Ok(found.is_some())
-    }
-
-    pub(crate) fn add_publication(&self, publication: &Publication) -> Result<()> {
-        self.run(
-            "INSERT INTO publication (meeting, number, record) VALUES (?, ?, ?)",
-            (
-                publication.meeting.as_bytes(),
-                int(publication.number),
-                cbor::encode(publication),
-            ),
-        )
-        .map(drop)
-    }
-
-    pub(crate) fn add_published_item(&self, meeting: MeetingId, item: &str) -> Result<()> {
-        self.run(
-            "INSERT OR IGNORE INTO published_item (meeting, item) VALUES (?, ?)",
-            (meeting.as_bytes(), item),
-        )
-        .map(drop)
-    }
-
-    pub(crate) fn is_published_item(&self, meeting: MeetingId, item: &str) -> Result<bool> {
-        let found = self.one(
-            "SELECT 1 FROM published_item WHERE meeting = ? AND item = ?",
-            (meeting.as_bytes(), item),
-            |_| Ok(()),
-        )?;
-        Ok(found.is_some())
-    }
-
-    pub(crate) fn add_paper_ref(
-        &self,
-        hash: Hash,
-        meeting: MeetingId,
-        media_type: &str,
-    ) -> Result<()> {
-        self.run(
-            "INSERT OR IGNORE INTO paper_ref (hash, meeting, media_type) VALUES (?, ?, ?)",
-            (hash.as_bytes(), meeting.as_bytes(), media_type),
-        )
-        .map(drop)
-    }
-
-    /// Returns the meetings of which a publication has named the paper, with its media type.
-    pub(crate) fn paper_refs(&self, hash: Hash) -> Result<Vec<(MeetingId, String)>> {
-        self.all(
-            "SELECT meeting, media_type FROM paper_ref WHERE hash = ?",
-            [hash.as_bytes()],
-            |row| Ok((blob(row, 0, MeetingId::from_slice)?, row.get(1)?)),
-        )
-    }
-
     // Acts and receipts.
 
     pub(crate) fn act(&self, id: ActId) -> Result<Option<ActRow>> {
@@ -669,11 +594,15 @@ impl<'c> Tx<'c> {
         )
     }
 
-    /// Returns the withdrawal of `act` by `person` that arrived before it.
-    pub(crate) fn withdrawal_of(&self, act: ActId, person: PersonId) -> Result<Option<ActId>> {
+    /// Returns the withdrawal of `act` by its author, in its meeting, that arrived before it.
+    pub(crate) fn withdrawal_of(&self, act: &ActRow) -> Result<Option<ActId>> {
         self.one(
-            "SELECT id FROM act WHERE withdraws = ? AND person = ?",
-            (act.as_bytes(), person.as_bytes()),
+            "SELECT id FROM act WHERE withdraws = ? AND person = ? AND meeting = ?",
+            (
+                act.id.as_bytes(),
+                act.person.as_bytes(),
+                act.meeting.as_bytes(),
+            ),
             |row| blob(row, 0, ActId::from_slice),
         )
     }

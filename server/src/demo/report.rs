@@ -59,7 +59,7 @@ impl Story {
         }
     }
 
-    fn say(&self, vi: &str, en: &str) {
+    pub(super) fn say(&self, vi: &str, en: &str) {
         if self.json.is_none() {
             print(match self.language {
                 Language::Vietnamese => vi,
@@ -68,7 +68,7 @@ impl Story {
         }
     }
 
-    fn put(&mut self, key: &str, value: Value) {
+    pub(super) fn put(&mut self, key: &str, value: Value) {
         if let Some(json) = &mut self.json {
             json.insert(key.to_owned(), value);
         }
@@ -393,7 +393,7 @@ impl Story {
 }
 
 fn numbers(published: &[Published]) -> Vec<String> {
-    let number = |one: &Published| format!("{} №{}", one.external_id, one.publication.number);
+    let number = |one: &Published| format!("{} №{}", one.external_id, one.number);
     published.iter().map(number).collect()
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use nghisu_core::{
-    Error, Result, cbor,
+    Code, Error, Result, cbor,
     ids::{DeviceId, Feed, Hash, Kind, LogId, PersonId, domain},
     meeting::view::{Seen, View},
     sync::{
@@ -25,6 +25,7 @@ use super::{
     ceremony::office_keys,
     log::damaged,
     publish::{MeetingStatus, find_meeting},
+    rights::Audiences,
 };
 use crate::db::{Tx, rows::EntryRow};
 
@@ -58,7 +59,7 @@ impl Office {
     /// Returns the number of entries.
     ///
     /// # Errors
-    /// [`nghisu_core::Code::LogDamaged`], naming the first entry that does not hold.
+    /// [`Code::LogDamaged`], naming the first entry that does not hold.
     pub fn verify_log(&self) -> Result<u64> {
         self.db.read(|tx| self.walk(tx, &mut |_, _| Ok(())))
     }
@@ -67,7 +68,7 @@ impl Office {
     /// comes from the log alone, which is checked on the way. With a meeting only what concerns that.
     ///
     /// # Errors
-    /// As [`Office::verify_log`]; [`nghisu_core::Code::MeetingUnknown`].
+    /// As [`Office::verify_log`]; [`Code::MeetingUnknown`].
     pub fn export(&self, people: &[PersonId], meeting: Option<&str>) -> Result<Vec<Value>> {
         self.db.read(|tx| {
             let meeting = meeting.map(|asked| find_meeting(tx, asked)).transpose()?;
@@ -84,10 +85,10 @@ impl Office {
             })?;
             let mut exports: Vec<Value> = match people {
                 [] => vec![view.to_json()],
-                people => people
-                    .iter()
-                    .map(|person| view.to_json_of(*person))
-                    .collect(),
+                people => {
+                    let of = |person: &PersonId| self.view_of(tx, &view, *person);
+                    people.iter().map(of).collect::<Result<_>>()?
+                }
             };
             if let Some(meeting) = meeting {
                 let id = meeting.id.to_string();
@@ -116,6 +117,14 @@ impl Office {
                 meetings,
             })
         })
+    }
+
+    /// Returns what a person is served, by what he may read now.
+    fn view_of(&self, tx: &Tx<'_>, view: &View, person: PersonId) -> Result<Value> {
+        let found = tx.person(person)?;
+        let found = found.ok_or_else(|| Error::new(Code::PersonUnknown, person))?;
+        let readable = Audiences::of(tx, self.log, &found)?;
+        Ok(view.to_json_of(person, |feed| readable.state(feed, self.log).member))
     }
 
     /// Checks the log and shows each entry to `visit`.

@@ -464,3 +464,32 @@ fn a_reply_that_is_none_ends_the_sync() {
     let ended = finished(tell(&mut session, Input::Replied(b"<html>".to_vec())));
     assert_eq!(ended.unwrap_err().code(), Code::Malformed);
 }
+
+#[test]
+fn a_log_that_ends_before_what_was_read_of_it_is_read_again_once() {
+    let pair = Pair::new();
+    let mut session = pair.session();
+    let behind = || {
+        let mut synced = pair.synced(0, 5);
+        let head = LogHead {
+            log: LOG,
+            epoch: 1,
+            seq: 4,
+            chain: Hash::ZERO,
+        };
+        synced.head = Signed::sign(domain::HEAD, &head, &pair.office).unwrap();
+        synced
+    };
+    let mut work = pair.work(0);
+    work.cursor = Some(pair.synced(0, 5).cursor);
+    tell(&mut session, Input::Wanted);
+    tell(&mut session, loaded(work.clone()));
+
+    let output = tell(&mut session, reply(behind()));
+
+    assert!(matches!(saved(output), Step::ReadAgain));
+    assert!(matches!(tell(&mut session, Input::Saved), Output::Load));
+    tell(&mut session, loaded(work));
+    let ended = finished(tell(&mut session, reply(behind())));
+    assert_eq!(ended.unwrap_err().code(), Code::Malformed);
+}

@@ -218,3 +218,22 @@ fn what_is_known_is_read_back_from_its_bytes() {
         keys
     );
 }
+
+#[test]
+fn once_secretaries_publish_no_key_of_the_server_publishes_also_not_one_of_earlier() {
+    let (first, root) = (online(1, 2, 10), key(1));
+    let mut keys = pinned(1, &first);
+    name(&mut keys, 1, 2, &first, &[]).unwrap();
+    assert!(keys.server_publishes(3));
+    let second = OnlineKey {
+        log: LOG,
+        key: key(3).public_key(),
+        issued_at: Timestamp::from_unix_ms(20),
+        expires_at: Timestamp::from_unix_ms(30),
+        publishes: false,
+    };
+    let second = Signed::sign(domain::ONLINE_KEY, &second, &root).unwrap();
+    name(&mut keys, 5, 3, &second, &[]).unwrap();
+    assert!(!keys.server_publishes(3));
+    assert!(!keys.server_publishes(6));
+}
