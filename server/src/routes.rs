@@ -16,12 +16,14 @@ use axum::{
 };
 use nghisu_core::{
     Code, Error, Result, cbor,
+    ids::DeviceId,
     sync::wire::{MEDIA_TYPE, Refusal},
     trust::decide::Action,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{Office, clock};
+use gate::Claim;
 
 /// Requests that are worked on at once: bounds memory, since each may hold a body of some MiB.
 const REQUESTS_MAX: usize = 64;
@@ -103,9 +105,11 @@ pub fn router(office: Arc<Office>) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
         let serve = move |State(app): State<App>, request: Request| async move {
-            serve(&app, route, request)
-                .await
-                .unwrap_or_else(|error| refuse(&error))
+            let mut claim = Claim::default();
+            match serve(&app, route, request, &mut claim).await {
+                Ok(response) => response,
+                Err(error) => refuse_device(&app, &error, claim.device()).await,
+            }
         };
         let method = match route.method {
             "GET" => get(serve),
@@ -120,7 +124,7 @@ pub fn router(office: Arc<Office>) -> Router {
 }
 
 /// Answers a request of a route. Each handler needs what only [`gate`] gives.
-async fn serve(app: &App, route: &Route, request: Request) -> Result<Response> {
+async fn serve(app: &App, route: &Route, request: Request, claim: &mut Claim) -> Result<Response> {
     let (parts, body) = request.into_parts();
     let _turn = match route.needs {
         Needs::Nothing => None,
@@ -129,15 +133,15 @@ async fn serve(app: &App, route: &Route, request: Request) -> Result<Response> {
     match route.endpoint {
         Endpoint::Health => health(app, gate::anybody(route.action)?).await,
         Endpoint::Enrol => {
-            let invited = gate::invited(route.action, body).await?;
+            let invited = gate::invited(route.action, body, claim).await?;
             Ok(answer(sync::enrol(app, invited).await?))
         }
         Endpoint::Sync => {
-            let asking = gate::device(route.action, app, body).await?;
+            let asking = gate::device(route.action, app, body, claim).await?;
             Ok(answer(sync::sync(app, asking).await?))
         }
         Endpoint::Paper => {
-            let bearer = gate::bearer(route.action, app, &parts.headers).await?;
+            let bearer = gate::bearer(route.action, app, &parts.headers, claim).await?;
             papers::paper(app, bearer, &parts).await
         }
     }
@@ -188,6 +192,24 @@ async fn unknown(request: Request) -> Response {
 /// Answers with CBOR.
 fn answer(bytes: Vec<u8>) -> Response {
     cbor_response(StatusCode::OK, bytes)
+}
+
+/// Answers with a refusal, and a device that is not accepted also with what was ordered of it.
+async fn refuse_device(app: &App, error: &Error, device: Option<DeviceId>) -> Response {
+    let (true, Some(device)) = (error.code() == Code::DeviceRefused, device) else {
+        return refuse(error);
+    };
+    match app.run(move |office| office.standing_order(device)).await {
+        Ok(order) => {
+            let refusal = Refusal {
+                code: error.code().name().into(),
+                detail: error.detail().to_owned(),
+                order,
+            };
+            cbor_response(status(error.code()), cbor::encode(&refusal))
+        }
+        Err(failure) => refuse(&failure),
+    }
 }
 
 /// Answers with a refusal. What went wrong inside the office is logged and not told.

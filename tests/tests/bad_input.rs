@@ -511,10 +511,10 @@ fn a_database_of_a_newer_version_is_refused_untouched() {
     let device = Device::enrol(&office, DELEGATE);
     device.must(&["note", "create", "Giữ"]);
     office.kill();
-    let mut version = 0;
-    for database in [device.database(), office.database()] {
+    let mut known = 0;
+    for database in [office.database(), device.database()] {
         let connection = Connection::open(&database).unwrap();
-        version = connection
+        known = connection
             .pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
             .unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
@@ -532,7 +532,7 @@ fn a_database_of_a_newer_version_is_refused_untouched() {
     assert!(fs::read(device.database()).unwrap() == before);
     Connection::open(device.database())
         .unwrap()
-        .pragma_update(None, "user_version", version)
+        .pragma_update(None, "user_version", known)
         .unwrap();
     assert_eq!(device.must(&["note", "list"])[0]["text"], "Giữ");
 }
