@@ -334,6 +334,12 @@ impl Store {
             if chain.members().contains_key(&device) {
                 keys = chain.open_as(device, &self.sealing_secret()?)?;
             }
+            for former in self.former_keys()? {
+                if chain.members().contains_key(&former.device) {
+                    let secret = SealingSecret::from_slice(former.sealing.as_slice())?;
+                    keys.extend(chain.open_as(former.device, &secret)?);
+                }
+            }
             for (n, wish) in &wishes {
                 if let Wish::Restore { code } = wish
                     && let Ok(opened) = chain.open_with(&code.keys(log, owner)?)
