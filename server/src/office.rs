@@ -10,11 +10,13 @@
 //! beside `serve` work on the same folder. What is answered is on disk.
 
 mod admit;
+mod asking;
 mod blobs;
 mod devices;
 mod export;
 pub(crate) mod files;
 pub(crate) mod keys;
+mod late;
 mod log;
 pub(crate) mod orders;
 mod page;
@@ -49,6 +51,8 @@ use crate::{
 use keys::Keys;
 
 pub use crate::db::rows::{Named, Person};
+pub use asking::Asking;
+pub(crate) use asking::allow;
 pub use blobs::Paper;
 pub use devices::{Confirmation, DeviceInfo};
 pub use export::Status;
