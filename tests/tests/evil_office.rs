@@ -264,7 +264,10 @@ fn sealed_bytes_that_are_moved_to_another_document_are_refused() {
         let reasons = set_aside(&hall.b);
         assert_eq!(reasons.len(), 1, "{what}: {reasons:?}");
         for note in hall.b.notes() {
-            assert_eq!((note.id, note.text.as_str()), (second, EDITED), "{what}");
+            // A gap that the forgery leaves in the feed may have been filled by then.
+            let written = if note.id == first { PRIVATE } else { EDITED };
+            assert_eq!(note.text, written, "{what}");
+            assert!([first, second].contains(&note.id), "{what}");
         }
         // What belongs there comes in once the office serves it.
         hall.b.store.save(&Step::ReadAgain).unwrap();
