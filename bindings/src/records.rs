@@ -216,6 +216,8 @@ pub enum Change {
     },
     /// Files of papers arrived.
     Papers,
+    /// There is something new to hear about the office's log or publications.
+    Alerts,
     /// Any of these: this is the first thing heard, or the listener was too slow to be told one by one.
     Everything,
 }
@@ -233,6 +235,7 @@ impl From<store::Changed> for Change {
                 meeting: meeting.to_string(),
             },
             store::Changed::Papers => Self::Papers,
+            store::Changed::Alerts => Self::Alerts,
             store::Changed::Everything => Self::Everything,
         }
     }

@@ -1,6 +1,7 @@
 //! What the office answers on the network: the whole table, and how an error becomes an answer.
 
 mod gate;
+mod office;
 mod papers;
 mod sync;
 
@@ -65,6 +66,7 @@ enum Endpoint {
     Enrol,
     Paper,
     Health,
+    Office,
 }
 
 /// Everything that the office answers. There is nothing else.
@@ -73,6 +75,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/enrol", Action::Enrol, Endpoint::Enrol),
     route("GET", "/v1/papers/{hash}", Action::Papers, Endpoint::Paper),
     route("GET", "/health", Action::Health, Endpoint::Health),
+    route("GET", "/v1/office", Action::Hello, Endpoint::Office),
 ];
 
 const fn route(
@@ -82,7 +85,7 @@ const fn route(
     endpoint: Endpoint,
 ) -> Route {
     let needs = match endpoint {
-        Endpoint::Health => Needs::Nothing,
+        Endpoint::Health | Endpoint::Office => Needs::Nothing,
         Endpoint::Enrol => Needs::Invitation,
         Endpoint::Sync => Needs::Device,
         Endpoint::Paper => Needs::ReadToken,
@@ -132,6 +135,10 @@ async fn serve(app: &App, route: &Route, request: Request, claim: &mut Claim) ->
     };
     match route.endpoint {
         Endpoint::Health => health(app, gate::anybody(route.action)?).await,
+        Endpoint::Office => {
+            let anybody = gate::anybody(route.action)?;
+            Ok(answer(office::show(app, anybody, &parts.uri).await?))
+        }
         Endpoint::Enrol => {
             let invited = gate::invited(route.action, body, claim).await?;
             Ok(answer(sync::enrol(app, invited).await?))

@@ -28,7 +28,7 @@ use nghisu_core::{
     },
 };
 use nghisu_server::{
-    Office, clock,
+    Office, RootKey, clock,
     office::Confirmation,
     routes::{ROUTES, router},
 };
@@ -89,7 +89,10 @@ struct Http {
 impl Http {
     fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        let office = Arc::new(Office::open_or_create(&folder.path().join("office")).unwrap());
+        let office = Arc::new(
+            Office::open_or_create(&folder.path().join("office"), &RootKey::draw().unwrap())
+                .unwrap(),
+        );
         let content = b"paper";
         std::fs::write(folder.path().join("p1.pdf"), content).unwrap();
         let text = "id = 'kh-1'\nkind = 'regular_session'\ntitle = 'Kỳ họp'\n[[paper]]\nid = 'p1'\ntitle = 'Tờ trình'\nfile = 'p1.pdf'\n";
@@ -100,7 +103,7 @@ impl Http {
         Self {
             router: router(office.clone()),
             paper: Hash::of_content(content),
-            meeting: published[0].publication.meeting,
+            meeting: published[0].meeting,
             folder,
             office,
             seed: 0,

@@ -384,6 +384,8 @@ mod tests {
             content: Hash::ZERO,
             published_at: Timestamp::from_unix_ms(1_000),
             note: "n".to_owned(),
+            signed_by: meeting::publication::PublishedBy::Server,
+            parts: Vec::new(),
             programme: Programme::from_json(&json.parse().unwrap()).unwrap(),
         };
 

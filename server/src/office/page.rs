@@ -17,7 +17,7 @@ use nghisu_core::{
     time::Timestamp,
     trust::{
         decide::{Action, Actor, Decision, decide},
-        keys::DeviceSigner,
+        office::OnlineKey,
     },
 };
 
@@ -123,7 +123,13 @@ impl Office {
                     .chain_at(seq)?
                     .ok_or_else(|| super::log::damaged(seq, "the entry is missing"))?,
             };
-            let known_key = head.office == self.keys.online.public_key().device();
+            let online: OnlineKey = office.online.unverified()?;
+            let known_key = head.office == online.key.device();
+            let successions = if known_key {
+                Vec::new()
+            } else {
+                office.successions.clone()
+            };
             Ok(Synced {
                 outcomes: admitted.outcomes,
                 stopped: admitted.stopped,
@@ -136,7 +142,7 @@ impl Office {
                 now,
                 backed_up: 0,
                 online: (!known_key).then_some(office.online),
-                successions: Vec::new(),
+                successions,
                 order: self.release_order(tx, device.id)?,
                 backfilled_to: backfilled.to,
             })
