@@ -72,6 +72,8 @@ errors! {
     Locked { Locked LeaseOver Wiped }
     /// The private notes cannot be opened yet: approval or the recovery code is needed.
     Vault { VaultWaiting RecoveryCodeWrong LinkCodeWrong }
+    /// The phone's key store does not give the device's key out. Unlock the phone and try again.
+    KeyUnavailable { KeyMissing }
     /// The person may not do this.
     NotAllowed { NotAllowed StateSecret }
     /// A newer version wrote or said this. Update the app; nothing is lost.
@@ -89,7 +91,7 @@ errors! {
     /// The device was shut down. Open it again.
     Closed { Closed }
     /// The folder or the database cannot be read or written.
-    Storage { Storage FolderNotWritable DatabaseCorrupt KeyMissing }
+    Storage { Storage FolderNotWritable DatabaseCorrupt }
     /// A mistake of the software. Report it with its code and detail.
     ///
     /// What only an office can meet stands here as well.

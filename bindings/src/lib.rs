@@ -1,22 +1,27 @@
 //! The core for Kotlin, Swift and Python: translation only. It decides nothing.
 //!
 //! - `records` holds the values that cross: immutable, one record a screen.
+//! - `enrolment` shows the six digits and waits for the office.
 //! - `error` has one case for each thing that an app can do about an error.
 //! - `listener` tells the app what changed.
+//! - `signer` is the phone's key store, if that holds the device's key.
 //! - `runtime` is where the work runs: never on the thread of the app.
 //!
 //! An object is only what has a life: a [`Device`] and a [`Subscription`].
 
+mod enrolment;
 mod error;
 mod listener;
 mod records;
 mod runtime;
+mod signer;
 
 use std::sync::Arc;
 
 use nghisu_core::{Client, Code, Config, Error};
 use tokio::{runtime::Handle, sync::watch, task::block_in_place};
 
+pub use enrolment::{EnrolmentListener, PendingEnrolment};
 pub use error::NghisuError;
 pub use listener::{ChangeListener, ProgressListener, Subscription};
 pub use records::{
@@ -24,7 +29,10 @@ pub use records::{
     Language, MeetingSummary, NotSent, Note, NoteTarget, Outcome, OutcomeTask, Paper, PaperFile,
     Participant, ProgrammeItem, ProgrammeScreen, Receipt, Role, Salvage, Splice, SyncReport, Word,
 };
+pub use signer::{DeviceSigner, SignerError};
+
 use records::{item_id, meeting_id, note_id};
+use signer::KeyStore;
 
 uniffi::setup_scaffolding!();
 
@@ -51,22 +59,28 @@ pub struct Device {
 #[uniffi::export]
 impl Device {
     /// Opens the store, with or without a network. One device opens a folder at a time.
-    #[uniffi::constructor]
-    pub async fn open(config: DeviceConfig) -> Result<Arc<Self>> {
+    ///
+    /// A device that was first opened with a `signer` is always opened with that one, and one that was
+    /// opened without draws a key of its own and stays without.
+    #[uniffi::constructor(default(signer = None))]
+    pub async fn open(
+        config: DeviceConfig,
+        signer: Option<Arc<dyn DeviceSigner>>,
+    ) -> Result<Arc<Self>> {
         let runtime = runtime::handle()?;
-        let config = Config::new(config.directory, config.device_name);
-        let client = runtime::run(&runtime, Client::open(config)).await?;
+        let open = async move {
+            let mut opening = Config::new(config.directory, config.device_name);
+            if let Some(signer) = signer {
+                opening.signer = Some(Arc::new(KeyStore::open(signer)?));
+            }
+            Client::open(opening).await
+        };
+        let client = runtime::run(&runtime, open).await?;
         Ok(Arc::new(Self {
             client: Arc::new(client),
             runtime,
             shut: watch::Sender::new(false),
         }))
-    }
-
-    /// Enrols this device with an invitation of the office. Safe to repeat after any interruption.
-    pub async fn enrol(&self, invitation: String) -> Result<Identity> {
-        self.run(|client| async move { client.enrol(&invitation).await.map(Identity::from) })
-            .await
     }
 
     /// Hands in what the office has not settled and reads what is new, until both are done. A second

@@ -43,6 +43,7 @@ class Office:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.people: set[str] = set()
         port_file = folder / "port"
         folder.mkdir()
         self.server = subprocess.Popen(
@@ -64,9 +65,18 @@ class Office:
         self.command("publish")
 
     def invitation(self, name: str) -> str:
-        """Adds a person and invites one device of theirs."""
-        self.command("person", "add", name)
-        return json.loads(self.command("invite", "--person", name, "--confirm-at-once", "--json"))["invitation"]
+        """Invites one device of a person, who is added the first time; its six digits are compared by nobody."""
+        return self._invited(name, "--confirm-at-once")
+
+    def invitation_to_compare(self, name: str) -> str:
+        """Invites one device of a person, which waits until `device confirm` gets its six digits."""
+        return self._invited(name)
+
+    def _invited(self, name: str, *options: str) -> str:
+        if name not in self.people:
+            self.people.add(name)
+            self.command("person", "add", name)
+        return json.loads(self.command("invite", "--person", name, "--json", *options))["invitation"]
 
     def command(self, *arguments: str | Path) -> str:
         """Runs a command of the office and returns what it prints."""

@@ -13,8 +13,6 @@ import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.flow.onEach
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.launch
-import kotlinx.coroutines.runBlocking
-import kotlinx.coroutines.withTimeout
 import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
@@ -237,14 +235,3 @@ class DeviceTest {
         }
     }
 }
-
-private inline fun <reified E : NghisuException> failure(call: () -> Any?): E {
-    try {
-        call()
-    } catch (error: NghisuException) {
-        return error as? E ?: throw AssertionError("another case", error)
-    }
-    throw AssertionError("it did not fail")
-}
-
-private fun atMostAMinute(block: suspend CoroutineScope.() -> Unit) = runBlocking { withTimeout(60_000, block) }

@@ -56,10 +56,22 @@ class Office(folder: Path) : AutoCloseable {
         run("publish")
     }
 
-    /** Adds a person and invites one device of theirs. */
-    fun invitation(name: String): String {
-        run("person", "add", name)
-        val json = run("invite", "--person", name, "--confirm-at-once", "--json")
+    private val people = mutableSetOf<String>()
+
+    /** Invites one device of a person, who is added the first time; its six digits are compared by nobody. */
+    fun invitation(name: String): String = invited(name, "--confirm-at-once")
+
+    /** Invites one device of a person, which waits until [confirm] gets its six digits. */
+    fun invitationToCompare(name: String): String = invited(name)
+
+    /** Says that the six digits are those on the device's screen. */
+    fun confirm(digits: String) {
+        run("device", "confirm", digits)
+    }
+
+    private fun invited(name: String, vararg options: String): String {
+        if (people.add(name)) run("person", "add", name)
+        val json = run("invite", "--person", name, "--json", *options)
         return checkNotNull(Regex(""""invitation": *"([^"]+)"""").find(json)) { json }.groupValues[1]
     }
 
