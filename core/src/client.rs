@@ -7,6 +7,7 @@
 mod driver;
 mod enrol;
 mod http;
+mod vault;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -171,7 +172,7 @@ impl Client {
             .await?;
         let http = self.http.read().await.clone().ok_or(Code::NotEnrolled)?;
         let mut session = Session::new(parties, signer.as_ref(), u64::from_be_bytes(random()?));
-        driver::run(&mut session, &store, &http, |changed| self.tell(changed)).await
+        self.rounds(&mut session, &store, &http).await
     }
 
     /// Fetches the files of published papers that are not here yet. Each is checked by its SHA-256

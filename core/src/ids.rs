@@ -53,6 +53,28 @@ pub mod domain {
     pub const ORDER: &[u8] = b"nghisu/order/1";
     /// A step of a person's chain of devices, by which the vault of his notes is kept.
     pub const VAULT: &[u8] = b"nghisu/vault/1";
+    /// The id of a vault, and the ids of the documents that belong to it.
+    pub const VAULT_ID: &[u8] = b"nghisu/vault-id/1";
+    /// The hash of a step, by which the next one names it.
+    pub const VAULT_STEP: &[u8] = b"nghisu/vault-step/1";
+    /// The key of a vault's epoch, wrapped for a device or for the recovery key.
+    pub const VAULT_WRAP: &[u8] = b"nghisu/vault-wrap/1";
+    /// The key under which payloads of an epoch are sealed.
+    pub const VAULT_PAYLOAD: &[u8] = b"nghisu/vault-payload/1";
+    /// The key under which the key of the epoch before is sealed.
+    pub const VAULT_BEFORE: &[u8] = b"nghisu/vault-before/1";
+    /// What tells one epoch's key from another without showing it.
+    pub const VAULT_CHECK: &[u8] = b"nghisu/vault-check/1";
+    /// The recovery key that opens, from the recovery code.
+    pub const RECOVERY_SEALING: &[u8] = b"nghisu/recovery-sealing/1";
+    /// The recovery key that signs, from the recovery code.
+    pub const RECOVERY_SIGNING: &[u8] = b"nghisu/recovery-signing/1";
+    /// The check letters of a recovery code.
+    pub const RECOVERY_CODE: &[u8] = b"nghisu/recovery-code/1";
+    /// A new device's keys under the secret of its link code.
+    pub const LINK_ASK: &[u8] = b"nghisu/link-ask/1";
+    /// The approving device's step under the secret of the link code.
+    pub const LINK_ADD: &[u8] = b"nghisu/link-add/1";
 }
 
 macro_rules! ids {

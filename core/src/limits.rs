@@ -20,6 +20,13 @@ pub const DRAFT_PAYLOAD_BYTES_MAX: usize = 64 << 10;
 pub const OFFICE_PAYLOAD_BYTES_MAX: usize = 768 << 10;
 /// Bytes of a payload in a person's own notes.
 pub const NOTE_PAYLOAD_BYTES_MAX: usize = 256 << 10;
+/// Bytes of changes that are sealed into one payload: padded and sealed they stay under
+/// [`NOTE_PAYLOAD_BYTES_MAX`].
+pub const NOTE_PLAIN_BYTES_MAX: usize = 224 << 10;
+/// Bytes of a step of the owner's chain of devices: a new epoch's key for all its members.
+pub const VAULT_STEP_BYTES_MAX: usize = 16 << 10;
+/// Rounds of one sync: what the vault needs can only be made once the round before is read.
+pub const SYNC_ROUNDS_MAX: u32 = 6;
 /// Bytes of an envelope's header: its fields at their largest.
 pub const HEADER_BYTES_MAX: usize = 512;
 /// UTF-16 code units of a note's text.

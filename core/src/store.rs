@@ -17,6 +17,7 @@ mod notes;
 mod outbox;
 mod salvage;
 mod schema;
+mod vault;
 
 use std::{
     collections::VecDeque,
@@ -45,6 +46,7 @@ pub use devices::{Asking, PendingEnrolment};
 pub use listing::{ActState, Acted, MeetingRow, NotSent, Note, Programmed, Receipted};
 pub use notes::{NoteTarget, Splice};
 pub use salvage::Salvage;
+pub use vault::{VaultState, VaultStatus, WaitingDevice};
 
 /// Something that rows changed in; what an app shows of it has to be read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,6 +100,7 @@ pub struct Store {
     signer: Arc<dyn DeviceSigner>,
     open: VecDeque<(DocumentId, Document)>,
     salvage: Option<Salvage>,
+    former: Option<Arc<dyn DeviceSigner>>,
     _lock: File,
 }
 
@@ -127,6 +130,7 @@ impl Store {
             },
             open: VecDeque::new(),
             salvage,
+            former: None,
             _lock: lock,
         };
         store.find_keys(opening)?;

@@ -7,3 +7,4 @@ pub mod membership;
 pub mod office;
 pub mod orders;
 pub mod p256;
+pub mod vault;

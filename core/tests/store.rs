@@ -6,8 +6,13 @@ use std::{fs, path::Path};
 
 use nghisu_core::{
     Code,
-    ids::{DocumentId, LogId, PersonId, domain},
-    store::{NoteTarget, Opening, Splice, Store},
+    ids::{DocumentId, Hash, LogId, PersonId, domain},
+    store::{NoteTarget, Opening, Splice, Store, VaultState},
+    sync::{
+        envelope::Envelope,
+        session::{Page, PageEnd, Step},
+        wire::{Cursor, Outcome},
+    },
     time::Timestamp,
     trust::{
         decide::Role,
@@ -74,6 +79,55 @@ fn enrolled(directory: &Path) -> Store {
     store
 }
 
+/// An office says that it has nothing, and takes the vault that the device begins.
+fn open_vault(store: &mut Store) {
+    let page = |outcomes| {
+        Step::Page(Page {
+            outcomes,
+            entries: Vec::new(),
+            answered: Vec::new(),
+            end: Some(PageEnd {
+                cursor: Cursor {
+                    log: LogId::from_bytes([4; 16]),
+                    epoch: 1,
+                    seq: 0,
+                    chain: Hash::ZERO,
+                    mac: [0; 16],
+                },
+                counter: 1,
+                read_token: Vec::new(),
+                office_now: NOW,
+                backed_up: 0,
+                complete: true,
+            }),
+        })
+    };
+    store.save(&page(Vec::new())).unwrap();
+    assert!(store.prepare_vault([2; 32], NOW).unwrap());
+    let mut work = store.work([3; 32]).unwrap();
+    let step = work.pending.remove(0);
+    let signer = store.signer();
+    let envelope = Envelope::sign(
+        &mut work.chain,
+        step.subject,
+        step.payload,
+        NOW,
+        signer.as_ref(),
+    )
+    .unwrap();
+    let id = envelope.id();
+    store
+        .save(&Step::Envelopes(vec![(envelope, step.covers)]))
+        .unwrap();
+    let accepted = Outcome::Accepted {
+        seq: 1,
+        feed_seq: 1,
+        received_at: NOW,
+    };
+    store.save(&page(vec![(id, accepted)])).unwrap();
+    assert_eq!(store.vault_status().unwrap().state, VaultState::Open);
+}
+
 fn note(store: &mut Store, n: u8, text: &str) -> DocumentId {
     store
         .create_note(
@@ -123,9 +177,20 @@ fn edits_of_one_note_wait_as_one_envelope() {
     }
     note(&mut store, 2, "khác");
 
-    let work = store.work().unwrap();
+    assert!(
+        store.work([1; 32]).unwrap().pending.is_empty(),
+        "there is no vault yet"
+    );
+    open_vault(&mut store);
+    let work = store.work([1; 32]).unwrap();
 
-    assert_eq!(work.pending.len(), 2);
+    // The two notes, and the list of them.
+    assert_eq!(work.pending.len(), 3);
+    assert!(
+        work.pending
+            .iter()
+            .all(|pending| pending.subject.sealed.is_some())
+    );
     assert_eq!(store.unsent().unwrap(), 102);
     assert_eq!(store.note(id).unwrap().text.chars().count(), 100);
 }
@@ -138,7 +203,8 @@ fn a_large_paste_is_split_into_changes_that_each_fit_an_envelope() {
     let id = note(&mut store, 1, &text);
 
     assert_eq!(store.note(id).unwrap().text, text);
-    let work = store.work().unwrap();
+    open_vault(&mut store);
+    let work = store.work([1; 32]).unwrap();
     assert!(work.pending.len() > 1);
     assert!(
         work.pending

@@ -21,6 +21,7 @@ pub mod pem;
 mod people;
 mod publish;
 mod rights;
+mod vault;
 
 use std::{
     net::IpAddr,

@@ -7,7 +7,7 @@ mod device;
 
 use std::path::{Path, PathBuf};
 
-use device::{Device, NOW, another, enrolled, entries_of};
+use device::{Device, NOW, another, enrolled, entries_of, writer};
 use nghisu_core::{
     Code, cbor,
     ids::{Feed, Kind, MeetingId},
@@ -532,7 +532,7 @@ fn acts_reach_the_office_and_no_other_delegate() {
 #[test]
 fn an_export_is_what_the_persons_device_works_out_of_its_own_entries() {
     let hall = Hall::new();
-    let mut alice = enrolled(&hall.office, "Alice", Role::Delegate, 1);
+    let mut alice = writer(&hall.office, "Alice", Role::Delegate, 1);
     let mut bob = enrolled(&hall.office, "Bob", Role::Delegate, 2);
     let note = alice.note(9, "riêng của tôi");
     alice.sync(&hall.office, &[note]);
@@ -595,7 +595,7 @@ fn an_export_of_one_meeting_has_nothing_of_another() {
 #[test]
 fn the_log_holds_with_refused_envelopes_between_accepted_ones() {
     let hall = Hall::new();
-    let mut alice = enrolled(&hall.office, "Alice", Role::Delegate, 1);
+    let mut alice = writer(&hall.office, "Alice", Role::Delegate, 1);
     let batch = [
         alice.note(1, "a"),
         alice.envelope(Feed::Notes(alice.person), 2, Kind::Changes, b"no chunk"),
@@ -612,7 +612,7 @@ fn the_log_holds_with_refused_envelopes_between_accepted_ones() {
 #[test]
 fn a_log_in_which_anything_is_missing_or_altered_is_damaged_at_that_entry() {
     let hall = Hall::new();
-    let mut alice = enrolled(&hall.office, "Alice", Role::Delegate, 1);
+    let mut alice = writer(&hall.office, "Alice", Role::Delegate, 1);
     let notes = [alice.note(1, "a"), alice.note(2, "b"), alice.note(1, "c")];
     alice.sync(&hall.office, &notes);
     let last = hall.office.verify_log().unwrap();

@@ -4,7 +4,7 @@
 #[path = "support/device.rs"]
 mod device;
 
-use device::{Device, NOW, address, another, enrolled, enrolment, entries_of};
+use device::{Device, NOW, address, another, enrolled, enrolment, entries_of, writer};
 use nghisu_core::{
     Code,
     ids::{Feed, Hash, Kind},
@@ -36,13 +36,13 @@ fn refused(reason: &str) -> Outcome {
 #[test]
 fn an_accepted_envelope_is_there_after_the_office_is_opened_again() {
     let (folder, office) = office();
-    let mut alice = enrolled(&office, "Alice", Role::Delegate, 1);
+    let mut alice = writer(&office, "Alice", Role::Delegate, 1);
     let note = alice.note(1, "câu hỏi về ngân sách");
 
     let synced = alice.sync(&office, std::slice::from_ref(&note));
     assert!(matches!(
         synced.outcomes[..],
-        [Outcome::Accepted { feed_seq: 1, .. }]
+        [Outcome::Accepted { feed_seq: 2, .. }]
     ));
     drop(office);
     let office = Office::open(folder.path()).unwrap();
@@ -59,7 +59,7 @@ fn an_accepted_envelope_is_there_after_the_office_is_opened_again() {
 #[test]
 fn what_a_device_wrote_is_not_echoed_to_it_unless_it_asks() {
     let (_folder, office) = office();
-    let mut alice = enrolled(&office, "Alice", Role::Delegate, 1);
+    let mut alice = writer(&office, "Alice", Role::Delegate, 1);
     let note = alice.note(1, "a");
 
     let synced = alice.sync(&office, std::slice::from_ref(&note));
@@ -87,7 +87,7 @@ fn what_a_device_wrote_is_not_echoed_to_it_unless_it_asks() {
 #[test]
 fn repeats_get_the_same_outcome() {
     let (_folder, office) = office();
-    let mut alice = enrolled(&office, "Alice", Role::Delegate, 1);
+    let mut alice = writer(&office, "Alice", Role::Delegate, 1);
     let good = alice.note(1, "a");
     let bad = alice.envelope(Feed::Notes(alice.person), 2, Kind::Changes, b"no chunk");
     let batch = [good, bad];
@@ -145,7 +145,7 @@ fn a_signature_that_does_not_hold_stops_the_batch() {
 #[test]
 fn bytes_that_are_no_envelope_stop_the_batch() {
     let (_folder, office) = office();
-    let mut alice = enrolled(&office, "Alice", Role::Delegate, 1);
+    let mut alice = writer(&office, "Alice", Role::Delegate, 1);
     let note = alice.note(1, "a");
 
     let synced = alice.sync(&office, &[note[..note.len() - 1].to_vec()]);
@@ -160,14 +160,14 @@ fn bytes_that_are_no_envelope_stop_the_batch() {
 #[test]
 fn a_refused_envelope_advances_the_chain() {
     let (_folder, office) = office();
-    let mut alice = enrolled(&office, "Alice", Role::Delegate, 1);
+    let mut alice = writer(&office, "Alice", Role::Delegate, 1);
     let bad = alice.envelope(Feed::Notes(alice.person), 1, Kind::Changes, b"no chunk");
     let same_document = alice.note(1, "a");
     let other_document = alice.note(2, "b");
 
     let synced = alice.sync(&office, &[bad, same_document, other_document]);
 
-    assert_eq!(synced.outcomes[0], refused("malformed"));
+    assert_eq!(synced.outcomes[0], refused("unsealed"));
     assert_eq!(synced.outcomes[1], refused("after_refused"));
     assert!(matches!(synced.outcomes[2], Outcome::Accepted { .. }));
 }
@@ -224,7 +224,7 @@ fn a_payload_over_the_limit_of_its_feed_is_refused() {
 #[test]
 fn the_quota_of_a_day_holds_the_batch_and_the_next_day_goes_on() {
     let (folder, office) = office();
-    let mut alice = enrolled(&office, "Alice", Role::Delegate, 1);
+    let mut alice = writer(&office, "Alice", Role::Delegate, 1);
     let first = alice.note(1, "a");
     alice.sync(&office, &[first]);
     drop(office);
@@ -263,7 +263,7 @@ fn the_quota_of_a_day_holds_the_batch_and_the_next_day_goes_on() {
 #[test]
 fn a_counter_that_is_too_low_has_no_effect() {
     let (_folder, office) = office();
-    let mut alice = enrolled(&office, "Alice", Role::Delegate, 1);
+    let mut alice = writer(&office, "Alice", Role::Delegate, 1);
     alice.sync(&office, &[]);
     let seq = office.seq().unwrap();
     let note = alice.note(1, "a");
@@ -273,7 +273,7 @@ fn a_counter_that_is_too_low_has_no_effect() {
         .try_sync(&office, std::slice::from_ref(&note))
         .unwrap();
 
-    assert_eq!(reply, Reply::CounterTooLow { counter: 1 });
+    assert_eq!(reply, Reply::CounterTooLow { counter: 2 });
     assert_eq!(office.seq().unwrap(), seq);
     assert!(matches!(
         alice.sync(&office, &[note]).outcomes[..],
@@ -319,7 +319,7 @@ fn a_cursor_that_was_not_given_for_this_log_is_not_served() {
 #[test]
 fn notes_are_served_to_their_owner_alone() {
     let (_folder, office) = office();
-    let mut alice = enrolled(&office, "Alice", Role::Delegate, 1);
+    let mut alice = writer(&office, "Alice", Role::Delegate, 1);
     let mut bob = enrolled(&office, "Bob", Role::Delegate, 2);
     let mut carol = enrolled(&office, "Carol", Role::Secretary, 3);
     let note = alice.note(1, "riêng");
@@ -345,7 +345,7 @@ fn notes_are_served_to_their_owner_alone() {
 #[test]
 fn pages_are_bounded_and_together_complete() {
     let (_folder, office) = office();
-    let mut alice = enrolled(&office, "Alice", Role::Delegate, 1);
+    let mut alice = writer(&office, "Alice", Role::Delegate, 1);
     let mut tablet = another(&office, alice.person, 2);
     let text = "x".repeat(200_000);
     let notes: Vec<_> = (0..12)
@@ -354,7 +354,7 @@ fn pages_are_bounded_and_together_complete() {
             note.reconcile(&serde_json::json!({ "text": text }))
                 .unwrap();
             let change = note.changes_since(&[]).concat();
-            alice.envelope(Feed::Notes(alice.person), document, Kind::Changes, &change)
+            alice.sealed(document, 1, &change)
         })
         .collect();
     alice.sync(&office, &notes);
@@ -584,7 +584,7 @@ fn a_folder_that_cannot_be_written_to_is_named() {
 fn many_threads_append_without_gaps() {
     let (_folder, office) = office();
     let mut devices: Vec<Device> = (1..=8)
-        .map(|seed| enrolled(&office, &format!("Person {seed}"), Role::Delegate, seed))
+        .map(|seed| writer(&office, &format!("Person {seed}"), Role::Delegate, seed))
         .collect();
     let before = office.seq().unwrap();
 
@@ -607,7 +607,7 @@ fn many_threads_append_without_gaps() {
 fn two_offices_open_on_one_folder_continue_one_log() {
     let (folder, office) = office();
     let beside = Office::open(folder.path()).unwrap();
-    let mut alice = enrolled(&office, "Alice", Role::Delegate, 1);
+    let mut alice = writer(&office, "Alice", Role::Delegate, 1);
     let note = alice.note(1, "a");
 
     alice.sync(&beside, &[note]);
@@ -616,9 +616,9 @@ fn two_offices_open_on_one_folder_continue_one_log() {
 
     assert!(matches!(
         synced.outcomes[..],
-        [Outcome::Accepted { seq: 3, .. }]
+        [Outcome::Accepted { seq: 4, .. }]
     ));
-    assert_eq!(beside.seq().unwrap(), 3);
+    assert_eq!(beside.seq().unwrap(), 4);
 }
 
 #[test]

@@ -238,6 +238,27 @@ impl Device {
         device
     }
 
+    /// Enrols another device of `person` and lets it into the vault of his notes by the word of this one.
+    pub fn another(&self, office: &Office, person: &str) -> Self {
+        self.must(&["sync"]);
+        let other = Self::enrol(office, person);
+        self.let_in(&other);
+        other
+    }
+
+    /// Lets another device of the same person into the vault.
+    pub fn let_in(&self, other: &Self) {
+        other.must(&["sync"]);
+        let code = other.must(&["vault", "link"])["code"].clone();
+        other.must(&["sync"]);
+        self.must(&["sync"]);
+        self.must(&["vault", "approve", code.as_str().expect("a code is a text")]);
+        self.must(&["sync"]);
+        other.must(&["sync"]);
+        let state = other.must(&["vault", "status"])["state"].clone();
+        assert_eq!(state, "open", "the device is in the vault");
+    }
+
     /// Makes a device that belongs to nobody yet.
     #[expect(clippy::new_without_default, reason = "a device is made on purpose")]
     pub fn new() -> Self {

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::{clock, http::Http};
+use super::{clock, http::Http, random};
 use crate::{
     error::{Code, Result},
     store::{Changed, Store},
@@ -96,10 +96,11 @@ pub(super) async fn run(
     session.handle(clock(), Input::Wanted);
     while let Some(output) = session.poll() {
         let input = match output {
-            Output::Load => store
-                .call(|store| store.work())
-                .await
-                .map(|work| Input::Loaded(Box::new(work))),
+            Output::Load => {
+                let dice = random()?;
+                let work = store.call(move |store| store.work(dice)).await;
+                work.map(|work| Input::Loaded(Box::new(work)))
+            }
             Output::Save(step) => store
                 .call(move |store| Ok((store.save(&step)?, store.is_unfinished()?)))
                 .await

@@ -13,6 +13,7 @@ use super::{
     Changed, Store, documents,
     membership::{self, Turn},
     notes, outbox, put_state, signed, sql,
+    vault::{self, Unsealed},
 };
 use crate::{
     document::Document,
@@ -28,7 +29,10 @@ use crate::{
         session::{Incoming, Page, PageEnd, Step},
         wire::Outcome,
     },
-    trust::membership::{Grant, Withdrawal},
+    trust::{
+        membership::{Grant, Withdrawal},
+        vault::chain::index_document,
+    },
 };
 
 /// What a page's entries come to, worked out before the transaction.
@@ -37,6 +41,8 @@ struct Taken {
     documents: BTreeMap<DocumentId, (Feed, Document, Vec<u8>)>,
     programmes: BTreeMap<MeetingId, (Publication, Programme)>,
     quarantined: Vec<(usize, Error)>,
+    /// Sealed entries whose key is not here, and its epoch.
+    locked: Vec<(usize, u32)>,
 }
 
 impl Store {
@@ -58,21 +64,39 @@ impl Store {
     pub(super) fn save_page(&mut self, page: &Page) -> Result<BTreeSet<Changed>> {
         self.scrub()?;
         let owner = self.person()?;
-        let (turns, progress) = self.turns(page, owner.0)?;
-        let mut taken = self.take_in(&page.entries, &turns)?;
         let mut changed = BTreeSet::new();
+        if self.take_vault(page)? {
+            changed.insert(Changed::Everything);
+        }
+        let (later, progress) = self.turns(page, owner.0)?;
+        let opened = self.readable_unopened()?;
+        let entries: Vec<&Incoming> = opened.iter().chain(&page.entries).collect();
+        let mut turns = vec![Turn::Take; opened.len()];
+        turns.extend(later);
+        let mut taken = self.take_in(&entries, &turns)?;
+        let index = index_document(owner.1);
         self.write(|transaction| {
             for (id, outcome) in &page.outcomes {
                 settle(transaction, id, outcome, &mut changed)?;
             }
             for (id, (feed, document, changes)) in &mut taken.documents {
                 documents::store_changes(transaction, *id, *feed, changes, document)?;
-                if matches!(feed, Feed::Notes(_)) {
+                if *id == index {
+                    vault::project_index(transaction, document)?;
+                } else if matches!(feed, Feed::Notes(_)) {
                     notes::project(transaction, *id, document)?;
                     changed.insert(Changed::Note(*id));
                 }
             }
-            for (index, (entry, turn)) in page.entries.iter().zip(&turns).enumerate() {
+            for entry in &opened {
+                vault::forget_unopened(transaction, entry.seq)?;
+            }
+            for (index, (entry, turn)) in entries.iter().zip(&turns).enumerate() {
+                if let Some((_, epoch)) = taken.locked.iter().find(|(at, _)| *at == index) {
+                    vault::keep_unopened(transaction, entry, *epoch)?;
+                    membership::unpark(transaction, entry)?;
+                    continue;
+                }
                 let bad = taken
                     .quarantined
                     .iter()
@@ -115,14 +139,23 @@ impl Store {
     }
 
     /// Tries the entries whose turn it is on documents in memory.
-    fn take_in(&mut self, entries: &[Incoming], turns: &[Turn]) -> Result<Taken> {
+    fn take_in(&mut self, entries: &[&Incoming], turns: &[Turn]) -> Result<Taken> {
         let mut taken = Taken::default();
         for (index, (entry, turn)) in entries.iter().zip(turns).enumerate() {
             let (Ok(envelope), Turn::Take) = (&entry.envelope, turn) else {
                 continue;
             };
-            let tried = match envelope.header().kind {
-                Kind::Changes => self.take_changes(envelope, &mut taken),
+            let unsealed = self.unseal(envelope);
+            if let (Ok(Unsealed::Locked), Some(sealed)) = (&unsealed, &envelope.header().sealed) {
+                taken.locked.push((index, sealed.epoch));
+                continue;
+            }
+            let payload = unsealed.map(|unsealed| match unsealed {
+                Unsealed::Opened(payload) => payload,
+                Unsealed::Plain | Unsealed::Locked => envelope.payload().to_vec().into(),
+            });
+            let tried = payload.and_then(|payload| match envelope.header().kind {
+                Kind::Changes => self.take_changes(envelope, &payload, &mut taken),
                 Kind::Publication => self.take_publication(envelope, &mut taken),
                 Kind::Act => SignedAct::decode(envelope.payload()).map(|_| ()),
                 Kind::Receipts => {
@@ -144,7 +177,7 @@ impl Store {
                 | Kind::Snapshot
                 | Kind::Bundle
                 | Kind::Other(_) => Ok(()),
-            };
+            });
             if let Err(error) = tried {
                 let bad =
                     [Code::Malformed, Code::NewerProtocol, Code::TooLarge].contains(&error.code());
@@ -157,11 +190,13 @@ impl Store {
         Ok(taken)
     }
 
-    fn take_changes(&mut self, envelope: &Envelope, taken: &mut Taken) -> Result<()> {
+    fn take_changes(
+        &mut self,
+        envelope: &Envelope,
+        payload: &[u8],
+        taken: &mut Taken,
+    ) -> Result<()> {
         let header = envelope.header();
-        if header.sealed.is_some() {
-            return Err(Error::new(Code::NewerProtocol, "a sealed payload"));
-        }
         let (feed, mut document, mut changes) = match taken.documents.remove(&header.document) {
             Some(open) => open,
             None => {
@@ -177,7 +212,7 @@ impl Store {
         }
         let before = document.heads();
         let mut tried = document.clone();
-        match tried.apply(envelope.payload()) {
+        match tried.apply(payload) {
             Ok(()) => {
                 document = tried;
                 changes.extend(document.changes_since(&before).concat());

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Transaction};
 use serde_json::{Value, json};
 
-use super::{Changed, Note, Store, documents, outbox::put_pending, signed, sql, unsigned};
+use super::{Changed, Note, Store, documents, outbox::put_pending, signed, sql, unsigned, vault};
 use crate::{
     document::Document,
     error::{Code, Error, Result},
@@ -11,6 +11,7 @@ use crate::{
     limits::{NOTE_TEXT_UNITS_MAX, SPLICE_UNITS_MAX},
     meeting::{ItemId, PaperId},
     time::Timestamp,
+    trust::vault::chain::index_document,
 };
 
 /// What a note is about. All parts may be absent: then it stands by itself.
@@ -142,7 +143,14 @@ impl Store {
             ));
         }
         let feed = Feed::Notes(person);
+        let index = index_document(person);
+        let mut listing = self.list_note(id)?;
         let note = self.write(|transaction| {
+            if let Some((listed, change)) = &mut listing {
+                documents::store_changes(transaction, index, feed, change, listed)?;
+                vault::project_index(transaction, listed)?;
+                put_pending(transaction, feed, index, Kind::Changes, change, now)?;
+            }
             for change in &changes {
                 documents::store_changes(transaction, id, feed, change, &mut document)?;
                 put_pending(transaction, feed, id, Kind::Changes, change, now)?;
@@ -156,6 +164,9 @@ impl Store {
                 .map_err(sql)?;
             note_row(transaction, id)
         })?;
+        if let Some((listed, _)) = listing {
+            self.keep_open(index, listed);
+        }
         self.keep_open(id, document);
         Ok(note)
     }

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, Row, Transaction};
 
-use super::{Store, column, membership, put_state, signed, sql, unsigned};
+use super::{
+    Store, column, membership, put_state, signed, sql, unsigned,
+    vault::{self, Sealing},
+};
 use crate::{
     error::{Code, Result},
     ids::{DeviceId, DocumentId, Feed, Hash, Kind},
-    limits::{NOTE_PAYLOAD_BYTES_MAX, REQUEST_ENVELOPES_MAX},
+    limits::{NOTE_PLAIN_BYTES_MAX, REQUEST_ENVELOPES_MAX},
     meeting::act::SignedAct,
     sync::{
         envelope::{Chain, Envelope, Subject},
@@ -19,6 +22,7 @@ use crate::{
     trust::{
         enrol::{Certificate, Signed},
         keys::PublicKey,
+        vault::chain::{chain_document, index_document},
     },
 };
 
@@ -37,11 +41,12 @@ impl Store {
         })
     }
 
-    /// Returns what a request is made of.
+    /// Returns what a request is made of. `dice` is random and used nowhere else: notes are sealed
+    /// with it.
     ///
     /// # Errors
     /// [`Code::NotEnrolled`], [`Code::Storage`].
-    pub fn work(&self) -> Result<Work> {
+    pub fn work(&self, dice: [u8; 32]) -> Result<Work> {
         let incarnation = self.incarnation()?;
         Ok(Work {
             epoch: self
@@ -52,7 +57,7 @@ impl Store {
             counter: self.number("counter")?.unwrap_or(0),
             chain: self.chain(incarnation)?,
             unsettled: self.unsettled(incarnation)?,
-            pending: self.pending()?,
+            pending: self.pending(self.sealing(dice)?)?,
             keys: self.keys()?,
             own: self.state("own")?.is_some(),
             backfill: self.missing_ranges()?,
@@ -60,14 +65,24 @@ impl Store {
         })
     }
 
-    /// Returns the number of changes and acts that the office has not settled.
+    /// Returns the number of changes and acts that the office has not settled. What the device
+    /// writes for the vault itself is not among them.
     ///
     /// # Errors
     /// [`Code::Storage`].
     pub fn unsent(&self) -> Result<u64> {
-        let count = "SELECT (SELECT count(*) FROM pending) + (SELECT count(*) FROM envelope WHERE outcome IS NULL)";
+        let Some(identity) = self.identity()? else {
+            return Ok(0);
+        };
+        let owner = identity.certificate.person;
+        let count = "SELECT (SELECT count(*) FROM pending WHERE document NOT IN (?1, ?2))
+             + (SELECT count(*) FROM envelope WHERE outcome IS NULL AND document NOT IN (?1, ?2))";
+        let internal = (
+            *chain_document(owner).as_bytes(),
+            *index_document(owner).as_bytes(),
+        );
         self.connection
-            .query_row(count, [], |row| row.get(0))
+            .query_row(count, internal, |row| row.get(0))
             .map(unsigned)
             .map_err(sql)
     }
@@ -97,8 +112,9 @@ impl Store {
     }
 
     /// Returns what is in no envelope yet: the changes of one document together, as far as a
-    /// payload holds them, in the place of the first; each act by itself.
-    fn pending(&self) -> Result<Vec<Pending>> {
+    /// payload holds them, in the place of the first; each act by itself. Notes are sealed; while that
+    /// cannot be, they wait.
+    fn pending(&self, sealing: Option<Sealing>) -> Result<Vec<Pending>> {
         let Some(identity) = self.identity()? else {
             return Err(Code::NotEnrolled.into());
         };
@@ -110,13 +126,16 @@ impl Store {
         let mut growing: BTreeMap<DocumentId, usize> = BTreeMap::new();
         while let Some(row) = rows.next().map_err(sql)? {
             let next = pending_row(row, log)?;
+            if sealing.is_none() && vault::is_sealed(next.subject.feed, next.subject.kind) {
+                continue;
+            }
             let document = next.subject.document;
             let open = growing.get(&document).and_then(|&at| all.get_mut(at));
             match open {
                 Some(open)
                     if next.subject == open.subject
                         && next.subject.kind == Kind::Changes
-                        && open.payload.len() + next.payload.len() <= NOTE_PAYLOAD_BYTES_MAX =>
+                        && open.payload.len() + next.payload.len() <= NOTE_PLAIN_BYTES_MAX =>
                 {
                     open.payload.extend(next.payload);
                     open.covers = next.covers;
@@ -127,6 +146,13 @@ impl Store {
                     }
                     growing.insert(document, all.len());
                     all.push(next);
+                }
+            }
+        }
+        if let Some(mut sealing) = sealing {
+            for pending in &mut all {
+                if vault::is_sealed(pending.subject.feed, pending.subject.kind) {
+                    sealing.seal(pending)?;
                 }
             }
         }
@@ -190,12 +216,24 @@ impl Store {
     }
 
     /// Meets an office whose log is not the one known: reads it again, and offers every envelope of
-    /// this incarnation again. What the office has it knows by id; what it has lost it gets back.
+    /// this incarnation again. What the office has it knows by id; what it has lost it gets back. So
+    /// does the chain of devices, whoever wrote it.
     pub(super) fn meet_again(&mut self) -> Result<()> {
         let incarnation = self.incarnation()?;
+        let steps = self.steps_again()?;
         self.write(|transaction| {
             forget_cursor(transaction)?;
-            offer_again(transaction, incarnation, 0)
+            offer_again(transaction, incarnation, 0)?;
+            steps.iter().try_for_each(|(feed, document, step)| {
+                put_pending(
+                    transaction,
+                    *feed,
+                    *document,
+                    Kind::Vault,
+                    step,
+                    Timestamp::default(),
+                )
+            })
         })
     }
 }
@@ -293,7 +331,11 @@ pub(super) fn settle(
         .and_then(|mut statement| statement.query_row([id.as_bytes()], |row| row.get(0)))
         .map_err(sql)?;
     let envelope = Envelope::decode(&bytes)?;
+    let internal = envelope.header().kind == Kind::Vault;
     match outcome {
+        // A step that came too late is made anew if it is still wanted.
+        _ if internal => vault::settled(transaction)?,
+        Outcome::Redo { .. } if vault::put_back(transaction, &envelope)? => {}
         Outcome::Refused { reason } | Outcome::Redo { reason } => {
             put_not_sent(transaction, id, &envelope, reason)?
         }

@@ -67,7 +67,8 @@ fn check(connection: &Connection, version: i64) -> Result<()> {
 
 fn prepare(connection: &Connection) -> Result<()> {
     // `fullfsync` reaches the platter on Apple systems and is ignored elsewhere; temporary tables in
-    // memory since Android has no usable temporary folder.
+    // memory since Android has no usable temporary folder; what is deleted is overwritten, since codes
+    // and keys of the vault are among it.
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL;
@@ -75,6 +76,7 @@ fn prepare(connection: &Connection) -> Result<()> {
              PRAGMA fullfsync = ON;
              PRAGMA checkpoint_fullfsync = ON;
              PRAGMA temp_store = MEMORY;
+             PRAGMA secure_delete = ON;
              PRAGMA trusted_schema = OFF;
              PRAGMA secure_delete = ON;
              PRAGMA busy_timeout = 2000;",

@@ -210,6 +210,19 @@ pub struct Report {
     pub received: u32,
 }
 
+impl Report {
+    /// Returns what this and the next round of a sync did together.
+    pub const fn and(self, next: Self) -> Self {
+        Self {
+            requests: self.requests + next.requests,
+            pulls: self.pulls + next.pulls,
+            accepted: self.accepted + next.accepted,
+            refused: self.refused + next.refused,
+            received: self.received + next.received,
+        }
+    }
+}
+
 #[derive(Debug)]
 enum State {
     Quiet,

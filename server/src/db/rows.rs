@@ -273,3 +273,12 @@ numbers! {
     status_number status DeviceStatus { Active = 1 Pending = 2 Locked = 3 Revoked = 4 }
     kind_number kind ActKind { SpeakingRegistration = 1 QuestionSlip = 2 Withdrawal = 3 }
 }
+
+/// The newest step of a person's vault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct VaultRow {
+    pub(crate) vault: Hash,
+    pub(crate) number: u64,
+    pub(crate) newest: Hash,
+    pub(crate) epoch: u32,
+}

@@ -2,6 +2,7 @@
 
 mod devices;
 mod rights;
+mod vault;
 
 use nghisu_core::{
     Code, Error, Result, cbor,

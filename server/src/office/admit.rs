@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 
 use nghisu_core::{
     Result, cbor,
-    document::split_chunks,
-    ids::{ActId, DeviceId, DocumentId, Feed, Kind, MeetingId, domain},
+    ids::{ActId, DeviceId, DocumentId, Feed, Kind, MeetingId, PersonId, domain},
     limits::{
         DRAFT_PAYLOAD_BYTES_MAX, ENVELOPES_PER_DEVICE_AND_DAY_MAX, NOTE_PAYLOAD_BYTES_MAX,
         OFFICE_PAYLOAD_BYTES_MAX, RECORD_PAYLOAD_BYTES_MAX,
@@ -26,7 +25,11 @@ use nghisu_core::{
     },
 };
 
-use super::{log::Appending, rights::state_of};
+use super::{
+    log::Appending,
+    rights::state_of,
+    vault::{self, Verdict},
+};
 use crate::db::{
     Tx,
     rows::{ActRow, DeviceRow},
@@ -150,6 +153,9 @@ fn admit_one(
             }
             log.accepted(place)
         }
+        Judged::Redo(reason) => Outcome::Redo {
+            reason: reason.into(),
+        },
         Judged::Refused(reason) => {
             if header.kind == Kind::Changes {
                 log.tx
@@ -188,6 +194,8 @@ enum Judged {
     /// It may be appended. An act that has no receipt yet comes with it.
     Accepted(Option<Box<Act>>),
     Refused(&'static str),
+    /// It must be made anew.
+    Redo(&'static str),
 }
 
 fn judge(tx: &Tx<'_>, device: &DeviceRow, role: Role, envelope: &Envelope) -> Result<Judged> {
@@ -208,12 +216,13 @@ fn judge(tx: &Tx<'_>, device: &DeviceRow, role: Role, envelope: &Envelope) -> Re
     if let Decision::Deny(reason) = decision {
         return Ok(Judged::Refused(reason.name()));
     }
+    if let Feed::Notes(owner) = header.feed {
+        return judge_note(tx, device.id, owner, envelope);
+    }
     if header.sealed.is_some() {
         return Ok(Judged::Refused("kind"));
     }
     match (header.feed, header.kind) {
-        (Feed::Notes(_), Kind::Changes) => judge_note(tx, device.id, envelope),
-        (Feed::Notes(_), Kind::Tombstone) => Ok(Judged::Accepted(None)),
         (Feed::Outbox(_), Kind::Act) => judge_act(tx, actor, envelope),
         // Drafts and group notes carry changes that others would have to open: the office takes
         // none of them from a device until it can try each one where a harmful one harms nobody.
@@ -241,16 +250,24 @@ const fn payload_bytes_max(feed: Feed) -> usize {
     }
 }
 
-/// The office looks at a note only as far as the chunks' frames: its owner alone opens it.
-fn judge_note(tx: &Tx<'_>, device: DeviceId, envelope: &Envelope) -> Result<Judged> {
+/// Notes are sealed: the office looks at their headers alone.
+fn judge_note(
+    tx: &Tx<'_>,
+    device: DeviceId,
+    owner: PersonId,
+    envelope: &Envelope,
+) -> Result<Judged> {
     let header = envelope.header();
-    if tx.is_refused_document(device, header.document, header.generation)? {
+    if header.kind == Kind::Changes
+        && tx.is_refused_document(device, header.document, header.generation)?
+    {
         return Ok(Judged::Refused("after_refused"));
     }
-    if split_chunks(envelope.payload()).is_err() {
-        return Ok(Judged::Refused("malformed"));
-    }
-    Ok(Judged::Accepted(None))
+    Ok(match vault::judge(tx, owner, envelope)? {
+        Verdict::Accept => Judged::Accepted(None),
+        Verdict::Refuse(reason) => Judged::Refused(reason),
+        Verdict::Redo(reason) => Judged::Redo(reason),
+    })
 }
 
 fn judge_act(tx: &Tx<'_>, actor: Actor, envelope: &Envelope) -> Result<Judged> {

@@ -8,14 +8,20 @@ use nghisu_core::{
     ids::{ActId, DeviceId, DocumentId, Feed, Hash, Kind, LogId, MeetingId, PersonId},
     meeting::act::{Act, ActKind, SignedAct},
     sync::{
-        envelope::{Chain, Envelope, Subject},
-        wire::{Cursor, Entry, Reply, Request, RequestBody, RequestHead, Synced},
+        envelope::{Chain, Envelope, Sealed, Subject},
+        wire::{Cursor, Entry, Outcome, Reply, Request, RequestBody, RequestHead, Synced},
     },
     time::Timestamp,
     trust::{
         decide::Role,
         enrol::{Address, Enrolled, EnrolmentReply, EnrolmentRequest, Invitation, encode_request},
         keys::{DeviceSigner, SoftwareKey},
+        vault::{
+            Dice,
+            chain::{Beginning, Record, chain_document},
+            codes::RecoveryCode,
+            seal::{EpochKey, Place, SealingSecret, VaultId},
+        },
     },
 };
 use nghisu_server::{Office, office::Confirmation};
@@ -33,6 +39,8 @@ pub(crate) struct Device {
     pub(crate) office: DeviceId,
     pub(crate) person: PersonId,
     pub(crate) read_token: Vec<u8>,
+    /// The vault of its owner's notes, if this device has begun it.
+    pub(crate) vault: Option<(VaultId, EpochKey)>,
 }
 
 /// Returns an address for invitations.
@@ -68,6 +76,15 @@ pub(crate) fn enrolled(office: &Office, name: &str, role: Role, seed: u8) -> Dev
     another(office, person.id, seed)
 }
 
+/// Adds a person and enrols a device for him that writes notes: it has begun the vault.
+pub(crate) fn writer(office: &Office, name: &str, role: Role, seed: u8) -> Device {
+    let mut device = enrolled(office, name, role, seed);
+    let genesis = device.begin_vault();
+    let synced = device.sync(office, &[genesis]);
+    assert!(matches!(synced.outcomes[..], [Outcome::Accepted { .. }]));
+    device
+}
+
 /// Enrols another device for a person.
 pub(crate) fn another(office: &Office, person: PersonId, seed: u8) -> Device {
     let invitation = office
@@ -95,6 +112,7 @@ impl Device {
             office: online.key.device(),
             person: certificate.person,
             read_token: Vec::new(),
+            vault: None,
             key,
         }
     }
@@ -107,17 +125,87 @@ impl Device {
         kind: Kind,
         payload: &[u8],
     ) -> Vec<u8> {
+        self.put(
+            feed,
+            DocumentId::from_bytes([document; 16]),
+            kind,
+            None,
+            payload,
+        )
+    }
+
+    fn put(
+        &mut self,
+        feed: Feed,
+        document: DocumentId,
+        kind: Kind,
+        sealed: Option<Sealed>,
+        payload: &[u8],
+    ) -> Vec<u8> {
         let subject = Subject {
             log: self.log,
             feed,
-            document: DocumentId::from_bytes([document; 16]),
+            document,
             kind,
             generation: 0,
-            sealed: None,
+            sealed,
         };
         Envelope::sign(&mut self.chain, subject, payload.to_vec(), NOW, &self.key)
             .unwrap()
             .encode()
+    }
+
+    /// Writes the genesis of a vault for its owner.
+    pub(crate) fn begin_vault(&mut self) -> Vec<u8> {
+        let secret = SealingSecret::from_slice(&[9; 32]).unwrap();
+        let code = RecoveryCode::new([7; 16]);
+        let genesis = Beginning {
+            log: self.log,
+            owner: self.person,
+            signer: &self.key,
+            sealing: secret.public(),
+            recovery: &code.keys(self.log, self.person).unwrap(),
+            replaces: None,
+        }
+        .step(&mut Dice::new([8; 32]))
+        .unwrap();
+        let chain = nghisu_core::trust::vault::chain::Chain::begin(&genesis).unwrap();
+        let key = chain
+            .open_as(self.chain.device, &secret)
+            .unwrap()
+            .remove(&1);
+        self.vault = Some((chain.vault(), key.unwrap()));
+        let record = Record::Step(Box::new(genesis)).encode();
+        self.put(
+            Feed::Notes(self.person),
+            chain_document(self.person),
+            Kind::Vault,
+            None,
+            &record,
+        )
+    }
+
+    /// Seals a change into the owner's notes, if need be with a key that nobody knows.
+    pub(crate) fn sealed(&mut self, document: u8, epoch: u32, change: &[u8]) -> Vec<u8> {
+        let nowhere = VaultId {
+            log: self.log,
+            owner: self.person,
+            hash: Hash::ZERO,
+        };
+        let unknown = (nowhere, EpochKey::new([1; 32]));
+        let (vault, key) = self.vault.clone().unwrap_or(unknown);
+        let id = DocumentId::from_bytes([document; 16]);
+        let nonce = [document; 24];
+        let place = Place::new(vault, epoch, id, Kind::Changes);
+        let payload = key.seal(&place, &nonce, change).unwrap();
+        let sealed = Some(Sealed { epoch, nonce });
+        self.put(
+            Feed::Notes(self.person),
+            id,
+            Kind::Changes,
+            sealed,
+            &payload,
+        )
     }
 
     /// Writes a change of a note.
@@ -126,7 +214,7 @@ impl Device {
         note.put_text("text").unwrap();
         note.splice_text("text", 0, 0, text).unwrap();
         let change = note.commit().unwrap();
-        self.envelope(Feed::Notes(self.person), document, Kind::Changes, &change)
+        self.sealed(document, 1, &change)
     }
 
     /// Returns an act of the person.

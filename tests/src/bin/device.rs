@@ -4,6 +4,9 @@
 //! standard output what it did. With `--hold` it stays after the command until its input ends, for
 //! those who want to see what a kill leaves behind.
 
+#[path = "device/vault.rs"]
+mod vault;
+
 use std::{
     io::{Read, Write},
     path::PathBuf,
@@ -18,6 +21,7 @@ use nghisu_core::{
     store::{ActState, Acted, Note, NoteTarget, Programmed, Splice},
 };
 use serde_json::{Value, json};
+use vault::{VaultCommand, vault};
 
 /// A delegate's device: enrols with an office, syncs, and works offline.
 #[derive(Parser)]
@@ -75,6 +79,9 @@ enum Command {
         /// The paper's id.
         paper: String,
     },
+    /// The vault in which the notes are sealed.
+    #[command(subcommand)]
+    Vault(VaultCommand),
     /// Prints everything but notes as canonical JSON.
     View,
     /// Says whose device this is and what waits to be sent.
@@ -189,6 +196,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
         | Command::Note(_)
         | Command::Act(_)
         | Command::Paper { .. }
+        | Command::Vault(_)
         | Command::View
         | Command::Status => String::new(),
     };
@@ -226,6 +234,7 @@ async fn carry_out(client: &Client, command: &Command) -> Result<(String, Value)
         } => Ok(show_programme(&client.programme(*meeting).await?)),
         Command::Note(command) => note(client, command).await,
         Command::Act(command) => act(client, command).await,
+        Command::Vault(command) => vault(client, command).await,
         Command::Paper { meeting, paper } => {
             let path = client.paper(*meeting, paper).await?.display().to_string();
             Ok((path.clone(), json!({"path": path})))
