@@ -82,8 +82,8 @@ errors! {
     StorageFull { DiskFull }
     /// Another process has the folder open.
     AlreadyOpen { AlreadyOpen }
-    /// No such meeting, item, note or person. Read the list again.
-    NotFound { MeetingUnknown ItemUnknown NoteUnknown PersonUnknown }
+    /// No such meeting, item, note, person or device. Read the list again.
+    NotFound { MeetingUnknown ItemUnknown NoteUnknown PersonUnknown DeviceUnknown }
     /// The file of a paper is not here. Fetch papers.
     PaperNotHere { PaperMissing PaperDamaged }
     /// What was given cannot be used. Correct it.
@@ -97,7 +97,7 @@ errors! {
     /// What only an office can meet stands here as well.
     Internal {
         Internal PortTaken OfficeMissing PersonExists LogDamaged NothingToPublish
-        PassphraseWrong KeyFile PublicationUnsigned DeviceUnknown DeviceAmbiguous AudienceUnknown
+        PassphraseWrong KeyFile PublicationUnsigned DeviceAmbiguous AudienceUnknown
     }
 }
 

@@ -6,6 +6,7 @@
 //! - `listener` tells the app what changed.
 //! - `signer` is the phone's key store, if that holds the device's key.
 //! - `runtime` is where the work runs: never on the thread of the app.
+//! - `vault` is about the private notes: which devices open them.
 //!
 //! An object is only what has a life: a [`Device`] and a [`Subscription`].
 
@@ -15,6 +16,7 @@ mod listener;
 mod records;
 mod runtime;
 mod signer;
+mod vault;
 
 use std::sync::Arc;
 
@@ -30,6 +32,7 @@ pub use records::{
     Participant, ProgrammeItem, ProgrammeScreen, Receipt, Role, Salvage, Splice, SyncReport, Word,
 };
 pub use signer::{DeviceSigner, SignerError};
+pub use vault::{VaultState, VaultStatus, WaitingDevice};
 
 use records::{item_id, meeting_id, note_id};
 use signer::KeyStore;

@@ -113,7 +113,7 @@ pub struct SyncReport {
     pub requests: u32,
     /// Further requests until the log was read to its end.
     pub pulls: u32,
-    /// Changes and acts that the office accepted.
+    /// Changes, acts and records of the vault that the office accepted.
     pub accepted: u32,
     /// Changes and acts that it refused for good; see `not_sent`.
     pub refused: u32,
