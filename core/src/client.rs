@@ -7,13 +7,14 @@
 mod driver;
 mod enrol;
 mod http;
+mod orders;
 mod vault;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use sha2::{Digest, Sha256};
@@ -33,7 +34,7 @@ use crate::{
     },
     store::{
         Acted, Changed, Identity, MeetingRow, NotSent, Note, NoteTarget, Opening, Programmed,
-        Salvage, Splice, Store, file_error,
+        Salvage, Splice, Standing, Store, file_error,
     },
     sync::session::{Report, Session},
     time::Timestamp,
@@ -74,6 +75,8 @@ impl Config {
 pub struct Status {
     /// Whose device this is; `None` before the enrolment.
     pub identity: Option<Identity>,
+    /// Whether what it keeps may be read and written.
+    pub standing: Standing,
     /// Changes and acts that the office has not settled.
     pub unsent: u64,
     /// When the log was last read to its end, by the office's clock.
@@ -100,6 +103,7 @@ pub struct Client {
     syncing: Mutex<()>,
     changed: broadcast::Sender<Changed>,
     salvage: Option<Salvage>,
+    opened: Instant,
 }
 
 /// Changes of rows as they happen. Dropping it ends it.
@@ -118,11 +122,7 @@ impl Client {
     /// [`Code::Storage`].
     pub async fn open(config: Config) -> Result<Self> {
         let directory = config.directory.clone();
-        let opening = Opening {
-            seed: Zeroizing::new(random()?),
-            sealing: Zeroizing::new(random()?),
-            signer: config.signer.clone(),
-        };
+        let opening = dice(&config)?;
         let thread = StoreThread::open(move || Store::open(&directory, &opening, clock())).await?;
         let begun = thread
             .handle()
@@ -139,6 +139,7 @@ impl Client {
             syncing: Mutex::new(()),
             changed: broadcast::channel(256).0,
             salvage,
+            opened: running_clock(),
         })
     }
 
@@ -148,11 +149,12 @@ impl Client {
     /// [`Code::NotEnrolled`], [`Code::OfficeCertificate`], [`Code::Storage`].
     pub async fn move_office(&self, address: Address) -> Result<()> {
         let identity = self
-            .call(|store| store.identity())
+            .call_always(|store| store.identity())
             .await?
             .ok_or(Code::NotEnrolled)?;
         let http = Http::new(&address, fingerprint(&identity.root))?;
-        self.call(move |store| store.move_office(&address)).await?;
+        self.call_always(move |store| store.move_office(&address))
+            .await?;
         *self.http.write().await = Some(http);
         Ok(())
     }
@@ -163,12 +165,17 @@ impl Client {
     /// # Errors
     /// [`Code::NotEnrolled`]; [`Code::OfficeUnreachable`], [`Code::OfficeBusy`], [`Code::NotAnOffice`]
     /// and [`Code::OfficeCertificate`], after which nothing is lost and it can be tried again;
-    /// [`Code::DeviceRefused`], [`Code::LogChanged`], [`Code::DiskFull`], [`Code::Storage`].
+    /// [`Code::DeviceRefused`], [`Code::Locked`], [`Code::Wiped`], [`Code::KeyMissing`],
+    /// [`Code::LogChanged`], [`Code::DiskFull`], [`Code::Storage`].
     pub async fn sync(&self) -> Result<Report> {
         let _one = self.syncing.lock().await;
         let store = self.handle().await?;
         let (parties, signer) = store
-            .call(|store| Ok((store.parties()?, store.signer())))
+            .call(|store| match store.standing_ordered()? {
+                // A locked device asks: the office may have released it.
+                Some(Code::Wiped) => Err(Code::Wiped.into()),
+                Some(_) | None => Ok((store.parties()?, store.signer())),
+            })
             .await?;
         let http = self.http.read().await.clone().ok_or(Code::NotEnrolled)?;
         let mut session = Session::new(parties, signer.as_ref(), u64::from_be_bytes(random()?));
@@ -260,11 +267,13 @@ impl Client {
     /// # Errors
     /// [`Code::Storage`], [`Code::Closed`].
     pub async fn status(&self) -> Result<Status> {
-        let salvage = self.salvage.clone();
-        self.call(move |store| {
+        let (salvage, standing) = (self.salvage.clone(), self.standing().await?);
+        self.call_always(move |store| {
+            let wiped = standing == Standing::Wiped;
             Ok(Status {
                 identity: store.identity()?,
-                unsent: store.unsent()?,
+                standing,
+                unsent: if wiped { 0 } else { store.unsent()? },
                 synced_at: store.synced_at()?,
                 salvage,
             })
@@ -534,13 +543,6 @@ impl Client {
             .ok_or_else(|| Code::Closed.into())
     }
 
-    async fn call<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        self.handle().await?.call(work).await
-    }
-
     fn tell(&self, changed: BTreeSet<Changed>) {
         for change in changed {
             // Nobody listening is no error.
@@ -597,6 +599,23 @@ fn clock() -> Timestamp {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     Timestamp::from_unix_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the shell reads the clock here and passes it on"
+)]
+fn running_clock() -> Instant {
+    Instant::now()
+}
+
+/// Draws what the store may need for new keys.
+fn dice(config: &Config) -> Result<Opening> {
+    Ok(Opening {
+        seed: Zeroizing::new(random()?),
+        sealing: Zeroizing::new(random()?),
+        signer: config.signer.clone(),
+    })
 }
 
 fn random<const N: usize>() -> Result<[u8; N]> {

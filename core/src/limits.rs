@@ -61,6 +61,12 @@ pub const ENROLMENT_PENDING_MS: u64 = 3 * 24 * 60 * 60 * 1000;
 pub const CONFIRMATION_POLL_MS: u64 = 2_000;
 /// … and at most: somebody is comparing digits meanwhile, and each question is a whole request.
 pub const CONFIRMATION_POLL_MAX_MS: u64 = 20_000;
+/// Milliseconds of running time after which a device that has not met its office shows nothing until
+/// it does: two weeks of long days in places without a network. Whoever finds a device and keeps it
+/// off every network sees its papers for no longer.
+pub const LEASE_RUNNING_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// Milliseconds of running time that are written down ahead: an app that is killed has used them up.
+pub const LEASE_STEP_MS: u64 = 60 * 1000;
 /// Milliseconds that a read token stays valid.
 pub const READ_TOKEN_MS: u64 = 15 * 60 * 1000;
 /// Milliseconds that a device certificate stays valid: one year.

@@ -14,10 +14,13 @@ mod inbox;
 mod listing;
 mod membership;
 mod notes;
+mod orders;
 mod outbox;
+mod own_devices;
 mod salvage;
 mod schema;
 mod vault;
+mod wipe;
 
 use std::{
     collections::VecDeque,
@@ -42,9 +45,11 @@ use crate::{
     },
 };
 
-pub use devices::{Asking, PendingEnrolment};
+pub use devices::{Asking, FormerKey, PendingEnrolment};
 pub use listing::{ActState, Acted, MeetingRow, NotSent, Note, Programmed, Receipted};
 pub use notes::{NoteTarget, Splice};
+pub use orders::Standing;
+pub use own_devices::OwnDevice;
 pub use salvage::Salvage;
 pub use vault::{VaultState, VaultStatus, WaitingDevice};
 
@@ -98,6 +103,8 @@ pub struct Store {
     connection: Connection,
     directory: PathBuf,
     signer: Arc<dyn DeviceSigner>,
+    key_store: Option<Arc<dyn DeviceSigner>>,
+    custody: orders::Custody,
     open: VecDeque<(DocumentId, Document)>,
     salvage: Option<Salvage>,
     former: Option<Arc<dyn DeviceSigner>>,
@@ -116,6 +123,12 @@ impl Store {
     pub fn open(directory: &Path, opening: &Opening, now: Timestamp) -> Result<Self> {
         fs::create_dir_all(directory.join("papers")).map_err(|error| folder(directory, &error))?;
         let lock = lock(directory)?;
+        let wiped = wipe::has_begun(directory);
+        if wiped {
+            wipe::destroy(directory)?;
+            fs::create_dir_all(directory.join("papers"))
+                .map_err(|error| folder(directory, &error))?;
+        }
         let path = directory.join(FILE_NAME);
         let (connection, salvage) = match schema::open(&path) {
             Err(error) if error.code() == Code::DatabaseCorrupt => salvage::move_aside(&path, now)?,
@@ -128,12 +141,20 @@ impl Store {
                 Some(signer) => Arc::clone(signer),
                 None => Arc::new(SoftwareKey::from_seed(&opening.seed)),
             },
+            key_store: None,
+            custody: orders::Custody::default(),
             open: VecDeque::new(),
             salvage,
             former: None,
             _lock: lock,
         };
+        if wiped {
+            store.set_state(&[("wiped", &[1])])?;
+            wipe::end(directory)?;
+        }
+        store.find_custody()?;
         store.find_keys(opening)?;
+        store.rejoin_as_former()?;
         if store.salvage.is_some() {
             store.read_again()?;
         } else {
@@ -146,30 +167,6 @@ impl Store {
     /// Returns what was carried over from a damaged file, if this opening found one.
     pub const fn salvage(&self) -> Option<&Salvage> {
         self.salvage.as_ref()
-    }
-
-    /// Takes the keys that are kept, and keeps those that are new.
-    fn find_keys(&mut self, opening: &Opening) -> Result<()> {
-        if self.state("sealing")?.is_none() {
-            self.set_state(&[("sealing", opening.sealing.as_slice())])?;
-        }
-        match (&opening.signer, self.state("key")?) {
-            (None, Some(kept)) => {
-                self.signer = Arc::new(SoftwareKey::from_slice(&Zeroizing::new(kept))?);
-                Ok(())
-            }
-            (None, None) if self.state("public_key")?.is_some() => Err(Code::KeyMissing.into()),
-            (None, None) => self.set_state(&[("key", opening.seed.as_slice())]),
-            (Some(_), Some(_)) => Err(Code::KeyMissing.into()),
-            (Some(signer), None) => {
-                let key = crate::cbor::encode(&signer.public_key());
-                match self.state("public_key")? {
-                    Some(kept) if kept == key => Ok(()),
-                    Some(_) => Err(Code::KeyMissing.into()),
-                    None => self.set_state(&[("public_key", &key)]),
-                }
-            }
-        }
     }
 
     /// Returns the key of this device.
@@ -213,10 +210,12 @@ impl Store {
         }))
     }
 
-    /// Keeps what the enrolment brought.
+    /// Keeps what the enrolment brought. A store whose device was locked or refused goes on as another
+    /// device of the same person, and keeps everything.
     ///
     /// # Errors
-    /// [`Code::AlreadyEnrolled`] if the store belongs to somebody; [`Code::DiskFull`], [`Code::Storage`].
+    /// [`Code::AlreadyEnrolled`] if the store belongs to somebody else, or to a device in good standing;
+    /// [`Code::KeyMissing`]; [`Code::DiskFull`], [`Code::Storage`].
     pub fn enrol(
         &mut self,
         address: &Address,
@@ -225,11 +224,7 @@ impl Store {
         body_name: &str,
         person_name: &str,
     ) -> Result<()> {
-        if self.state("certificate")?.is_some() {
-            return Err(Code::AlreadyEnrolled.into());
-        }
-        self.forget_enrolment()?;
-        self.set_state(&[
+        let values: &[(&str, &[u8])] = &[
             ("address", address.authority.as_bytes()),
             ("tls", &[u8::from(address.tls)]),
             ("root", &crate::cbor::encode(&enrolled.root)),
@@ -242,7 +237,8 @@ impl Store {
             ("epoch", &epoch.to_be_bytes()),
             ("body_name", body_name.as_bytes()),
             ("person_name", person_name.as_bytes()),
-        ])
+        ];
+        self.become_device(enrolled, person_name, values)
     }
 
     /// Keeps another address of the same office.

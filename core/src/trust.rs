@@ -3,6 +3,7 @@
 pub mod decide;
 pub mod enrol;
 pub mod keys;
+pub mod lease;
 pub mod membership;
 pub mod office;
 pub mod orders;

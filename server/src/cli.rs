@@ -66,7 +66,7 @@ enum Command {
     Group(GroupCommand),
     /// Invite a person to enrol a device
     Invite(InviteArguments),
-    /// List devices, confirm and refuse those that wait
+    /// List devices, confirm those that wait, lock those that are lost
     #[command(subcommand)]
     Device(DeviceCommand),
     /// Import programmes, with the papers beside them, as drafts

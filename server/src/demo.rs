@@ -7,6 +7,7 @@
 mod link;
 mod office;
 mod report;
+mod vault;
 
 use std::{
     io::IsTerminal,
@@ -35,6 +36,7 @@ use serde_json::{Value, json};
 use crate::{Office, Server, ServerHandle, clock, office::Confirmation};
 use link::{Count, Link};
 use report::{DeviceReport, Story};
+use vault::let_in;
 
 /// The most devices that one machine plays here.
 pub(crate) const DEVICES_MAX: usize = 500;
@@ -247,6 +249,7 @@ impl World {
         let [first, second, ..] = self.devices.as_mut_slice() else {
             return Ok(());
         };
+        let_in(&first.client, &second.client).await?;
         let note = first
             .client
             .create_note(target, "Chuẩn bị phát biểu: ")

@@ -16,6 +16,7 @@ mod export;
 pub(crate) mod files;
 pub(crate) mod keys;
 mod log;
+pub(crate) mod orders;
 mod page;
 pub mod pem;
 mod people;
@@ -51,6 +52,7 @@ pub use crate::db::rows::{Named, Person};
 pub use blobs::Paper;
 pub use devices::{Confirmation, DeviceInfo};
 pub use export::Status;
+pub use orders::status_name;
 pub use publish::{ImportedDraft, MeetingStatus, Published};
 pub use rights::{Asked, Member};
 

@@ -15,6 +15,7 @@ use axum::{
 };
 use nghisu_core::{
     Code, Error, Result, cbor,
+    ids::DeviceId,
     sync::wire::{MEDIA_TYPE, Refusal},
     trust::decide::{self, Action, Actor, Decision, decide},
 };
@@ -169,11 +170,33 @@ async fn unknown(request: Request) -> Response {
     refusal(StatusCode::NOT_FOUND, Code::Malformed, detail)
 }
 
-/// Answers with CBOR.
-pub(crate) fn answer(result: Result<Vec<u8>>) -> Response {
+/// Answers with CBOR, and a device that is not accepted also with what was ordered of it.
+pub(crate) async fn answer_device(
+    app: &App,
+    result: Result<Vec<u8>>,
+    device: Option<DeviceId>,
+) -> Response {
     match result {
         Ok(bytes) => cbor_response(StatusCode::OK, bytes),
-        Err(error) => refuse(&error),
+        Err(error) => refuse_device(app, &error, device).await,
+    }
+}
+
+/// Answers with a refusal, and a device that is not accepted also with what was ordered of it.
+pub(crate) async fn refuse_device(app: &App, error: &Error, device: Option<DeviceId>) -> Response {
+    let (true, Some(device)) = (error.code() == Code::DeviceRefused, device) else {
+        return refuse(error);
+    };
+    match app.run(move |office| office.standing_order(device)).await {
+        Ok(order) => {
+            let refusal = Refusal {
+                code: error.code().name().into(),
+                detail: error.detail().to_owned(),
+                order,
+            };
+            cbor_response(status(error.code()), cbor::encode(&refusal))
+        }
+        Err(failure) => refuse(&failure),
     }
 }
 

@@ -6,7 +6,9 @@
 )]
 
 pub mod link;
+pub mod local;
 pub mod process;
+pub mod scan;
 
 use std::{io::Write, path::PathBuf};
 

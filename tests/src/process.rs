@@ -240,8 +240,13 @@ impl Device {
 
     /// Enrols another device of `person` and lets it into the vault of his notes by the word of this one.
     pub fn another(&self, office: &Office, person: &str) -> Self {
+        self.another_at(office, person, office.address())
+    }
+
+    /// The same for a device that reaches the office at `address`.
+    pub fn another_at(&self, office: &Office, person: &str, address: &str) -> Self {
         self.must(&["sync"]);
-        let other = Self::enrol(office, person);
+        let other = Self::enrol_at(office, person, address);
         self.let_in(&other);
         other
     }

@@ -208,7 +208,7 @@ impl Hall {
         let cable = Link::to(office.address());
         cable.hand_on_in_pieces(PIECE_BYTES);
         let device = Device::enrol_at(&office, DELEGATE, &cable.address());
-        let other = Device::enrol(&office, DELEGATE);
+        let other = device.another(&office, DELEGATE);
         let config = Config::new(device.folder(), "device");
         let (client, note) = runtime.block_on(async {
             let client = Client::open(config).await.unwrap();
@@ -381,7 +381,7 @@ fn a_device_killed_during_syncs_loses_nothing_and_sends_nothing_twice() {
     let mut dice = Dice::new("device");
     let office = Office::start(false);
     let device = Device::enrol(&office, DELEGATE);
-    let other = Device::enrol(&office, DELEGATE);
+    let other = device.another(&office, DELEGATE);
     let note = device.must(&["note", "create", ""])["id"].clone();
     let note = note.as_str().unwrap();
     let edit = |n: usize| {

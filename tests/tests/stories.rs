@@ -64,7 +64,9 @@ fn an_edit_is_there_although_the_second_device_was_killed_right_after_it() {
 fn two_edits_of_one_place_meet(killed: [bool; 2]) {
     let office = Office::start(true);
     let cable = Link::to(office.address());
-    let devices = [DELEGATE, DELEGATE].map(|who| Device::enrol_at(&office, who, &cable.address()));
+    let first = Device::enrol_at(&office, DELEGATE, &cable.address());
+    let second = first.another_at(&office, DELEGATE, &cable.address());
+    let devices = [first, second];
     let [a, b] = &devices;
     let note = create_note(a, "Kính thưa hội đồng");
     a.must(&["sync"]);
@@ -100,7 +102,7 @@ fn an_edit_made_offline_reaches_the_other_device() {
     let office = Office::start(true);
     let cable = Link::to(office.address());
     let a = Device::enrol_at(&office, DELEGATE, &cable.address());
-    let b = Device::enrol_at(&office, DELEGATE, &cable.address());
+    let b = a.another_at(&office, DELEGATE, &cable.address());
     let note = create_note(&a, "Cử tri thôn 4");
     a.must(&["sync"]);
     b.must(&["sync"]);
@@ -278,7 +280,7 @@ fn a_sync_repeated_changes_nothing() {
 fn a_note_deleted_on_one_device_is_hidden_on_both() {
     let office = Office::start(true);
     let a = Device::enrol(&office, DELEGATE);
-    let b = Device::enrol(&office, DELEGATE);
+    let b = a.another(&office, DELEGATE);
     let [gone, stays] = ["Bỏ", "Giữ"].map(|text| create_note(&a, text));
     a.must(&["sync"]);
     b.must(&["sync"]);
@@ -629,7 +631,7 @@ fn an_export_equals_what_the_device_shows_and_tells_a_missing_envelope() {
 fn an_office_restored_from_an_older_copy_gets_back_what_a_device_still_holds() {
     let mut office = Office::start(true);
     let first = Device::enrol(&office, "Đại biểu 01");
-    let second = Device::enrol(&office, "Đại biểu 01");
+    let second = first.another(&office, "Đại biểu 01");
     let note = create_note(&first, "Trước bản sao. ");
     first.must(&["sync"]);
     office.kill();

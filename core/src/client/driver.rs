@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::{clock, http::Http, random};
+use super::{clock, http::Http, orders, random};
 use crate::{
     error::{Code, Result},
     store::{Changed, Store},
@@ -112,7 +112,10 @@ pub(super) async fn run(
                         Input::Saved
                     }
                 }),
-            Output::Send(request) => http.post("/v1/sync", request).await.map(Input::Replied),
+            Output::Send(request) => match http.post("/v1/sync", request).await {
+                Ok(reply) => Ok(Input::Replied(reply)),
+                Err(refused) => Err(orders::refused(store, refused, &tell).await),
+            },
             Output::Finished(ended) => return ended,
         };
         session.handle(clock(), input.unwrap_or_else(Input::Failed));

@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
-use super::{Client, PendingEnrolment, http::Http};
+use super::{
+    Client, PendingEnrolment, dice,
+    http::{Http, Refused},
+    orders,
+};
 use crate::{
-    error::{Code, Result},
+    error::{Code, Error, Result},
     limits::{CONFIRMATION_POLL_MAX_MS, CONFIRMATION_POLL_MS},
     store::Identity,
     trust::enrol::{EnrolmentReply, EnrolmentRequest, Invitation, encode_request},
 };
 
 /// After these, asking again with the same invitation leads nowhere.
-const LEADS_NOWHERE: [Code; 4] = [
+const LEADS_NOWHERE: [Code; 5] = [
+    Code::AlreadyEnrolled,
     Code::InvitationInvalid,
     Code::InvitationUsed,
     Code::InvitationExpired,
@@ -25,8 +30,9 @@ impl Client {
     ///
     /// # Errors
     /// [`Code::InvitationInvalid`], [`Code::InvitationUsed`], [`Code::InvitationExpired`],
-    /// [`Code::AlreadyEnrolled`], [`Code::EnrolmentPending`], [`Code::DeviceRefused`] if the office
-    /// did not confirm it, [`Code::TooManyDevices`], [`Code::OfficeUnreachable`],
+    /// [`Code::AlreadyEnrolled`] unless the device is locked or refused, or if the invitation is for
+    /// somebody else than whose device this was; [`Code::EnrolmentPending`], [`Code::DeviceRefused`]
+    /// if the office did not confirm it, [`Code::TooManyDevices`], [`Code::OfficeUnreachable`],
     /// [`Code::OfficeCertificate`], [`Code::NotAnOffice`].
     pub async fn enrol(&self, invitation: &str) -> Result<Identity> {
         let invitation: Invitation = invitation.parse()?;
@@ -34,9 +40,10 @@ impl Client {
         if let Err(error) = &result {
             if error.code() == Code::EnrolmentPending {
                 let digits = error.detail().to_owned();
-                self.call(move |store| store.keep_digits(&digits)).await?;
+                self.call_always(move |store| store.keep_digits(&digits))
+                    .await?;
             } else if LEADS_NOWHERE.contains(&error.code()) {
-                self.call(|store| store.forget_enrolment()).await?;
+                self.call_always(|store| store.forget_enrolment()).await?;
             }
         }
         result
@@ -79,13 +86,15 @@ impl Client {
     /// # Errors
     /// [`Code::Storage`], [`Code::Closed`].
     pub async fn pending_enrolment(&self) -> Result<Option<PendingEnrolment>> {
-        self.call(|store| store.pending_enrolment()).await
+        self.call_always(|store| store.pending_enrolment()).await
     }
 
     async fn try_enrol(&self, invitation: Invitation) -> Result<Identity> {
         let http = Http::new(&invitation.address, invitation.root)?;
-        let text = invitation.to_string();
-        let asking = self.call(move |store| store.begin_enrolment(&text)).await?;
+        let (text, dice) = (invitation.to_string(), dice(&self.config)?);
+        let asking = self
+            .call_always(move |store| store.begin_enrolment(&text, &dice))
+            .await?;
         let request = EnrolmentRequest {
             version: 1,
             code: invitation.code,
@@ -95,12 +104,11 @@ impl Client {
             sealing_key: Some(asking.sealing_key),
             person: asking.person,
         };
-        let reply = http
-            .post(
-                "/v1/enrol",
-                encode_request(&request, asking.signer.as_ref())?,
-            )
-            .await?;
+        let body = encode_request(&request, asking.signer.as_ref())?;
+        let reply = match http.post("/v1/enrol", body).await {
+            Ok(reply) => reply,
+            Err(refused) => return Err(self.enrolment_refused(&request, refused).await),
+        };
         let reply: EnrolmentReply = crate::cbor::decode(&reply, "enrolment reply")?;
         let enrolled = reply.check(&invitation, &request)?;
         // Before the store says that the device is enrolled: whoever stops waiting in between finds
@@ -108,7 +116,7 @@ impl Client {
         *self.http.write().await = Some(http);
         let address = invitation.address;
         let identity = self
-            .call(move |store| {
+            .call_always(move |store| {
                 store.enrol(
                     &address,
                     &enrolled,
@@ -120,5 +128,17 @@ impl Client {
             })
             .await?;
         identity.ok_or_else(|| Code::Internal.into())
+    }
+
+    /// A refusal of keys that only ask says nothing about the device that this store is.
+    async fn enrolment_refused(&self, request: &EnrolmentRequest, refused: Refused) -> Error {
+        let asked = request.key.device();
+        let own = self
+            .call_always(move |store| Ok(store.signer().public_key().device() == asked))
+            .await;
+        match (own, self.handle().await) {
+            (Ok(true), Ok(store)) => orders::refused(&store, refused, |it| self.tell(it)).await,
+            _ => refused.error,
+        }
     }
 }

@@ -26,6 +26,7 @@ use crate::{
     trust::{
         enrol::{Address, fingerprint},
         keys::PublicKey,
+        orders::SignedOrder,
     },
 };
 
@@ -82,7 +83,7 @@ impl Http {
     }
 
     /// Posts a message of the protocol and returns the answer's bytes.
-    pub(super) async fn post(&self, path: &str, body: Vec<u8>) -> Result<Vec<u8>> {
+    pub(super) async fn post(&self, path: &str, body: Vec<u8>) -> Result<Vec<u8>, Refused> {
         let request = self
             .client
             .post(format!("{}{path}", self.url))
@@ -91,14 +92,16 @@ impl Http {
         let response = request.send().await.map_err(|error| self.failed(&error))?;
         let status = response.status();
         if media_type(&response) != Some(MEDIA_TYPE) {
-            return Err(self.stranger(status));
+            return Err(self.stranger(status).into());
         }
         let bytes = self.read(response).await?;
         if status == StatusCode::OK {
             return Ok(bytes);
         }
-        let refusal: Refusal = crate::cbor::decode(&bytes, "refusal")?;
-        Err(refusal.into_error())
+        let mut refusal: Refusal = crate::cbor::decode(&bytes, "refusal")?;
+        let order = refusal.order.take().map(Box::new);
+        let error = refusal.into_error();
+        Err(Refused { error, order })
     }
 
     /// Asks for a paper's bytes from `start` on.
@@ -184,6 +187,21 @@ impl Http {
             };
         }
         Error::new(Code::OfficeUnreachable, authority)
+    }
+}
+
+/// Why a request was not carried out, and what the office has ordered along with that.
+#[derive(Debug)]
+pub(super) struct Refused {
+    /// Why.
+    pub(super) error: Error,
+    /// The order.
+    pub(super) order: Option<Box<SignedOrder>>,
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self { error, order: None }
     }
 }
 

@@ -31,6 +31,7 @@ use crate::{
     },
     trust::{
         membership::{Grant, Withdrawal},
+        orders::{Order, Revocation},
         vault::chain::index_document,
     },
 };
@@ -55,6 +56,7 @@ impl Store {
             Step::Envelopes(envelopes) => self.save_envelopes(envelopes)?,
             Step::Unsettle { device_seq } => self.unsettle(*device_seq)?,
             Step::ReadAgain => self.meet_again()?,
+            Step::Order(order) => return Ok(self.try_order(order)?.into_iter().collect()),
             Step::Page(page) => return self.save_page(page),
             Step::Parked => return self.take_parked(),
         }
@@ -131,6 +133,9 @@ impl Store {
         for (id, (_, document, _)) in taken.documents {
             self.keep_open(id, document);
         }
+        if page.end.is_some() {
+            self.custody.lease.met();
+        }
         if self.state("scrub")?.is_some() {
             self.open.clear();
             self.scrub()?;
@@ -161,6 +166,12 @@ impl Store {
                 Kind::Receipts => {
                     crate::cbor::decode::<ReceiptBatch>(envelope.payload(), "receipts").map(|_| ())
                 }
+                Kind::Revocation => {
+                    crate::cbor::decode::<Revocation>(envelope.payload(), "revocation").map(|_| ())
+                }
+                Kind::Order => {
+                    crate::cbor::decode::<Order>(envelope.payload(), "order").map(|_| ())
+                }
                 Kind::Grant => {
                     crate::cbor::decode::<Grant>(envelope.payload(), "grant").map(|_| ())
                 }
@@ -168,8 +179,6 @@ impl Store {
                     crate::cbor::decode::<Withdrawal>(envelope.payload(), "withdrawal").map(|_| ())
                 }
                 Kind::Certificate
-                | Kind::Revocation
-                | Kind::Order
                 | Kind::Audit
                 | Kind::Tombstone
                 | Kind::OfficeKey
@@ -454,6 +463,10 @@ fn put_end(transaction: &Transaction<'_>, end: &PageEnd) -> Result<()> {
     put_state(transaction, "counter", &end.counter.to_be_bytes())?;
     put_state(transaction, "read_token", &end.read_token)?;
     put_state(transaction, "backed_up", &end.backed_up.to_be_bytes())?;
+    put_state(transaction, "lease", &0u64.to_be_bytes())?;
+    transaction
+        .execute("DELETE FROM state WHERE name = 'refused'", [])
+        .map_err(sql)?;
     if end.complete {
         put_state(
             transaction,

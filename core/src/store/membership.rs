@@ -241,7 +241,7 @@ impl Store {
     /// Returns the ranges of feeds that are missing, as many as a request may ask for.
     pub(super) fn missing_ranges(&self) -> Result<Vec<Backfill>> {
         let query = "SELECT backfill.feed, coalesce(feed.feed_seq, 0), upto
-            FROM backfill LEFT JOIN feed ON feed.feed = backfill.feed ORDER BY backfill.feed LIMIT ?1";
+            FROM backfill LEFT JOIN feed ON feed.feed = backfill.feed ORDER BY backfill.rowid LIMIT ?1";
         let mut statement = self.connection.prepare_cached(query).map_err(sql)?;
         let limit = signed(BACKFILL_RANGES_MAX as u64);
         let mut rows = statement.query([limit]).map_err(sql)?;
@@ -274,7 +274,7 @@ impl Store {
     }
 
     fn parked_feed(&self) -> Result<Option<Feed>> {
-        let query = "SELECT feed FROM parked WHERE feed NOT IN (SELECT feed FROM backfill) LIMIT 1";
+        let query = "SELECT feed FROM parked WHERE feed NOT IN (SELECT feed FROM backfill) ORDER BY rowid LIMIT 1";
         let feed: Option<Vec<u8>> = self
             .connection
             .query_row(query, [], |row| row.get(0))

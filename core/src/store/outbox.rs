@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use rusqlite::{OptionalExtension, Row, Transaction};
 
 use super::{
-    Store, column, membership, put_state, signed, sql, unsigned,
+    Store, column,
+    devices::offer_former,
+    membership, put_state, signed, sql, unsigned,
     vault::{self, Sealing},
 };
 use crate::{
@@ -59,6 +61,8 @@ impl Store {
             unsettled: self.unsettled(incarnation)?,
             pending: self.pending(self.sealing(dice)?)?,
             keys: self.keys()?,
+            revoked: self.revocations()?,
+            unsent: self.unsent()?,
             own: self.state("own")?.is_some(),
             backfill: self.missing_ranges()?,
             parked: self.has_parked()?,
@@ -223,6 +227,7 @@ impl Store {
         let steps = self.steps_again()?;
         self.write(|transaction| {
             forget_cursor(transaction)?;
+            offer_former(transaction)?;
             offer_again(transaction, incarnation, 0)?;
             steps.iter().try_for_each(|(feed, document, step)| {
                 put_pending(
@@ -238,7 +243,7 @@ impl Store {
     }
 }
 
-fn forget_cursor(transaction: &Transaction<'_>) -> Result<()> {
+pub(super) fn forget_cursor(transaction: &Transaction<'_>) -> Result<()> {
     transaction
         .execute("DELETE FROM state WHERE name = 'cursor'", [])
         .map_err(sql)?;

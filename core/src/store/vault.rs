@@ -332,6 +332,12 @@ impl Store {
             if chain.members().contains_key(&device) {
                 keys = chain.open_as(device, &self.sealing_secret()?)?;
             }
+            for former in self.former_keys()? {
+                if chain.members().contains_key(&former.device) {
+                    let secret = SealingSecret::from_slice(former.sealing.as_slice())?;
+                    keys.extend(chain.open_as(former.device, &secret)?);
+                }
+            }
             for (n, wish) in &wishes {
                 if let Wish::Restore { code } = wish
                     && let Ok(opened) = chain.open_with(&code.keys(log, owner)?)
@@ -451,7 +457,8 @@ impl Store {
             .collect())
     }
 
-    /// Takes the flag that the vault brought something new since the round before.
+    /// Takes the flag that the vault brought something since the round before for which something
+    /// waits to be sent.
     ///
     /// # Errors
     /// [`Code::DiskFull`], [`Code::Storage`].
@@ -460,7 +467,7 @@ impl Store {
         if again {
             self.write(|transaction| forget(transaction, "vault_again"))?;
         }
-        Ok(again)
+        Ok(again && self.count("SELECT count(*) FROM pending")? > 0)
     }
 
     /// Returns how the vault stands.

@@ -33,6 +33,7 @@ use crate::{
         enrol::{Certificate, Signed},
         keys::{DeviceSigner, PublicKey},
         office::OnlineKey,
+        orders::{Revocation, SignedOrder},
     },
 };
 
@@ -66,6 +67,10 @@ pub struct Work {
     pub pending: Vec<Pending>,
     /// Keys of other devices whose envelopes this device reads, by certificate.
     pub keys: BTreeMap<DeviceId, PublicKey>,
+    /// Devices that were revoked, and the entry that says so: what they wrote after it does not count.
+    pub revoked: BTreeMap<DeviceId, u64>,
+    /// Changes and acts that the office has not settled.
+    pub unsent: u64,
     /// Whether the device has to get its own envelopes back too.
     pub own: bool,
     /// Ranges of feeds that are missing, at most [`crate::limits::BACKFILL_RANGES_MAX`].
@@ -132,6 +137,8 @@ pub enum Step {
     /// The office's log is not the one known, for example after a restore: read it again from the
     /// beginning, and offer one's own envelopes again. Nothing that the device holds is dropped.
     ReadAgain,
+    /// The office has released this device: check it, and obey.
+    Order(Box<SignedOrder>),
     /// Entries that waited for others of their feed are taken in, as many as fit into a step.
     Parked,
 }
@@ -260,8 +267,8 @@ pub struct Session<'s> {
     backoff: Backoff,
     dice: u64,
     now: Timestamp,
-    /// Whether the office has answered none of the ranges that it was asked for last.
-    unanswered: bool,
+    /// The ranges that the office was asked for last, if it has answered none of them.
+    unanswered: Vec<Backfill>,
 }
 
 impl<'s> Session<'s> {
@@ -279,7 +286,7 @@ impl<'s> Session<'s> {
             backoff: Backoff::default(),
             dice,
             now: Timestamp::default(),
-            unanswered: false,
+            unanswered: Vec::new(),
         }
     }
 
@@ -290,7 +297,8 @@ impl<'s> Session<'s> {
         match (state, input) {
             (State::Quiet, Input::Wanted) => {
                 self.report = Report::default();
-                (self.resent, self.reread, self.unanswered) = (false, false, false);
+                (self.resent, self.reread) = (false, false);
+                self.unanswered.clear();
                 self.load(true);
             }
             (State::Quiet, _) => {}
@@ -334,7 +342,7 @@ impl<'s> Session<'s> {
                 rest: VecDeque::new(),
                 again: asks,
             };
-        } else if asks || (!work.backfill.is_empty() && !self.unanswered) {
+        } else if asks || work.backfill.iter().any(|it| !self.unanswered.contains(it)) {
             self.prepare(work);
         } else {
             self.finish(Ok(self.report));
@@ -413,6 +421,10 @@ impl<'s> Session<'s> {
             }
             work.chain = chain;
             fresh.push((envelope, pending.covers));
+        }
+        if left_over {
+            let beyond = work.unsent.saturating_sub(sent.len() as u64).max(1);
+            body.waiting = u32::try_from(beyond).unwrap_or(u32::MAX);
         }
         work.counter = work.counter.max(self.counter_seen) + 1;
         let head = RequestHead {
@@ -508,6 +520,9 @@ impl<'s> Session<'s> {
             return Err(malformed("a cursor that goes back"));
         }
         let mut steps = VecDeque::new();
+        if let Some(order) = synced.order.clone() {
+            steps.push_back(Step::Order(Box::new(order)));
+        }
         if let Some(stopped) = &synced.stopped {
             let retry = stopped.reason == "chain"
                 && stopped.device_seq < work.chain.device_seq
@@ -538,7 +553,11 @@ impl<'s> Session<'s> {
         let incoming = self.check_entries(&work, &synced, after)?;
         let received = incoming.entries.len() + incoming.backfilled.len();
         self.report.received += u32::try_from(received).unwrap_or(u32::MAX);
-        self.unanswered = !work.backfill.is_empty() && incoming.answered.is_empty();
+        self.unanswered = if incoming.answered.is_empty() {
+            work.backfill.clone()
+        } else {
+            Vec::new()
+        };
         let outcomes = sent.iter().copied().zip(synced.outcomes).collect();
         let end = PageEnd {
             cursor: synced.cursor,
@@ -581,8 +600,11 @@ impl<'s> Session<'s> {
                 "reply: an entry beyond its cursor",
             ));
         }
-        let mut keys = work.keys.clone();
-        let mut check = |entry, via| self.check_entry(entry, via, &mut keys);
+        let (mut keys, mut revoked) = (work.keys.clone(), work.revoked.clone());
+        let mut check = |entry, via| {
+            let checked = self.check_entry(entry, via, &mut keys);
+            heed_revocations(checked, &mut revoked)
+        };
         let mut backfilled: Vec<_> = synced.backfilled.clone();
         backfilled.sort_by_key(|entry| entry.seq);
         let mut backfilled: Vec<_> = backfilled
@@ -662,6 +684,30 @@ impl<'s> Session<'s> {
             via,
         }
     }
+}
+
+/// Notes which devices an entry revokes, and does not let one count that its author wrote after his
+/// own revocation. Entries come in the order of the log, which the office has signed.
+fn heed_revocations(mut incoming: Incoming, revoked: &mut BTreeMap<DeviceId, u64>) -> Incoming {
+    let Ok(envelope) = &incoming.envelope else {
+        return incoming;
+    };
+    let header = envelope.header();
+    if let (Kind::Revocation, Feed::Person(_)) = (header.kind, header.feed)
+        && let Ok(revocation) = crate::cbor::decode::<Revocation>(envelope.payload(), "revocation")
+    {
+        revoked.entry(revocation.device).or_insert(incoming.seq);
+    }
+    if revoked
+        .get(&header.device)
+        .is_some_and(|&at| incoming.seq > at)
+    {
+        incoming.envelope = Err(Error::new(
+            Code::NotAllowed,
+            "written by a device that was revoked before",
+        ));
+    }
+    incoming
 }
 
 /// What a reply brought, each envelope checked.

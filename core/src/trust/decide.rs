@@ -68,9 +68,14 @@ pub enum Action {
     Enrol,
     /// To see whether the office is up.
     Health,
+    /// To be told what the office is: its keys and how they follow each other.
+    Hello,
+    /// To ask for papers with a read token. Which ones depends on the feeds that name them.
+    Papers,
 }
 
-/// What the answer depends on beside the actor: where he belongs.
+/// What the answer depends on beside the actor: where he belongs. The office fills it in from its table of
+/// grants, in the transaction that serves or appends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct State {
     /// Whether the actor is in the audience of the feed, as far as that is by membership:
@@ -118,7 +123,9 @@ impl Reason {
 /// Decides.
 pub fn decide(actor: Actor, action: Action, state: State) -> Decision {
     let (person, role) = match (actor, action) {
-        (_, Action::Health | Action::Enrol) | (Actor::Office, _) => return Decision::Allow,
+        (_, Action::Health | Action::Hello | Action::Enrol) | (Actor::Office, _) => {
+            return Decision::Allow;
+        }
         (Actor::Stranger, _) => return Decision::Deny(Reason::Unknown),
         (
             Actor::Device {
@@ -133,7 +140,9 @@ pub fn decide(actor: Actor, action: Action, state: State) -> Decision {
     match action {
         Action::Read(feed) => read(person, role, feed, state),
         Action::Append(feed, kind) => append(person, role, feed, kind, state),
-        Action::Sync | Action::Enrol | Action::Health => Decision::Allow,
+        Action::Sync | Action::Papers | Action::Enrol | Action::Health | Action::Hello => {
+            Decision::Allow
+        }
     }
 }
 
@@ -145,9 +154,9 @@ fn read(person: PersonId, role: Role, feed: Feed, state: State) -> Decision {
         | Feed::Receipts(_)
         | Feed::Roll(_)
         | Feed::Record(_)
-        | Feed::Floor(_)
-        | Feed::CircleProgramme(..)
-        | Feed::Group(_) => state.member,
+        | Feed::Floor(_) => state.member,
+        // A guest is let into meetings and nowhere else, whatever a row says.
+        Feed::CircleProgramme(..) | Feed::Group(_) => state.member && role != Role::Guest,
         Feed::Outbox(owner) => owner == person || role == Role::Secretary,
         Feed::Notes(owner) | Feed::Person(owner) => owner == person,
     };
@@ -168,7 +177,7 @@ fn append(person: PersonId, role: Role, feed: Feed, kind: Kind, state: State) ->
             owner == person && matches!(role, Role::Delegate | Role::Chair),
             &[Kind::Act],
         ),
-        Feed::Group(_) => (state.member, &[Kind::Changes]),
+        Feed::Group(_) => (state.member && role != Role::Guest, &[Kind::Changes]),
         Feed::Draft(_) | Feed::MinutesDraft(_) => (role == Role::Secretary, &[Kind::Changes]),
         Feed::Body(_)
         | Feed::Programme(_)

@@ -147,15 +147,6 @@ impl fmt::Debug for SoftwareKey {
     }
 }
 
-/// Returns the public X25519 key to which others seal for the holder of `secret`.
-pub fn sealing_public(secret: &[u8; 32]) -> [u8; 32] {
-    use hpke::{Deserializable, Kem, Serializable, kem::X25519HkdfSha256};
-    let Ok(secret) = <X25519HkdfSha256 as Kem>::PrivateKey::from_bytes(secret) else {
-        unreachable!("any 32 bytes are a secret of X25519");
-    };
-    X25519HkdfSha256::sk_to_pk(&secret).to_bytes().into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

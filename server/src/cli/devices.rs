@@ -2,11 +2,16 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use clap::Subcommand;
-use nghisu_core::{Code, Error, Language, Result, trust::decide::DeviceStatus};
+use clap::{Args, Subcommand};
+use nghisu_core::{
+    Code, Error, Language, Result, ids::DeviceId, time::Timestamp, trust::decide::DeviceStatus,
+};
 
 use super::{Data, out, say};
-use crate::{Office, clock, office::DeviceInfo};
+use crate::{
+    Office, clock,
+    office::{DeviceInfo, status_name},
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DeviceCommand {
@@ -35,6 +40,20 @@ pub(super) enum DeviceCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Lock a lost device: it shows nothing until it is released or enrolled anew; nothing is lost
+    Lock(OneDevice),
+    /// Release a locked device
+    Release(OneDevice),
+    /// Close a device for good; it locks itself, and its owner can enrol it anew
+    Revoke(OneDevice),
+    /// Have a device destroy everything that it keeps, what it has not handed in too; prefer lock
+    Wipe {
+        #[command(flatten)]
+        device: OneDevice,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// Refuse a device that waits; its invitation stays used
     Refuse {
         /// The six digits that the device shows, or its id
@@ -46,6 +65,18 @@ pub(super) enum DeviceCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OneDevice {
+    /// Id of the device, from `nghisu device list`
+    #[arg(value_name = "DEVICE")]
+    device: DeviceId,
+    #[command(flatten)]
+    data: Data,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn device(command: DeviceCommand, language: Language) -> Result<()> {
@@ -75,6 +106,14 @@ pub(super) fn device(command: DeviceCommand, language: Language) -> Result<()> {
                 language,
             )
         }
+        DeviceCommand::Lock(one) => one.change(language, "đã khóa", "locked", Office::lock_device),
+        DeviceCommand::Release(one) => {
+            one.change(language, "đã mở khóa", "released", Office::release_device)
+        }
+        DeviceCommand::Revoke(one) => {
+            one.change(language, "đã thu hồi", "revoked", Office::revoke_device)
+        }
+        DeviceCommand::Wipe { device: one, yes } => wipe(&one, yes, language),
         DeviceCommand::Refuse { device, data, json } => {
             let office = Office::open(&data.data)?;
             let found = office.device(&device, clock::now())?;
@@ -87,6 +126,58 @@ pub(super) fn device(command: DeviceCommand, language: Language) -> Result<()> {
             )
         }
     }
+}
+
+impl OneDevice {
+    fn change(
+        &self,
+        language: Language,
+        vi: &'static str,
+        en: &'static str,
+        change: impl FnOnce(&Office, DeviceId, Timestamp) -> Result<DeviceInfo>,
+    ) -> Result<()> {
+        let office = Office::open(&self.data.data)?;
+        let changed = change(&office, self.device, clock::now())?;
+        show(&changed, self.json, say(language, vi, en), language)
+    }
+}
+
+/// Says what a wipe would destroy, and asks.
+fn wipe(one: &OneDevice, yes: bool, language: Language) -> Result<()> {
+    let office = Office::open(&one.data.data)?;
+    let found = office.device(&one.device.to_string(), clock::now())?;
+    let synced_at = found.synced_at.map_or_else(
+        || say(language, "chưa lần nào", "never").to_owned(),
+        |at| at.to_string(),
+    );
+    let waiting = found.waiting;
+    let warning = match language {
+        Language::Vietnamese => format!(
+            "Đồng bộ lần cuối: {synced_at}; khi đó còn {waiting} mục chưa gửi. \
+             Mọi thứ trên máy sẽ bị xóa, kể cả những gì viết sau lần đó. \
+             Khóa thiết bị (`nghisu device lock`) thì không mất gì."
+        ),
+        Language::English => format!(
+            "Last synced: {synced_at}; {waiting} items then waited to be sent. \
+             Everything on the device will be destroyed, also what was written after that. \
+             Locking it (`nghisu device lock`) loses nothing."
+        ),
+    };
+    if !yes {
+        let question = say(language, "Vẫn xóa? [c/K]", "Destroy it? [y/N]");
+        let asked = format!("{}\n{warning}\n{question} ", line(&found, language));
+        if !agreed(&asked)? {
+            return Err(Error::new(Code::NotAllowed, "--yes"));
+        }
+    } else if !one.json {
+        out(&warning)?;
+    }
+    one.change(
+        language,
+        "đã ra lệnh xóa",
+        "ordered to wipe",
+        Office::wipe_device,
+    )
 }
 
 fn list(data: &Data, person: Option<String>, json: bool, language: Language) -> Result<()> {
@@ -118,18 +209,24 @@ fn show(device: &DeviceInfo, json: bool, done: &str, language: Language) -> Resu
 
 /// Shows what waits and asks whether the digits are the same on both screens.
 fn ask(device: &DeviceInfo, language: Language) -> Result<bool> {
-    if !std::io::stdin().is_terminal() {
-        return Ok(false);
-    }
     let question = say(
         language,
         "Thiết bị hiện đúng sáu chữ số này? [c/K]",
         "Does the device show these six digits? [y/N]",
     );
+    agreed(&format!("{}\n{question} ", line(device, language)))
+}
+
+/// Asks at the terminal. Where there is none, nobody has agreed.
+fn agreed(question: &str) -> Result<bool> {
     let storage = |error: std::io::Error| Error::new(Code::Storage, error);
     let mut stdout = std::io::stdout();
-    write!(stdout, "{}\n{question} ", line(device, language)).map_err(storage)?;
+    write!(stdout, "{question}").map_err(storage)?;
     stdout.flush().map_err(storage)?;
+    if !std::io::stdin().is_terminal() {
+        writeln!(stdout).map_err(storage)?;
+        return Ok(false);
+    }
     let mut answer = String::new();
     std::io::stdin()
         .lock()
@@ -167,16 +264,9 @@ fn device_json(device: &DeviceInfo) -> serde_json::Value {
         "status": status_name(device.status),
         "since": device.since,
         "digits": device.digits,
+        "synced_at": device.synced_at,
+        "waiting": device.waiting,
     })
-}
-
-const fn status_name(status: DeviceStatus) -> &'static str {
-    match status {
-        DeviceStatus::Active => "active",
-        DeviceStatus::Pending => "pending",
-        DeviceStatus::Locked => "locked",
-        DeviceStatus::Revoked => "revoked",
-    }
 }
 
 const fn word(status: DeviceStatus, language: Language) -> &'static str {

@@ -10,6 +10,7 @@ use nghisu_core::{
         decide::{DeviceStatus, Role},
         enrol::{Address, Signed},
         keys::PublicKey,
+        orders::OrderKind,
     },
 };
 use rusqlite::{Row, types::Type};
@@ -78,6 +79,8 @@ pub(crate) struct EnrolledRow {
     pub(crate) name: String,
     pub(crate) status: DeviceStatus,
     pub(crate) enrolled_at: Timestamp,
+    pub(crate) synced_at: Option<Timestamp>,
+    pub(crate) waiting: u64,
 }
 
 /// A device that has asked to be enrolled and waits to be confirmed.
@@ -271,6 +274,7 @@ macro_rules! numbers {
 numbers! {
     role_number role Role { Delegate = 1 Secretary = 2 Chair = 3 Guest = 4 }
     status_number status DeviceStatus { Active = 1 Pending = 2 Locked = 3 Revoked = 4 }
+    order_number order_kind OrderKind { Lock = 1 Release = 2 Wipe = 3 }
     kind_number kind ActKind { SpeakingRegistration = 1 QuestionSlip = 2 Withdrawal = 3 }
 }
 

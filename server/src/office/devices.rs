@@ -45,6 +45,10 @@ pub struct DeviceInfo {
     pub since: Timestamp,
     /// The six digits that it shows while it waits.
     pub digits: Option<String>,
+    /// When it last synced.
+    pub synced_at: Option<Timestamp>,
+    /// How many changes and acts it then had that the office had not settled.
+    pub waiting: u64,
 }
 
 impl Office {
@@ -109,6 +113,8 @@ impl Office {
                 status: DeviceStatus::Active,
                 since: now,
                 digits: Some(pending.digits),
+                synced_at: None,
+                waiting: 0,
             })
         })
     }
@@ -289,7 +295,21 @@ fn pending_info(tx: &Tx<'_>, pending: PendingRow) -> Result<DeviceInfo> {
         status: DeviceStatus::Pending,
         since: pending.requested_at,
         digits: Some(pending.digits),
+        synced_at: None,
+        waiting: 0,
     })
+}
+
+/// Returns an enrolled device as people see it.
+pub(super) fn device_info(tx: &Tx<'_>, id: DeviceId) -> Result<DeviceInfo> {
+    let found = tx
+        .enrolled_devices(None)?
+        .into_iter()
+        .find(|row| row.id == id);
+    enrolled_info(
+        tx,
+        found.ok_or_else(|| Error::new(Code::DeviceUnknown, id))?,
+    )
 }
 
 fn enrolled_info(tx: &Tx<'_>, row: EnrolledRow) -> Result<DeviceInfo> {
@@ -301,5 +321,7 @@ fn enrolled_info(tx: &Tx<'_>, row: EnrolledRow) -> Result<DeviceInfo> {
         status: row.status,
         since: row.enrolled_at,
         digits: None,
+        synced_at: row.synced_at,
+        waiting: row.waiting,
     })
 }

@@ -65,6 +65,7 @@ impl Office {
             .collect();
         let (keys, secret) = (self.keys.clone(), self.secret);
         let (counter, cursor) = (request.head.counter, request.head.cursor.clone());
+        let waiting = u64::from(request.body.waiting);
         let carried_out = self.db.write(move |tx| {
             let (mut device, person) = known_device(tx, id)?;
             let office = office_row(tx)?;
@@ -81,6 +82,9 @@ impl Office {
             let admitted = admit(&mut log, &mut device, person.role, &batch)?;
             log.finish()?;
             tx.set_device(&device)?;
+            let settled = admitted.outcomes.iter().filter(|it| it.is_final()).count();
+            let waiting = waiting + (batch.len() - settled) as u64;
+            tx.set_device_synced(id, now, waiting)?;
             Ok(Ok(admitted))
         })?;
         let reply = match carried_out {
@@ -128,7 +132,7 @@ impl Office {
                 backed_up: 0,
                 online: (!known_key).then_some(office.online),
                 successions: Vec::new(),
-                order: None,
+                order: self.release_order(tx, device.id)?,
                 backfilled_to: backfilled.to,
             })
         })

@@ -15,8 +15,8 @@ use tokio::{
     io::{AsyncReadExt, AsyncSeekExt},
 };
 
-use super::{App, now, refuse};
-use crate::office::Paper;
+use super::{App, now, refuse, refuse_device};
+use crate::office::{Paper, orders::device_of_token};
 
 /// Bytes that are read from disk at a time.
 const STEP_BYTES: u64 = 64 << 10;
@@ -28,7 +28,12 @@ pub(crate) async fn paper(
 ) -> Response {
     match open(&app, &hash, &headers).await {
         Ok((file, paper)) => serve(file, &paper, &headers).await,
-        Err(error) => refuse(&error),
+        Err(error) => {
+            let device = token(&headers)
+                .ok()
+                .and_then(|token| device_of_token(&token));
+            refuse_device(&app, &error, device).await
+        }
     }
 }
 

@@ -18,7 +18,8 @@ use nghisu_core::{
     Client, Code, Config, Error, Language, Result,
     ids::{DocumentId, MeetingId},
     meeting::{ItemId, act::Receipt},
-    store::{ActState, Acted, Note, NoteTarget, Programmed, Splice},
+    store::{ActState, Acted, Note, NoteTarget, OwnDevice, Programmed, Splice},
+    trust::decide::DeviceStatus,
 };
 use serde_json::{Value, json};
 use vault::{VaultCommand, vault};
@@ -86,6 +87,8 @@ enum Command {
     View,
     /// Says whose device this is and what waits to be sent.
     Status,
+    /// Lists the devices of this one's owner.
+    Devices,
 }
 
 #[derive(Subcommand)]
@@ -198,7 +201,8 @@ async fn run(arguments: &Arguments) -> Result<()> {
         | Command::Paper { .. }
         | Command::Vault(_)
         | Command::View
-        | Command::Status => String::new(),
+        | Command::Status
+        | Command::Devices => String::new(),
     };
     let client = Client::open(Config::new(&arguments.directory, device_name)).await?;
     let (text, value) = carry_out(&client, &arguments.command).await?;
@@ -246,6 +250,7 @@ async fn carry_out(client: &Client, command: &Command) -> Result<(String, Value)
             Ok((view, value))
         }
         Command::Status => status(client).await,
+        Command::Devices => devices(client).await,
     }
 }
 
@@ -477,6 +482,36 @@ fn shown_act(acted: &Acted) -> (String, Value) {
     )
 }
 
+async fn devices(client: &Client) -> Result<(String, Value)> {
+    let devices = client.devices().await?;
+    let status = |device: &OwnDevice| match device.status {
+        DeviceStatus::Active => "active",
+        DeviceStatus::Pending => "pending",
+        DeviceStatus::Locked => "locked",
+        DeviceStatus::Revoked => "revoked",
+    };
+    let lines = devices.iter().map(|device| {
+        let this = if device.this { "*" } else { " " };
+        format!(
+            "{this} {}  {:<8} {}",
+            device.id,
+            status(device),
+            device.name
+        )
+    });
+    let values = devices.iter().map(|device| {
+        json!({
+            "id": device.id,
+            "name": device.name,
+            "status": status(device),
+            "enrolled_at": device.enrolled_at,
+            "this": device.this,
+        })
+    });
+    let text = lines.collect::<Vec<_>>().join("\n");
+    Ok((text, values.collect()))
+}
+
 async fn status(client: &Client) -> Result<(String, Value)> {
     let status = client.status().await?;
     let name = status
@@ -485,6 +520,8 @@ async fn status(client: &Client) -> Result<(String, Value)> {
         .map(|identity| identity.person_name.clone());
     let value = json!({
         "name": name,
+        "device": status.identity.as_ref().map(|identity| identity.certificate.device().to_string()),
+        "standing": status.standing.name(),
         "address": status.identity.map(|identity| identity.address.authority),
         "unsent": status.unsent,
         "synced_at": status.synced_at,

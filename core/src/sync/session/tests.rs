@@ -51,6 +51,8 @@ impl Pair {
             unsettled: Vec::new(),
             pending: pending.collect(),
             keys: BTreeMap::new(),
+            revoked: BTreeMap::new(),
+            unsent: 0,
             own: false,
             backfill: Vec::new(),
             parked: false,
@@ -139,7 +141,11 @@ fn saved_envelopes(output: Output) -> Vec<Envelope> {
             .into_iter()
             .map(|(envelope, _)| envelope)
             .collect(),
-        step @ (Step::Page(_) | Step::Unsettle { .. } | Step::ReadAgain | Step::Parked) => {
+        step @ (Step::Page(_)
+        | Step::Unsettle { .. }
+        | Step::ReadAgain
+        | Step::Parked
+        | Step::Order(_)) => {
             panic!("expected envelopes, found {step:?}")
         }
     }
@@ -148,7 +154,11 @@ fn saved_envelopes(output: Output) -> Vec<Envelope> {
 fn saved_page(output: Output) -> Page {
     match saved(output) {
         Step::Page(page) => page,
-        step @ (Step::Envelopes(_) | Step::Unsettle { .. } | Step::ReadAgain | Step::Parked) => {
+        step @ (Step::Envelopes(_)
+        | Step::Unsettle { .. }
+        | Step::ReadAgain
+        | Step::Parked
+        | Step::Order(_)) => {
             panic!("expected a page, found {step:?}")
         }
     }

@@ -17,3 +17,16 @@ CREATE TABLE pending_device (
     refused INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX pending_device_of_person ON pending_device (person);
+
+-- When a device last synced, and how many changes and acts it then had that the office had not settled.
+ALTER TABLE device ADD COLUMN synced_at INTEGER;
+ALTER TABLE device ADD COLUMN waiting INTEGER NOT NULL DEFAULT 0;
+
+-- What was ordered of a device. It gets the newest with its next request, signed then.
+CREATE TABLE device_order (
+    device BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (device, number)
+) STRICT, WITHOUT ROWID;

@@ -2,13 +2,16 @@
 
 use nghisu_core::{
     Result, cbor,
-    ids::{DeviceId, Hash, PersonId},
+    ids::{DeviceId, Hash, LogId, PersonId},
     time::Timestamp,
+    trust::orders::Order,
 };
 use rusqlite::Row;
 
 use super::Tx;
-use crate::db::rows::{EnrolledRow, PendingRow, blob, int, maybe_blob, status, time};
+use crate::db::rows::{
+    EnrolledRow, PendingRow, blob, int, maybe_blob, order_kind, order_number, status, time, uint,
+};
 
 impl Tx<'_> {
     pub(crate) fn pending_device(&self, id: DeviceId) -> Result<Option<PendingRow>> {
@@ -68,7 +71,7 @@ impl Tx<'_> {
     /// Returns the enrolled devices of a person, or of all, in the order of their enrolment.
     pub(crate) fn enrolled_devices(&self, person: Option<PersonId>) -> Result<Vec<EnrolledRow>> {
         self.all(
-            "SELECT id, person, name, status, enrolled_at FROM device
+            "SELECT id, person, name, status, enrolled_at, synced_at, waiting FROM device
              WHERE ?1 IS NULL OR person = ?1 ORDER BY enrolled_at, id",
             [person.as_ref().map(PersonId::as_bytes)],
             |row| {
@@ -78,6 +81,56 @@ impl Tx<'_> {
                     name: row.get(2)?,
                     status: status(row, 3)?,
                     enrolled_at: time(row, 4)?,
+                    synced_at: row
+                        .get::<_, Option<i64>>(5)?
+                        .map(|at| Timestamp::from_unix_ms(at.unsigned_abs())),
+                    waiting: uint(row, 6)?,
+                })
+            },
+        )
+    }
+}
+
+impl Tx<'_> {
+    /// Notes that a device has synced, and what it has that is not settled.
+    pub(crate) fn set_device_synced(
+        &self,
+        id: DeviceId,
+        now: Timestamp,
+        waiting: u64,
+    ) -> Result<()> {
+        self.run(
+            "UPDATE device SET synced_at = ?, waiting = ? WHERE id = ?",
+            (int(now.unix_ms()), int(waiting), id.as_bytes()),
+        )
+        .map(drop)
+    }
+
+    pub(crate) fn add_order(&self, order: &Order) -> Result<()> {
+        self.run(
+            "INSERT INTO device_order (device, number, kind, at) VALUES (?, ?, ?, ?)",
+            (
+                order.device.as_bytes(),
+                int(order.number),
+                order_number(order.kind),
+                int(order.at.unix_ms()),
+            ),
+        )
+        .map(drop)
+    }
+
+    pub(crate) fn newest_order(&self, id: DeviceId) -> Result<Option<Order>> {
+        self.one(
+            "SELECT number, kind, at, log FROM device_order, office
+             WHERE device = ? ORDER BY number DESC LIMIT 1",
+            [id.as_bytes()],
+            |row| {
+                Ok(Order {
+                    log: blob(row, 3, LogId::from_slice)?,
+                    device: id,
+                    kind: order_kind(row, 1)?,
+                    number: uint(row, 0)?,
+                    at: time(row, 2)?,
                 })
             },
         )

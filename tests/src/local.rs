@@ -1,0 +1,230 @@
+//! An office and devices within this process: the production office, session and store, and calls
+//! between them where a network would be. A hand in between may alter what passes.
+
+use std::path::PathBuf;
+
+use nghisu_core::{
+    Error, Result, cbor,
+    ids::{DocumentId, PersonId},
+    limits::SYNC_ROUNDS_MAX,
+    store::{Note, NoteTarget, Opening, Splice, Store, VaultState},
+    sync::{
+        session::{Input, Output, Report, Session},
+        wire::Reply,
+    },
+    time::Timestamp,
+    trust::{
+        enrol::{Address, EnrolmentReply, EnrolmentRequest, encode_request},
+        vault::{Dice, codes::RecoveryCode},
+    },
+};
+use nghisu_server::{Office, office::Confirmation};
+use tempfile::TempDir;
+use zeroize::Zeroizing;
+
+/// The moment at which everything happens.
+pub const NOW: Timestamp = Timestamp::from_unix_ms(1_800_000_000_000);
+
+/// Makes a temporary folder in memory where the machine has one: these tests are about what is
+/// known, not about what survives.
+///
+/// # Panics
+/// If none can be made.
+pub fn folder() -> TempDir {
+    let memory = PathBuf::from("/dev/shm");
+    let made = if memory.is_dir() {
+        TempDir::new_in(memory)
+    } else {
+        TempDir::new()
+    };
+    made.expect("a temporary folder can be made")
+}
+
+/// A device in this process.
+#[derive(Debug)]
+pub struct Local {
+    /// Its store.
+    pub store: Store,
+    dice: Dice,
+    _folder: TempDir,
+}
+
+impl Local {
+    /// Enrols a device of `person`. Everything random in it follows from `seed`.
+    ///
+    /// # Panics
+    /// If it is refused.
+    pub fn enrol(office: &Office, person: PersonId, seed: [u8; 32]) -> Self {
+        let mut dice = Dice::new(seed);
+        let folder = folder();
+        let opening = Opening {
+            seed: Zeroizing::new(dice.draw()),
+            sealing: Zeroizing::new(dice.draw()),
+            signer: None,
+        };
+        let mut store = Store::open(folder.path(), &opening, NOW).expect("a store opens");
+        let address = Address {
+            authority: "127.0.0.1:7443".into(),
+            tls: true,
+        };
+        let invitation = office
+            .invite(person, address.clone(), Confirmation::AtOnce, 60_000, NOW)
+            .expect("a person is invited");
+        let signer = store.signer();
+        let request = EnrolmentRequest {
+            version: 1,
+            code: invitation.code,
+            key: signer.public_key(),
+            name: "local".into(),
+            root: invitation.root,
+            sealing_key: None,
+            person: None,
+        };
+        let bytes = encode_request(&request, signer.as_ref()).expect("a request is signed");
+        let reply = office.enrol(&bytes, NOW).expect("the office enrols");
+        let reply: EnrolmentReply = cbor::decode(&reply, "reply").expect("a reply is read");
+        let enrolled = reply.check(&invitation, &request).expect("the reply holds");
+        store
+            .enrol(&address, &enrolled, reply.epoch, "HĐND", "Đại biểu")
+            .expect("the store takes it");
+        Self {
+            store,
+            dice,
+            _folder: folder,
+        }
+    }
+
+    /// Returns the device's id.
+    pub fn id(&self) -> nghisu_core::ids::DeviceId {
+        self.store.signer().public_key().device()
+    }
+
+    /// Syncs with an office that does what it should.
+    ///
+    /// # Errors
+    /// What the session says.
+    pub fn sync(&mut self, office: &Office) -> Result<Report> {
+        self.sync_through(office, |reply| reply)
+    }
+
+    /// Syncs with an office whose replies pass through `alter`.
+    ///
+    /// # Errors
+    /// What the session says.
+    pub fn sync_through(
+        &mut self,
+        office: &Office,
+        mut alter: impl FnMut(Reply) -> Reply,
+    ) -> Result<Report> {
+        let mut report = Report::default();
+        for round in 0..SYNC_ROUNDS_MAX {
+            let prepared = self.store.prepare_vault(self.dice.draw(), NOW)?;
+            let again = self.store.take_vault_again()? || prepared;
+            if round > 0 && !again {
+                break;
+            }
+            report = report.and(self.round(office, &mut alter)?);
+        }
+        Ok(report)
+    }
+
+    fn round(&mut self, office: &Office, alter: &mut impl FnMut(Reply) -> Reply) -> Result<Report> {
+        let signer = self.store.signer();
+        let mut session = Session::new(self.store.parties()?, signer.as_ref(), 7);
+        session.handle(NOW, Input::Wanted);
+        while let Some(output) = session.poll() {
+            let input = match output {
+                Output::Load => self
+                    .store
+                    .work(self.dice.draw())
+                    .map(|work| Input::Loaded(Box::new(work))),
+                Output::Save(step) => self.store.save(&step).map(|_| Input::Saved),
+                Output::Send(request) => office
+                    .sync(&request, NOW)
+                    .and_then(|reply| Reply::decode(&reply))
+                    .map(|reply| Input::Replied(cbor::encode(&alter(reply)))),
+                Output::Finished(ended) => return ended,
+            };
+            session.handle(NOW, input.unwrap_or_else(Input::Failed));
+        }
+        Err(Error::from(nghisu_core::Code::Internal))
+    }
+
+    /// Writes a note.
+    ///
+    /// # Panics
+    /// If the store cannot.
+    pub fn write(&mut self, text: &str) -> DocumentId {
+        let id = DocumentId::from_bytes(self.dice.draw());
+        self.store
+            .create_note(id, &NoteTarget::default(), text, NOW)
+            .expect("a note is written")
+            .id
+    }
+
+    /// Writes at the beginning of a note.
+    ///
+    /// # Panics
+    /// If the store cannot.
+    pub fn edit(&mut self, note: DocumentId, text: &str) {
+        let splice = Splice {
+            position: 0,
+            delete: 0,
+            insert: text.to_owned(),
+        };
+        self.store
+            .edit_note(note, &[splice], NOW)
+            .expect("a note is edited");
+    }
+
+    /// Returns all notes, by id.
+    ///
+    /// # Panics
+    /// If the store cannot be read.
+    pub fn notes(&self) -> Vec<Note> {
+        let mut notes = self.store.notes(None).expect("notes are listed");
+        notes.sort_by_key(|note| note.id);
+        notes
+    }
+
+    /// Lets another device of the same person into the vault, with the code that it shows.
+    ///
+    /// # Errors
+    /// What any of the steps says.
+    pub fn let_in(&mut self, office: &Office, other: &mut Self) -> Result<()> {
+        other.sync(office)?;
+        let random = other.dice.draw();
+        let code = other.store.link_code(random)?;
+        other.sync(office)?;
+        self.sync(office)?;
+        self.store.approve_device(&code)?;
+        self.sync(office)?;
+        other.sync(office)?;
+        Ok(())
+    }
+
+    /// Comes in by the recovery code.
+    ///
+    /// # Errors
+    /// What any of the steps says.
+    pub fn restore(&mut self, office: &Office, code: &RecoveryCode) -> Result<()> {
+        self.sync(office)?;
+        self.store.restore(code)?;
+        self.sync(office)?;
+        Ok(())
+    }
+
+    /// Draws random bytes.
+    pub fn draw<const N: usize>(&mut self) -> [u8; N] {
+        self.dice.draw()
+    }
+
+    /// Says whether the vault is open here.
+    ///
+    /// # Panics
+    /// If the store cannot be read.
+    pub fn is_open(&self) -> bool {
+        let status = self.store.vault_status().expect("the status is read");
+        status.state == VaultState::Open
+    }
+}
