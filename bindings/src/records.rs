@@ -447,6 +447,8 @@ pub struct Receipt {
     /// The standing act of the same person, item and kind that this one joins, or the act that this
     /// one withdraws.
     pub refers_to: Option<String>,
+    /// Whether the item, or else the meeting, had ended by then. It is received all the same.
+    pub late: bool,
 }
 
 impl From<act::Receipt> for Receipt {
@@ -459,6 +461,7 @@ impl From<act::Receipt> for Receipt {
             received_at_ms: ms(receipt.received_at),
             act: receipt.act.to_string(),
             refers_to: receipt.refers_to.map(|id| id.to_string()),
+            late: receipt.late,
         }
     }
 }

@@ -71,6 +71,8 @@ pub const LEASE_STEP_MS: u64 = 60 * 1000;
 pub const READ_TOKEN_MS: u64 = 15 * 60 * 1000;
 /// Milliseconds that a device certificate stays valid: one year.
 pub const CERTIFICATE_MS: u64 = 365 * 24 * 60 * 60 * 1000;
+/// Milliseconds by which the clocks of the body are ahead of UTC: Vietnam's, all year round.
+pub const UTC_OFFSET_MS: u64 = 7 * 60 * 60 * 1000;
 /// Clock difference in milliseconds from which it is shown to the user.
 pub const CLOCK_DIFFERENCE_SHOWN_MS: u64 = 2 * 60 * 1000;
 /// Bytes of a programme file that is imported.

@@ -51,7 +51,7 @@ pub use notes::{NoteTarget, Splice};
 pub use orders::Standing;
 pub use own_devices::OwnDevice;
 pub use salvage::Salvage;
-pub use vault::{VaultState, VaultStatus, WaitingDevice};
+pub use vault::{SealingCost, VaultState, VaultStatus, WaitingDevice};
 
 /// Something that rows changed in; what an app shows of it has to be read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

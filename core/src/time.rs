@@ -78,6 +78,21 @@ const fn civil_from_days(days: u64) -> (u64, u64, u64) {
     (year, month, day)
 }
 
+fn moment(day: u64, local_ms: u64, utc_offset_ms: u64) -> Option<Timestamp> {
+    (day > 0).then(|| Timestamp(local_ms.saturating_sub(utc_offset_ms)))
+}
+
+/// Returns the days from 1970-01-01 to a date of the Gregorian calendar; 0 for any date before.
+const fn days_from_civil(year: u64, month: u64, day: u64) -> u64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year / 400;
+    let year_of_era = year % 400;
+    let month_from_march = if month > 2 { month - 3 } else { month + 9 };
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    (era * 146_097 + day_of_era).saturating_sub(719_468)
+}
+
 impl<C> Encode<C> for Timestamp {
     fn encode<W: encode::Write>(
         &self,
@@ -257,6 +272,40 @@ impl PartialDate {
     /// Returns the author's own words.
     pub fn text(&self) -> Option<&str> {
         self.text.as_deref()
+    }
+
+    /// Returns the day of this date, without a part of the day or a time.
+    pub fn whole_day(&self) -> Self {
+        Self {
+            part_of_day: None,
+            time: None,
+            ..self.clone()
+        }
+    }
+
+    /// Returns the moment after the last one that this date can mean: "8/12/2026" ends when that day
+    /// does, "sáng 8/12/2026" at noon, "11h30 8/12/2026" after that minute, "tháng 12/2026" with the
+    /// year. A date without its year, and one before 1970, has no such moment. The body's own clock is
+    /// `utc_offset_ms` ahead of UTC.
+    pub fn ends_at(&self, utc_offset_ms: u64) -> Option<Timestamp> {
+        let year = u64::from(self.year?);
+        let first_day = match (self.month, self.day) {
+            (None, _) => days_from_civil(year + 1, 1, 1),
+            (Some(12), None) => days_from_civil(year + 1, 1, 1),
+            (Some(month), None) => days_from_civil(year, u64::from(month) + 1, 1),
+            (Some(month), Some(day)) => {
+                let start = days_from_civil(year, u64::from(month), u64::from(day));
+                let minutes = match (self.time, self.part_of_day) {
+                    (Some((hour, minute)), _) => u64::from(hour) * 60 + u64::from(minute) + 1,
+                    (None, Some(PartOfDay::Morning)) => 12 * 60,
+                    (None, Some(PartOfDay::Afternoon)) => 18 * 60,
+                    (None, Some(PartOfDay::Evening) | None) => 24 * 60,
+                };
+                let ms = (start * 24 * 60 + minutes) * 60_000;
+                return moment(start, ms, utc_offset_ms);
+            }
+        };
+        moment(first_day, first_day * 86_400_000, utc_offset_ms)
     }
 
     /// Returns what lists are sorted by: year, month, day, part of the day, minute of the day.
@@ -486,6 +535,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn days_and_dates_are_each_others_inverse() {
+        for day in 0..100_000 {
+            let (year, month, of_month) = civil_from_days(day);
+            assert_eq!(days_from_civil(year, month, of_month), day);
+        }
+    }
+
+    #[test]
     fn a_timestamp_prints_in_utc() {
         for (ms, text) in [
             (0, "1970-01-01T00:00:00.000Z"),
@@ -499,6 +556,50 @@ mod tests {
 
     fn parts(toml_like: Value) -> Result<PartialDate, String> {
         serde_json::from_value(toml_like).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_date_ends_when_the_last_moment_that_it_can_mean_is_over() {
+        let ends = |value: Value| {
+            let date = parts(value).unwrap();
+            date.ends_at(7 * 3_600_000).map(|at| at.to_string())
+        };
+        for (value, end) in [
+            (
+                json!({"year": 2026, "month": 12, "day": 8}),
+                "2026-12-08T17:00:00.000Z",
+            ),
+            (
+                json!({"year": 2026, "month": 12, "day": 8, "part": "sáng"}),
+                "2026-12-08T05:00:00.000Z",
+            ),
+            (
+                json!({"year": 2026, "month": 12, "day": 8, "part": "chiều"}),
+                "2026-12-08T11:00:00.000Z",
+            ),
+            (
+                json!({"year": 2026, "month": 12, "day": 8, "part": "chiều", "time": "16:30"}),
+                "2026-12-08T09:31:00.000Z",
+            ),
+            (
+                json!({"year": 2024, "month": 2}),
+                "2024-02-29T17:00:00.000Z",
+            ),
+            (
+                json!({"year": 2026, "month": 12}),
+                "2026-12-31T17:00:00.000Z",
+            ),
+            (json!({"year": 2026}), "2026-12-31T17:00:00.000Z"),
+        ] {
+            assert_eq!(ends(value.clone()).as_deref(), Some(end), "{value}");
+        }
+        for value in [
+            json!({"month": 12, "day": 8}),
+            json!({"text": "cuối năm"}),
+            json!({"year": 1950, "month": 1}),
+        ] {
+            assert_eq!(ends(value), None);
+        }
     }
 
     #[test]

@@ -36,7 +36,7 @@ use serde_json::{Value, json};
 use crate::{Office, Server, ServerHandle, clock, office::Confirmation};
 use link::{Count, Link};
 use report::{DeviceReport, Story};
-use vault::let_in;
+use vault::{cost_since, let_in, positions};
 
 /// The most devices that one machine plays here.
 pub(crate) const DEVICES_MAX: usize = 500;
@@ -115,6 +115,7 @@ async fn play(options: &Options, folder: &Path) -> Result<bool> {
     let meeting = office::busiest_meeting(&world.devices[0].client).await?;
     world.write_shared_note(meeting).await?;
 
+    let positions = positions(&world.devices).await?;
     world.set_plugged(false);
     let offline = world.work_offline(meeting).await?;
     let republished = office::publish_again(&world.office, folder)?;
@@ -124,6 +125,8 @@ async fn play(options: &Options, folder: &Path) -> Result<bool> {
     let back = world.sync_all(options, "↑↓").await?;
     let quieting = world.until_quiet().await?;
     story.back(&back, &quieting);
+    let cost = cost_since(&world.devices, &positions).await?;
+    story.sealing(&cost, &back);
     story.seen_by_one(&world.devices, meeting).await?;
 
     let notes_equal = world.notes_are_equal().await?;

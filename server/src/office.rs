@@ -15,6 +15,7 @@ mod devices;
 mod export;
 pub(crate) mod files;
 pub(crate) mod keys;
+mod late;
 mod log;
 pub(crate) mod orders;
 mod page;

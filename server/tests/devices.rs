@@ -6,16 +6,20 @@ mod device;
 
 use std::collections::BTreeMap;
 
-use device::{Device, NOW, address, asked, enrolment};
+use device::{Device, NOW, address, another, asked, enrolment, writer};
 use nghisu_core::{
     Code, Result, cbor,
+    ids::{Kind, domain},
     limits::{DEVICES_PER_PERSON_MAX, ENROLMENT_PENDING_MS},
+    sync::envelope::Envelope,
     trust::{
         decide::{DeviceStatus, Role},
         enrol::{
             Certificate, EnrolmentReply, EnrolmentRequest, Invitation, encode_request, six_digits,
         },
         keys::{DeviceSigner, SoftwareKey},
+        office::OnlineKey,
+        orders::{Addressee, OrderKind, SignedOrder},
     },
 };
 use nghisu_server::{
@@ -272,4 +276,110 @@ fn an_invitation_of_somebody_else_does_not_take_a_device_over() {
     );
     // The invitation was not used up.
     office.enrol(&enrolment(2, &invitation), NOW).unwrap();
+}
+
+#[test]
+fn a_revocation_by_another_process_ends_what_a_device_may_write_at_its_own_entry() {
+    let (folder, office, _) = office();
+    let (mut early, mut late) = (0, 0);
+    for round in 0..16u8 {
+        let person = format!("A{round}");
+        let mut alice = writer(&office, &person, Role::Delegate, round + 1);
+        let id = alice.key.public_key().device();
+        let batches: Vec<Vec<Vec<u8>>> = (0..4)
+            .map(|batch| (0..12).map(|n| alice.note(12 * batch + n, "a")).collect())
+            .collect();
+        let path = folder.path();
+        let accepted = std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let elsewhere = Office::open(path).unwrap();
+                std::thread::sleep(std::time::Duration::from_micros(u64::from(round) * 600));
+                elsewhere.revoke_device(id, NOW).unwrap();
+            });
+            batches
+                .iter()
+                .map_while(|batch| alice.try_sync(&office, batch).ok())
+                .count()
+        });
+        let after = alice.try_sync(&office, &[]).unwrap_err();
+        assert_eq!(
+            (after.code(), after.detail()),
+            (Code::DeviceRefused, "revoked")
+        );
+        let entries = another(&office, alice.person, 200 + round).read_all(&office);
+        let of = |kind: Kind| -> Vec<u64> {
+            let decoded = entries.iter().map(|entry| {
+                let envelope = Envelope::decode(&entry.envelope).unwrap();
+                (entry.seq, envelope.header().kind, envelope.header().device)
+            });
+            decoded
+                .filter(|(_, of, by)| *of == kind && (kind == Kind::Revocation || *by == id))
+                .map(|(seq, ..)| seq)
+                .collect()
+        };
+        let (notes, revoked) = (of(Kind::Changes), of(Kind::Revocation));
+        // A batch that was accepted whole right before may have found its reply refused.
+        let batches = [12 * accepted, 12 * (accepted + 1)];
+        assert!(batches.contains(&notes.len()), "round {round}");
+        assert_eq!(revoked.len(), 1);
+        assert!(notes.iter().all(|seq| *seq < revoked[0]), "round {round}");
+        early += u32::from(accepted < 4);
+        late += u32::from(accepted > 0);
+    }
+    office.verify_log().unwrap();
+    assert!(
+        early > 0 && late > 0,
+        "{early} {late}: nothing happened at once"
+    );
+}
+
+#[test]
+fn orders_have_rising_numbers_and_go_out_with_the_refusal() {
+    let (_folder, office, alice) = office();
+    let invitation = office
+        .invite(alice.id, address(), Confirmation::AtOnce, LONG, NOW)
+        .unwrap();
+    let reply = office.enrol(&enrolment(1, &invitation), NOW).unwrap();
+    let mut device = Device::of(1, &invitation, &reply);
+    let id = key(1).public_key().device();
+    let check = |order: SignedOrder, obeyed| {
+        let online: OnlineKey = order
+            .online
+            .verify(domain::ONLINE_KEY, office.root())
+            .unwrap();
+        let to = Addressee {
+            log: office.log(),
+            device: id,
+            obeyed,
+        };
+        order.check(&online.key, &to).unwrap()
+    };
+    assert_eq!(office.standing_order(id).unwrap(), None);
+    let early = office.release_device(id, NOW).unwrap_err();
+    assert_eq!(early.code(), Code::NotAllowed);
+
+    office.lock_device(id, NOW).unwrap();
+    let lock = check(office.standing_order(id).unwrap().unwrap(), 0);
+    assert_eq!((lock.kind, lock.number), (OrderKind::Lock, 1));
+    assert_eq!(
+        device.try_sync(&office, &[]).unwrap_err().detail(),
+        "locked"
+    );
+    office.release_device(id, NOW).unwrap();
+    assert_eq!(office.standing_order(id).unwrap(), None);
+    let released = check(device.sync(&office, &[]).order.unwrap(), lock.number);
+    assert_eq!(released.kind, OrderKind::Release);
+    office.revoke_device(id, NOW).unwrap();
+    office.wipe_device(id, NOW).unwrap();
+    let wipe = check(office.standing_order(id).unwrap().unwrap(), 3);
+    assert_eq!((wipe.kind, wipe.number), (OrderKind::Wipe, 4));
+    let again = office.lock_device(id, NOW).unwrap_err();
+    assert_eq!(
+        (again.code(), again.detail()),
+        (Code::NotAllowed, "revoked")
+    );
+    let unknown = key(9).public_key().device();
+    let error = office.lock_device(unknown, NOW).unwrap_err();
+    assert_eq!(error.code(), Code::DeviceUnknown);
+    office.verify_log().unwrap();
 }

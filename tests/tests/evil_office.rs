@@ -10,6 +10,7 @@ use nghisu_core::{
     store::{VaultState, WaitingDevice},
     sync::{
         envelope::{Chain, Envelope, Subject},
+        session::Step,
         wire::{Entry, Reply, Segment},
     },
     trust::{decide::Role, keys::SoftwareKey},
@@ -260,11 +261,16 @@ fn sealed_bytes_that_are_moved_to_another_document_are_refused() {
             })
             .unwrap();
 
-        let texts: Vec<_> = hall.b.notes().into_iter().map(|note| note.text).collect();
-        assert_eq!(texts, [EDITED], "{what}");
         let reasons = set_aside(&hall.b);
         assert_eq!(reasons.len(), 1, "{what}: {reasons:?}");
-        assert_eq!(hall.b.store.vault_status().unwrap().missing, 1, "{what}");
+        for note in hall.b.notes() {
+            assert_eq!((note.id, note.text.as_str()), (second, EDITED), "{what}");
+        }
+        // What belongs there comes in once the office serves it.
+        hall.b.store.save(&Step::ReadAgain).unwrap();
+        hall.b.sync(&hall.office).unwrap();
+        assert_eq!(hall.b.notes().len(), 2, "{what}");
+        assert_eq!(hall.b.store.vault_status().unwrap().missing, 0, "{what}");
     }
 }
 
@@ -302,9 +308,18 @@ fn a_note_that_the_office_withholds_is_missed() {
     let mut hall = Hall::new();
     let [withheld, _] = [PRIVATE, EDITED].map(|text| hall.a.write(text));
     hall.a.sync(&hall.office).unwrap();
+    // A gap in the feed's numbers would be noticed by itself, so the office closes it.
+    let mut skipped = 0;
     hall.b
         .sync_through(&hall.office, |reply| {
-            served(reply, |entry| (!is_note(&entry, withheld)).then_some(entry))
+            served(reply, |entry| {
+                skipped += u64::from(is_note(&entry, withheld));
+                let closed = Entry {
+                    feed_seq: entry.feed_seq - skipped,
+                    ..entry.clone()
+                };
+                (!is_note(&entry, withheld)).then_some(closed)
+            })
         })
         .unwrap();
 

@@ -12,7 +12,7 @@ use crate::{
     error::Result,
     ids::DeviceId,
     limits::SYNC_ROUNDS_MAX,
-    store::{VaultStatus, WaitingDevice},
+    store::{SealingCost, VaultStatus, WaitingDevice},
     sync::session::{Report, Session},
     trust::vault::codes::{LinkCode, RecoveryCode},
 };
@@ -80,6 +80,14 @@ impl Client {
         let random = random()?;
         let code = self.call(move |store| store.link_code(random)).await?;
         Ok(code.to_text())
+    }
+
+    /// Measures what sealing has cost on the network since envelope number `after` of this device.
+    ///
+    /// # Errors
+    /// As [`Client::vault`].
+    pub async fn sealing_cost(&self, after: u64) -> Result<SealingCost> {
+        self.call(move |store| store.sealing_cost(after)).await
     }
 
     /// Returns the devices that the office says are this person's and that are not in the vault.

@@ -183,6 +183,10 @@ pub struct Receipt {
     /// or the act that this one withdraws.
     #[n(7)]
     pub refers_to: Option<ActId>,
+    /// Whether the item, or else the meeting, had ended by then as it was published. A late act is
+    /// received like any other; what it is worth the office says.
+    #[cbor(n(8), default)]
+    pub late: bool,
 }
 
 /// The receipts that the office gave in one transaction.

@@ -268,6 +268,7 @@ mod tests {
             act: ActId::from_bytes([1; 16]),
             act_hash: Hash::ZERO,
             refers_to: None,
+            late: false,
         });
         let batch = ReceiptBatch {
             meeting: MEETING,

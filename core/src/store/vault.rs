@@ -10,6 +10,7 @@
 //! authenticates, or the one that the recovery code signed. What the office serves beside it changes
 //! nothing and is shown.
 
+mod cost;
 mod wishes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,7 @@ use crate::{
         },
     },
 };
+pub use cost::SealingCost;
 use wishes::Wish;
 
 /// How the vault of the private notes stands on this device.

@@ -676,11 +676,15 @@ impl<'c> Tx<'c> {
         )
     }
 
-    /// Returns the withdrawal of `act` by `person` that arrived before it.
-    pub(crate) fn withdrawal_of(&self, act: ActId, person: PersonId) -> Result<Option<ActId>> {
+    /// Returns the withdrawal of `act` by its author, in its meeting, that arrived before it.
+    pub(crate) fn withdrawal_of(&self, act: &ActRow) -> Result<Option<ActId>> {
         self.one(
-            "SELECT id FROM act WHERE withdraws = ? AND person = ?",
-            (act.as_bytes(), person.as_bytes()),
+            "SELECT id FROM act WHERE withdraws = ? AND person = ? AND meeting = ?",
+            (
+                act.id.as_bytes(),
+                act.person.as_bytes(),
+                act.meeting.as_bytes(),
+            ),
             |row| blob(row, 0, ActId::from_slice),
         )
     }

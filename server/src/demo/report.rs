@@ -59,7 +59,7 @@ impl Story {
         }
     }
 
-    fn say(&self, vi: &str, en: &str) {
+    pub(super) fn say(&self, vi: &str, en: &str) {
         if self.json.is_none() {
             print(match self.language {
                 Language::Vietnamese => vi,
@@ -68,7 +68,7 @@ impl Story {
         }
     }
 
-    fn put(&mut self, key: &str, value: Value) {
+    pub(super) fn put(&mut self, key: &str, value: Value) {
         if let Some(json) = &mut self.json {
             json.insert(key.to_owned(), value);
         }

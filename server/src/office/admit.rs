@@ -26,6 +26,7 @@ use nghisu_core::{
 };
 
 use super::{
+    late,
     log::Appending,
     rights::state_of,
     vault::{self, Verdict},
@@ -342,8 +343,13 @@ fn receive(log: &Appending<'_>, act: &Act) -> Result<Receipt> {
         if let Some(withdrawn) = act.withdraws.map(|id| tx.act(id)).transpose()?.flatten() {
             tx.withdraw_act(withdrawn.merged_into.unwrap_or(withdrawn.id))?;
         }
-    } else if let Some(withdrawal) = tx.withdrawal_of(act.id, act.person)? {
+    } else if let Some(withdrawal) = tx.withdrawal_of(&row)? {
+        // It has waited for this act: whatever the act joins goes with it, as in the other order.
         row.standing = false;
+        row.merged_into = mergeable(tx, &row)?;
+        if let Some(first) = row.merged_into {
+            tx.withdraw_act(first)?;
+        }
         refers_to = Some(withdrawal);
     } else if let Some(first) = mergeable(tx, &row)? {
         row.merged_into = Some(first);
@@ -361,6 +367,7 @@ fn receive(log: &Appending<'_>, act: &Act) -> Result<Receipt> {
         act: act.id,
         act_hash: row.content,
         refers_to,
+        late: late::is_late(tx, act, log.now)?,
     })
 }
 

@@ -329,6 +329,7 @@ fn publish(
     let record = cbor::encode(&publication);
     log.write(feed, written.id, Kind::Publication, record)?;
     tx.add_publication(&publication)?;
+    super::late::note_ends(tx, feed, &programme)?;
     for item in programme.items.keys() {
         tx.add_published_item(meeting.id, item.as_str())?;
     }

@@ -175,13 +175,17 @@ impl Device {
             .unwrap()
             .remove(&1);
         self.vault = Some((chain.vault(), key.unwrap()));
-        let record = Record::Step(Box::new(genesis)).encode();
+        self.record(&Record::Step(Box::new(genesis)))
+    }
+
+    /// Writes a record of the chain.
+    pub(crate) fn record(&mut self, record: &Record) -> Vec<u8> {
         self.put(
             Feed::Notes(self.person),
             chain_document(self.person),
             Kind::Vault,
             None,
-            &record,
+            &record.encode(),
         )
     }
 

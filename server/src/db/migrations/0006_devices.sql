@@ -30,3 +30,12 @@ CREATE TABLE device_order (
     at INTEGER NOT NULL,
     PRIMARY KEY (device, number)
 ) STRICT, WITHOUT ROWID;
+
+-- When items and meetings end, as they were published last: acts that come later are late. An empty
+-- item stands for the meeting.
+CREATE TABLE ends (
+    meeting BLOB NOT NULL,
+    item TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (meeting, item)
+) STRICT, WITHOUT ROWID;

@@ -2,7 +2,7 @@
 
 use nghisu_core::{
     Result, cbor,
-    ids::{DeviceId, Hash, LogId, PersonId},
+    ids::{DeviceId, Hash, LogId, MeetingId, PersonId},
     time::Timestamp,
     trust::orders::Order,
 };
@@ -133,6 +133,36 @@ impl Tx<'_> {
                     at: time(row, 2)?,
                 })
             },
+        )
+    }
+}
+
+impl Tx<'_> {
+    /// Notes when an item ends, or the meeting if `item` is empty; `None` takes it back.
+    pub(crate) fn set_end(
+        &self,
+        meeting: MeetingId,
+        item: &str,
+        at: Option<Timestamp>,
+    ) -> Result<()> {
+        match at {
+            Some(at) => self.run(
+                "INSERT OR REPLACE INTO ends (meeting, item, at) VALUES (?, ?, ?)",
+                (meeting.as_bytes(), item, int(at.unix_ms())),
+            ),
+            None => self.run(
+                "DELETE FROM ends WHERE meeting = ? AND item = ?",
+                (meeting.as_bytes(), item),
+            ),
+        }
+        .map(drop)
+    }
+
+    pub(crate) fn end(&self, meeting: MeetingId, item: &str) -> Result<Option<Timestamp>> {
+        self.one(
+            "SELECT at FROM ends WHERE meeting = ? AND item = ?",
+            (meeting.as_bytes(), item),
+            |row| time(row, 0),
         )
     }
 }
