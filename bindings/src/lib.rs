@@ -1,6 +1,7 @@
 //! The core for Kotlin, Swift and Python: translation only. It decides nothing.
 //!
 //! - `records` holds the values that cross: immutable, one record a screen.
+//! - `devices` are those of one owner, and whether this one may be used.
 //! - `enrolment` shows the six digits and waits for the office.
 //! - `error` has one case for each thing that an app can do about an error.
 //! - `listener` tells the app what changed.
@@ -10,6 +11,7 @@
 //!
 //! An object is only what has a life: a [`Device`] and a [`Subscription`].
 
+mod devices;
 mod enrolment;
 mod error;
 mod listener;
@@ -18,11 +20,17 @@ mod runtime;
 mod signer;
 mod vault;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use nghisu_core::{Client, Code, Config, Error};
-use tokio::{runtime::Handle, sync::watch, task::block_in_place};
+use tokio::{
+    runtime::Handle,
+    sync::{RwLock, watch},
+    task::block_in_place,
+    time::timeout,
+};
 
+pub use devices::{OwnDevice, OwnDeviceState, Standing};
 pub use enrolment::{EnrolmentListener, PendingEnrolment};
 pub use error::NghisuError;
 pub use listener::{ChangeListener, ProgressListener, Subscription};
@@ -57,7 +65,12 @@ pub struct Device {
     client: Arc<Client>,
     runtime: Handle,
     shut: watch::Sender<bool>,
+    listening: Arc<RwLock<()>>,
 }
+
+/// How long shutting down waits for listeners that are being called: an app that ends right after it
+/// is called by nobody any more.
+const LISTENERS_END: Duration = Duration::from_secs(1);
 
 #[uniffi::export]
 impl Device {
@@ -83,6 +96,7 @@ impl Device {
             client: Arc::new(client),
             runtime,
             shut: watch::Sender::new(false),
+            listening: Arc::default(),
         }))
     }
 
@@ -295,16 +309,20 @@ impl Device {
             self.client.subscribe(),
             self.shut.subscribe(),
             listener,
+            &self.listening,
         ))
     }
 
     /// Closes the store and releases every lock; a sync or a download that runs is stopped, and
-    /// subscriptions end. It waits for nothing but what is being written. Later calls fail with `Closed`;
-    /// a second one of this does nothing.
+    /// subscriptions end. It waits for what is being written, and a second at most for listeners that are
+    /// being called. Later calls fail with `Closed`; a second one of this does nothing.
     pub async fn shut_down(&self) -> Result<()> {
         self.shut.send_replace(true);
+        let listening = Arc::clone(&self.listening);
         self.run(|client| async move {
             client.shut_down().await;
+            // A listener that takes longer ends by itself.
+            let _ = timeout(LISTENERS_END, listening.write()).await;
             Ok(())
         })
         .await

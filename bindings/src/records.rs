@@ -16,6 +16,8 @@ use nghisu_core::{
     trust::decide,
 };
 
+use crate::devices::Standing;
+
 pub use programme::{
     Heading, MeetingSummary, Outcome, OutcomeTask, Paper, PaperFile, Participant, ProgrammeItem,
     ProgrammeScreen, Word,
@@ -156,6 +158,8 @@ impl From<client::Downloaded> for Downloaded {
 pub struct DeviceStatus {
     /// Whose device this is; none before the enrolment.
     pub identity: Option<Identity>,
+    /// Whether what it keeps may be read and written.
+    pub standing: Standing,
     /// Changes and acts that the office has not settled.
     pub unsent: u64,
     /// When the log was last read to its end, by the office's clock.
@@ -168,6 +172,7 @@ impl From<client::Status> for DeviceStatus {
     fn from(status: client::Status) -> Self {
         Self {
             identity: status.identity.map(Identity::from),
+            standing: status.standing.into(),
             unsent: status.unsent,
             synced_at_ms: status.synced_at.map(ms),
             salvage: status.salvage.map(Salvage::from),
@@ -507,7 +512,7 @@ pub(crate) fn note_id(text: &str) -> Result<DocumentId, Error> {
         .map_err(|_| Error::new(Code::NoteUnknown, text))
 }
 
-fn ms(time: Timestamp) -> i64 {
+pub(crate) fn ms(time: Timestamp) -> i64 {
     i64::try_from(time.unix_ms()).unwrap_or(i64::MAX)
 }
 

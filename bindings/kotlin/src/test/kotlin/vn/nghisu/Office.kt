@@ -65,8 +65,11 @@ class Office(folder: Path) : AutoCloseable {
     fun invitationToCompare(name: String): String = invited(name)
 
     /** Says that the six digits are those on the device's screen. */
-    fun confirm(digits: String) {
-        run("device", "confirm", digits)
+    fun confirm(digits: String) = order("confirm", digits)
+
+    /** Orders something of a device, such as `lock`. */
+    fun order(vararg order: String) {
+        run("device", *order)
     }
 
     private fun invited(name: String, vararg options: String): String {
