@@ -55,7 +55,7 @@ macro_rules! errors {
 
 errors! {
     /// The office cannot be reached now. Go on working and sync again later; nothing is lost.
-    Offline { OfficeUnreachable OfficeBusy NotAnOffice }
+    Offline { OfficeUnreachable OfficeBusy NotAnOffice OnlineKeyExpired }
     /// Another server answers at the office's address. Try another network, then ask the office.
     WrongOffice { OfficeCertificate }
     /// The invitation does not admit this device. Type it again, or ask the office for another.
@@ -96,8 +96,9 @@ errors! {
     ///
     /// What only an office can meet stands here as well.
     Internal {
-        Internal PortTaken OfficeMissing PersonExists LogDamaged NothingToPublish
-        PassphraseWrong KeyFile PublicationUnsigned DeviceAmbiguous AudienceUnknown
+        Internal PortTaken OfficeMissing OfficeExists PersonExists LogDamaged NothingToPublish
+        PassphraseWrong PassphraseShort PassphraseMissing KeyFile KeyFilePlace PaperCopyWrong
+        PublicationUnsigned PublicationStale DeviceAmbiguous AudienceUnknown
     }
 }
 

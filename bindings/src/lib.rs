@@ -4,6 +4,7 @@
 //! - `devices` are those of one owner, and whether this one may be used.
 //! - `enrolment` shows the six digits and waits for the office.
 //! - `error` has one case for each thing that an app can do about an error.
+//! - `publications` says who answers for what was published, and what does not fit.
 //! - `listener` tells the app what changed.
 //! - `signer` is the phone's key store, if that holds the device's key.
 //! - `runtime` is where the work runs: never on the thread of the app.
@@ -15,6 +16,7 @@ mod devices;
 mod enrolment;
 mod error;
 mod listener;
+mod publications;
 mod records;
 mod runtime;
 mod signer;
@@ -34,6 +36,7 @@ pub use devices::{OwnDevice, OwnDeviceState, Standing};
 pub use enrolment::{EnrolmentListener, PendingEnrolment};
 pub use error::NghisuError;
 pub use listener::{ChangeListener, ProgressListener, Subscription};
+pub use publications::{Alert, AlertKind, PublishedBy};
 pub use records::{
     Act, ActKind, ActState, Change, DeviceConfig, DeviceStatus, Downloaded, Heading, Identity,
     Language, MeetingSummary, NotSent, Note, NoteTarget, Outcome, OutcomeTask, Paper, PaperFile,
@@ -86,6 +89,7 @@ impl Device {
         let runtime = runtime::handle()?;
         let open = async move {
             let mut opening = Config::new(config.directory, config.device_name);
+            opening.authorities = config.authorities;
             if let Some(signer) = signer {
                 opening.signer = Some(Arc::new(KeyStore::open(signer)?));
             }

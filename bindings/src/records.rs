@@ -30,6 +30,10 @@ pub struct DeviceConfig {
     pub directory: String,
     /// The name by which its owner knows the device: at most 100 characters.
     pub device_name: String,
+    /// Certificates in PEM of authorities that vouch for an office behind a proxy, beside those of the
+    /// public web: a government's own, for example. An office that shows its own certificates needs none.
+    #[uniffi(default = [])]
+    pub authorities: Vec<String>,
 }
 
 /// The language of texts for people.
@@ -221,6 +225,8 @@ pub enum Change {
     },
     /// Files of papers arrived.
     Papers,
+    /// There is something new to hear about the office's log or publications.
+    Alerts,
     /// Any of these: this is the first thing heard, or the listener was too slow to be told one by one.
     Everything,
 }
@@ -238,6 +244,7 @@ impl From<store::Changed> for Change {
                 meeting: meeting.to_string(),
             },
             store::Changed::Papers => Self::Papers,
+            store::Changed::Alerts => Self::Alerts,
             store::Changed::Everything => Self::Everything,
         }
     }

@@ -8,6 +8,7 @@ mod driver;
 mod enrol;
 mod http;
 mod orders;
+mod pin;
 mod vault;
 
 use std::{
@@ -33,18 +34,20 @@ use crate::{
         act::{Act, ActKind, Receipt},
     },
     store::{
-        Acted, Changed, Identity, MeetingRow, NotSent, Note, NoteTarget, Opening, Programmed,
-        Salvage, Splice, Standing, Store, file_error,
+        Acted, Alert, Changed, Identity, MeetingRow, NotSent, Note, NoteTarget, Opening,
+        Programmed, Salvage, Splice, Standing, Store, file_error,
     },
-    sync::session::{Report, Session},
+    sync::{
+        proof::Proof,
+        session::{Report, Session},
+    },
     time::Timestamp,
-    trust::{
-        enrol::{Address, fingerprint},
-        keys::DeviceSigner,
-    },
+    trust::{enrol::Address, keys::DeviceSigner},
 };
 use driver::{StoreHandle, StoreThread};
 use http::Http;
+use pin::Trust;
+use rustls::RootCertStore;
 
 pub use crate::store::PendingEnrolment;
 
@@ -57,6 +60,9 @@ pub struct Config {
     pub device_name: String,
     /// The phone's key store, if it holds the device's key; otherwise the store draws a key of its own.
     pub signer: Option<Arc<dyn DeviceSigner>>,
+    /// Certificates in PEM of authorities that vouch for an office behind a proxy, beside those of the
+    /// public web: a government's own, for example. An office that shows its own certificates needs none.
+    pub authorities: Vec<String>,
 }
 
 impl Config {
@@ -66,6 +72,7 @@ impl Config {
             directory: directory.into(),
             device_name: device_name.into(),
             signer: None,
+            authorities: Vec::new(),
         }
     }
 }
@@ -98,6 +105,7 @@ pub struct Downloaded {
 #[derive(Debug)]
 pub struct Client {
     config: Config,
+    authorities: Arc<RootCertStore>,
     store: RwLock<Option<StoreThread>>,
     http: RwLock<Option<Http>>,
     syncing: Mutex<()>,
@@ -119,21 +127,31 @@ impl Client {
     ///
     /// # Errors
     /// [`Code::AlreadyOpen`], [`Code::DatabaseNewer`], [`Code::FolderNotWritable`], [`Code::DiskFull`],
-    /// [`Code::Storage`].
+    /// [`Code::Storage`]; [`Code::Malformed`] if `authorities` are no certificates.
     pub async fn open(config: Config) -> Result<Self> {
+        let authorities = pin::authorities(&config.authorities)?;
         let directory = config.directory.clone();
         let opening = dice(&config)?;
         let thread = StoreThread::open(move || Store::open(&directory, &opening, clock())).await?;
         let begun = thread
             .handle()
-            .call(|store| Ok((store.identity()?, store.salvage().cloned())))
+            .call(|store| {
+                let known = store.identity()?.zip(store.office_keys()?);
+                Ok((known, store.salvage().cloned()))
+            })
             .await?;
-        let (identity, salvage) = begun;
-        let http = identity
-            .map(|identity| Http::new(&identity.address, fingerprint(&identity.root)))
+        let (known, salvage) = begun;
+        let http = known
+            .map(|(identity, office)| {
+                Http::new(
+                    &identity.address,
+                    Trust::known(office, Arc::clone(&authorities)),
+                )
+            })
             .transpose()?;
         Ok(Self {
             config,
+            authorities,
             store: RwLock::new(Some(thread)),
             http: RwLock::new(http),
             syncing: Mutex::new(()),
@@ -148,15 +166,18 @@ impl Client {
     /// # Errors
     /// [`Code::NotEnrolled`], [`Code::OfficeCertificate`], [`Code::Storage`].
     pub async fn move_office(&self, address: Address) -> Result<()> {
-        let identity = self
-            .call_always(|store| store.identity())
-            .await?
-            .ok_or(Code::NotEnrolled)?;
-        let http = Http::new(&address, fingerprint(&identity.root))?;
+        let http = self.way_to(&address).await?;
         self.call_always(move |store| store.move_office(&address))
             .await?;
         *self.http.write().await = Some(http);
         Ok(())
+    }
+
+    /// Makes a way to the office that this device is enrolled at.
+    async fn way_to(&self, address: &Address) -> Result<Http> {
+        let office = self.call(|store| store.office_keys()).await?;
+        let office = office.ok_or(Code::NotEnrolled)?;
+        Http::new(address, Trust::known(office, Arc::clone(&self.authorities)))
     }
 
     /// Hands in what the office has not settled and reads what is new, until both are done. A second
@@ -178,8 +199,25 @@ impl Client {
             })
             .await?;
         let http = self.http.read().await.clone().ok_or(Code::NotEnrolled)?;
+        let root = parties.office.root().clone();
         let mut session = Session::new(parties, signer.as_ref(), u64::from_be_bytes(random()?));
-        self.rounds(&mut session, &store, &http).await
+        let report = self.rounds(&mut session, &store, &http).await;
+        let (address, office) = store
+            .call(|store| {
+                Ok((
+                    store.identity()?.map(|own| own.address),
+                    store.office_keys()?,
+                ))
+            })
+            .await?;
+        // Another root follows the one that was known: from here on it alone leads to the office.
+        if let (Some(address), Some(office)) = (address, office)
+            && *office.root() != root
+        {
+            let trust = Trust::known(office, Arc::clone(&self.authorities));
+            *self.http.write().await = Some(Http::new(&address, trust)?);
+        }
+        report
     }
 
     /// Fetches the files of published papers that are not here yet. Each is checked by its SHA-256
@@ -514,6 +552,24 @@ impl Client {
     /// [`Code::Storage`], [`Code::Closed`].
     pub async fn view(&self) -> Result<String> {
         self.call(|store| store.view()).await
+    }
+
+    /// Returns what the owner should hear about the office's log and publications, the oldest first.
+    ///
+    /// # Errors
+    /// [`Code::Storage`], [`Code::Closed`].
+    pub async fn alerts(&self) -> Result<Vec<Alert>> {
+        self.call(|store| store.alerts()).await
+    }
+
+    /// Returns the original bytes by which this device can show, without an office, which version of a
+    /// meeting's programme it has read.
+    ///
+    /// # Errors
+    /// [`Code::MeetingUnknown`], [`Code::NotEnrolled`], [`Code::Storage`], [`Code::Closed`].
+    pub async fn publication_proof(&self, meeting: MeetingId) -> Result<Proof> {
+        self.call(move |store| store.publication_proof(meeting))
+            .await
     }
 
     /// Begins to listen. The first thing heard is [`Changed::Everything`], so that a listener reads

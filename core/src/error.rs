@@ -265,6 +265,11 @@ codes! {
         vi: "Thư mục này chưa có văn phòng.", remedy_vi: "Chạy `nghisu serve --data THƯ_MỤC` một lần để tạo.",
         en: "There is no office in this folder.", remedy_en: "Run `nghisu serve --data DIR` once to create it.",
     }
+    /// The folder holds an office already.
+    OfficeExists = "office_exists" {
+        vi: "Thư mục này đã có văn phòng.", remedy_vi: "Mở bằng `nghisu serve`, hoặc chọn thư mục khác.",
+        en: "There is an office in this folder already.", remedy_en: "Open it with `nghisu serve`, or name another folder.",
+    }
     /// The log's chain does not hold.
     LogDamaged = "log_damaged" {
         vi: "Nhật ký của văn phòng bị hỏng hoặc bị sửa.", remedy_vi: "Khôi phục từ bản sao lưu; không công bố gì trước khi kiểm tra.",
@@ -285,10 +290,40 @@ codes! {
         vi: "Tệp khóa không có, không đọc được hoặc không phải khóa của văn phòng này.", remedy_vi: "Chỉ đúng tệp khóa; nếu tệp đã mất, khôi phục từ bản giấy bằng `nghisu keys restore`.",
         en: "The key file is missing, cannot be read or is not a key of this office.", remedy_en: "Name the right file; if it is lost, restore the key from its paper copy with `nghisu keys restore`.",
     }
+    /// A new key needs a passphrase that is not guessed in a day.
+    PassphraseShort = "passphrase_short" {
+        vi: "Mật khẩu quá ngắn.", remedy_vi: "Chọn một câu dễ nhớ dài ít nhất 12 ký tự.",
+        en: "The passphrase is too short.", remedy_en: "Choose a sentence of at least 12 characters that you can remember.",
+    }
+    /// A key has to be opened and nobody is there to give its passphrase.
+    PassphraseMissing = "passphrase_missing" {
+        vi: "Chưa có mật khẩu để mở khóa.", remedy_vi: "Chạy lệnh trong cửa sổ dòng lệnh, hoặc đưa mật khẩu bằng --passphrase-file hay --passphrase-fd.",
+        en: "The passphrase of the key was not given.", remedy_en: "Run the command in a terminal, or give the passphrase with --passphrase-file or --passphrase-fd.",
+    }
+    /// A secret key would come to lie where it must not, or in the place of another.
+    KeyFilePlace = "key_file_place" {
+        vi: "Không được đặt tệp khóa ở chỗ này.", remedy_vi: "Chọn một tệp chưa có, nằm ngoài thư mục dữ liệu của văn phòng.",
+        en: "The key file must not be put there.", remedy_en: "Name a file that is not there yet and lies outside of the office's folder.",
+    }
+    /// A line of the root key's paper copy is not as it was printed.
+    PaperCopyWrong = "paper_copy_wrong" {
+        vi: "Bản giấy của khóa gốc nhập chưa đúng; số trong ngoặc là dòng sai.", remedy_vi: "So dòng đó với tờ giấy rồi nhập lại cả năm dòng.",
+        en: "The paper copy of the root key was not typed as it was printed; the number in brackets is the line.", remedy_en: "Compare that line with the sheet and type all five again.",
+    }
+    /// The office's key for daily use has come to its end.
+    OnlineKeyExpired = "online_key_expired" {
+        vi: "Khóa một năm của văn phòng đã hết hạn.", remedy_vi: "Ở văn phòng, chạy `nghisu keys renew`; trên thiết bị, cứ làm việc tiếp và đồng bộ sau.",
+        en: "The office's one-year key has expired.", remedy_en: "At the office, run `nghisu keys renew`; on a device, go on working and sync later.",
+    }
     /// A publication is not signed as this office's publications must be.
     PublicationUnsigned = "publication_unsigned" {
         vi: "Bản công bố không có chữ ký phải có.", remedy_vi: "Chuẩn bị bản công bố và ký bằng khóa công bố trên máy của thư ký.",
         en: "The publication is not signed as it must be.", remedy_en: "Prepare the publication and sign it with the publication key on the secretary's machine.",
+    }
+    /// Something was published between the preparation and the signature.
+    PublicationStale = "publication_stale" {
+        vi: "Đã có bản công bố khác sau khi chuẩn bị bản này.", remedy_vi: "Chuẩn bị lại bằng `nghisu publish --prepare` rồi ký bản mới; chưa có gì được công bố.",
+        en: "Something else was published after this was prepared.", remedy_en: "Prepare it again with `nghisu publish --prepare` and sign that; nothing was published.",
     }
     /// No such device.
     DeviceUnknown = "device_unknown" {

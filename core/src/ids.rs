@@ -45,6 +45,8 @@ pub mod domain {
     pub const INVITATION: &[u8] = b"nghisu/invitation/1";
     /// Read tokens.
     pub const TOKEN: &[u8] = b"nghisu/token/1";
+    /// The number of somebody who asks a server whether it speaks for the office.
+    pub const OFFICE: &[u8] = b"nghisu/office/1";
     /// A root key's successor, signed by both.
     pub const SUCCESSION: &[u8] = b"nghisu/succession/1";
     /// A secretary's key for publications, signed by the root.

@@ -8,6 +8,7 @@
 //! - [`canonical`]: the one way to write JSON that is hashed and signed.
 //! - [`order`]: order as a short text on every item, since a map of items has no positions and a
 //!   list cannot be merged without doubling what two people moved.
+//! - [`publication`]: what the office publishes of it, and to whom.
 //! - [`mod@changes`]: what is different between two programmes, as a delegate would say it. An item is
 //!   known by its id, and where an author deletes an item and writes it again, by number and title:
 //!   notes on it would be lost otherwise. Renumbering is one change, and never a move.
@@ -17,6 +18,7 @@ pub mod canonical;
 pub mod changes;
 pub mod order;
 pub mod programme;
+pub mod publication;
 pub mod view;
 
 pub use canonical::{canonical_json, content_hash};

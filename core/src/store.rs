@@ -8,6 +8,7 @@
 //! only copy of a note; what can still be read of it is carried over. A file of a newer version is
 //! refused untouched. One process opens a store at a time.
 
+mod alerts;
 mod devices;
 mod documents;
 mod inbox;
@@ -17,6 +18,7 @@ mod notes;
 mod orders;
 mod outbox;
 mod own_devices;
+mod publications;
 mod salvage;
 mod schema;
 mod vault;
@@ -42,9 +44,11 @@ use crate::{
         enrol::{Address, Certificate, Enrolled, Signed, signed_bytes},
         keys::{DeviceSigner, PublicKey, SoftwareKey},
         office::OnlineKey,
+        office_keys::OfficeKeys,
     },
 };
 
+pub use alerts::{Alert, AlertKind};
 pub use devices::{Asking, FormerKey, PendingEnrolment};
 pub use listing::{ActState, Acted, MeetingRow, NotSent, Note, Programmed, Receipted};
 pub use notes::{NoteTarget, Splice};
@@ -64,6 +68,8 @@ pub enum Changed {
     Acts(crate::ids::MeetingId),
     /// Files of papers arrived.
     Papers,
+    /// There is something new to hear about the office's log or publications.
+    Alerts,
     /// Any of these: the listener was too slow to be told one by one.
     Everything,
 }
@@ -194,16 +200,17 @@ impl Store {
         let text = |name: &str| {
             String::from_utf8(required(name)?).map_err(|_| Error::new(Code::DatabaseCorrupt, name))
         };
-        let root: PublicKey = crate::cbor::decode(&required("root")?, "root")?;
-        let online: Signed = crate::cbor::decode(&required("online")?, "online key")?;
+        let office = self
+            .office_keys()?
+            .ok_or_else(|| Error::new(Code::DatabaseCorrupt, "office"))?;
         let certificate: Signed = crate::cbor::decode(&certificate, "certificate")?;
         Ok(Some(Identity {
             address: Address {
                 authority: text("address")?,
                 tls: required("tls")? == [1],
             },
-            root,
-            online: online.unverified()?,
+            root: office.root().clone(),
+            online: office.newest().clone(),
             certificate: certificate.unverified()?,
             body_name: text("body_name")?,
             person_name: text("person_name")?,
@@ -227,8 +234,7 @@ impl Store {
         let values: &[(&str, &[u8])] = &[
             ("address", address.authority.as_bytes()),
             ("tls", &[u8::from(address.tls)]),
-            ("root", &crate::cbor::encode(&enrolled.root)),
-            ("online", &signed_bytes(&enrolled.online_signed)),
+            ("office", &crate::cbor::encode(&enrolled.office)),
             ("certificate", &signed_bytes(&enrolled.certificate_signed)),
             (
                 "incarnation",
@@ -239,6 +245,19 @@ impl Store {
             ("person_name", person_name.as_bytes()),
         ];
         self.become_device(enrolled, person_name, values)
+    }
+
+    /// Returns the office's keys as far as this device has followed them; `None` before the enrolment.
+    ///
+    /// # Errors
+    /// [`Code::DatabaseCorrupt`] if what is kept cannot be read.
+    pub fn office_keys(&self) -> Result<Option<OfficeKeys>> {
+        let Some(bytes) = self.state("office")? else {
+            return Ok(None);
+        };
+        crate::cbor::decode(&bytes, "office")
+            .map(Some)
+            .map_err(|error| Error::new(Code::DatabaseCorrupt, error.detail()))
     }
 
     /// Keeps another address of the same office.

@@ -13,7 +13,10 @@
 //! [`session::Session`] holds the device's half. It does nothing itself: it is told what happened and
 //! says what is to be done next.
 
+pub mod authors;
 pub mod backoff;
 pub mod envelope;
+pub mod proof;
+pub mod publication;
 pub mod session;
 pub mod wire;

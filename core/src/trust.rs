@@ -6,6 +6,7 @@ pub mod keys;
 pub mod lease;
 pub mod membership;
 pub mod office;
+pub mod office_keys;
 pub mod orders;
 pub mod p256;
 pub mod vault;

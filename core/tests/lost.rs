@@ -14,14 +14,15 @@ use nghisu_core::{
     sync::{
         envelope::Envelope,
         session::{Page, PageEnd, Step},
-        wire::{Cursor, Outcome},
+        wire::{Cursor, LogHead, Outcome},
     },
     time::Timestamp,
     trust::{
         decide::Role,
-        enrol::{Address, Certificate, Enrolled, Signed},
+        enrol::{Address, Certificate, Enrolled, Signed, fingerprint},
         keys::{DeviceSigner, PublicKey, SoftwareKey},
         office::OnlineKey,
+        office_keys::OfficeKeys,
         orders::{Order, OrderKind, SignedOrder},
     },
 };
@@ -79,7 +80,13 @@ fn answer(key: PublicKey, person: PersonId) -> Enrolled {
     };
     Enrolled {
         root: root().public_key(),
-        online_signed: Signed::sign(domain::ONLINE_KEY, &online, &root()).unwrap(),
+        office: OfficeKeys::begin(
+            &fingerprint(&root().public_key()),
+            &root().public_key(),
+            &Signed::sign(domain::ONLINE_KEY, &online, &root()).unwrap(),
+            &[],
+        )
+        .unwrap(),
         certificate_signed: Signed::sign(domain::CERTIFICATE, &certificate, &office).unwrap(),
         online,
         certificate,
@@ -316,9 +323,9 @@ fn a_wipe_that_was_interrupted_is_finished_by_the_next_opening() {
 }
 
 /// A reply that reads the log to its end.
-fn met() -> Step {
+fn met(store: &Store) -> Step {
     Step::Page(Page {
-        end: Some(PageEnd {
+        end: Some(Box::new(PageEnd {
             cursor: Cursor {
                 log: LOG,
                 epoch: 1,
@@ -331,7 +338,14 @@ fn met() -> Step {
             office_now: NOW,
             backed_up: 0,
             complete: true,
-        }),
+            office: Box::new(store.office_keys().unwrap().unwrap()),
+            head: LogHead {
+                log: LOG,
+                epoch: 1,
+                seq: 0,
+                chain: nghisu_core::ids::Hash::ZERO,
+            },
+        })),
         ..Page::default()
     })
 }
@@ -375,7 +389,8 @@ fn a_lease_counts_running_time_whatever_the_wall_clock_says() {
     assert_eq!(store.standing(0).unwrap(), Standing::LeaseOver);
     assert_eq!(store.unsent().unwrap(), 4, "nothing is destroyed");
 
-    store.save(&met()).unwrap();
+    let step = met(&store);
+    store.save(&step).unwrap();
 
     assert_eq!(store.standing(0).unwrap(), Standing::Usable);
     drop(store);

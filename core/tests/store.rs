@@ -11,14 +11,15 @@ use nghisu_core::{
     sync::{
         envelope::Envelope,
         session::{Page, PageEnd, Step},
-        wire::{Cursor, Outcome},
+        wire::{Cursor, LogHead, Outcome},
     },
     time::Timestamp,
     trust::{
         decide::Role,
-        enrol::{Address, Certificate, Enrolled, Signed},
+        enrol::{Address, Certificate, Enrolled, Signed, fingerprint},
         keys::{DeviceSigner, SoftwareKey},
         office::OnlineKey,
+        office_keys::OfficeKeys,
     },
 };
 use rusqlite::Connection;
@@ -63,8 +64,14 @@ fn enrolled(directory: &Path) -> Store {
         name: String::new(),
     };
     let enrolled = Enrolled {
+        office: OfficeKeys::begin(
+            &fingerprint(&root.public_key()),
+            &root.public_key(),
+            &Signed::sign(domain::ONLINE_KEY, &online, &root).unwrap(),
+            &[],
+        )
+        .unwrap(),
         root: root.public_key(),
-        online_signed: Signed::sign(domain::ONLINE_KEY, &online, &root).unwrap(),
         certificate_signed: Signed::sign(domain::CERTIFICATE, &certificate, &office).unwrap(),
         online,
         certificate,
@@ -81,12 +88,13 @@ fn enrolled(directory: &Path) -> Store {
 
 /// An office says that it has nothing, and takes the vault that the device begins.
 fn open_vault(store: &mut Store) {
+    let office = store.office_keys().unwrap().unwrap();
     let page = |outcomes| {
         Step::Page(Page {
             outcomes,
             entries: Vec::new(),
             answered: Vec::new(),
-            end: Some(PageEnd {
+            end: Some(Box::new(PageEnd {
                 cursor: Cursor {
                     log: LogId::from_bytes([4; 16]),
                     epoch: 1,
@@ -99,7 +107,14 @@ fn open_vault(store: &mut Store) {
                 office_now: NOW,
                 backed_up: 0,
                 complete: true,
-            }),
+                office: Box::new(office.clone()),
+                head: LogHead {
+                    log: LogId::from_bytes([4; 16]),
+                    epoch: 1,
+                    seq: 0,
+                    chain: Hash::ZERO,
+                },
+            })),
         })
     };
     store.save(&page(Vec::new())).unwrap();
@@ -404,4 +419,58 @@ fn a_folder_that_cannot_be_made_is_named() {
     let error = open(&file.join("store")).unwrap_err();
     assert_eq!(error.code(), Code::FolderNotWritable);
     assert!(error.detail().contains("store"));
+}
+
+#[test]
+fn a_signed_head_that_goes_back_is_told_once() {
+    let directory = TempDir::new().unwrap();
+    let mut store = enrolled(directory.path());
+    let office = store.office_keys().unwrap().unwrap();
+    let page = |seq: u64, chain: u8| {
+        Step::Page(Page {
+            end: Some(Box::new(PageEnd {
+                cursor: Cursor {
+                    log: LogId::from_bytes([4; 16]),
+                    epoch: 1,
+                    seq: 0,
+                    chain: Hash::ZERO,
+                    mac: [0; 16],
+                },
+                counter: 1,
+                read_token: Vec::new(),
+                office_now: NOW,
+                backed_up: 0,
+                complete: true,
+                office: Box::new(office.clone()),
+                head: LogHead {
+                    log: LogId::from_bytes([4; 16]),
+                    epoch: 1,
+                    seq,
+                    chain: Hash::from_bytes([chain; 32]),
+                },
+            })),
+            ..Page::default()
+        })
+    };
+    let told = |store: &Store| {
+        let alerts = store.alerts().unwrap().into_iter();
+        alerts
+            .map(|alert| (alert.kind.name(), alert.detail, alert.at))
+            .collect::<Vec<_>>()
+    };
+    for (seq, chain) in [(5, 1), (5, 1), (7, 2)] {
+        assert!(store.save(&page(seq, chain)).unwrap().is_empty());
+    }
+    assert_eq!(told(&store), []);
+
+    let changed = store.save(&page(6, 3)).unwrap();
+    store.save(&page(6, 3)).unwrap();
+
+    assert!(changed.contains(&nghisu_core::store::Changed::Alerts));
+    assert_eq!(told(&store), [("log_rolled_back", "7".to_owned(), NOW)]);
+    // Another log of the same length is another log.
+    store.save(&page(6, 4)).unwrap();
+    assert_eq!(told(&store).len(), 2);
+    drop(store);
+    assert_eq!(told(&open(directory.path()).unwrap()).len(), 2);
 }

@@ -2,7 +2,11 @@
 
 mod devices;
 mod invite;
+mod keys;
 mod member;
+mod passphrase;
+mod proof;
+mod publish;
 
 use std::{
     io::Write,
@@ -22,11 +26,13 @@ use nghisu_core::{
 use devices::{DeviceCommand, device};
 use invite::{InviteArguments, invite};
 use member::{CircleCommand, GroupCommand, MemberCommand};
+use proof::VerifyArguments;
+use publish::PublishArguments;
 
 use crate::{
     Office, Server, clock,
     demo::{self, Break},
-    office::{MeetingStatus, Person, Published, Status, files, keys::outward_ip},
+    office::{MeetingStatus, Person, Status, files, tls::outward_ip},
 };
 
 /// The office of an assembly: programmes, papers, and the devices of its delegates.
@@ -50,6 +56,11 @@ enum Lang {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make an office: its keys, its log, its folder
+    Init(keys::InitArguments),
+    /// Show, renew and look after the keys of the office
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Serve the office to devices; makes it at the first start
     Serve(ServeArguments),
     /// Add and list people
@@ -77,22 +88,8 @@ enum Command {
         #[command(flatten)]
         data: Data,
     },
-    /// Publish drafts to the delegates
-    Publish {
-        /// Meeting, by its id or its author's [default: all whose draft differs]
-        #[arg(long, value_name = "ID")]
-        meeting: Option<String>,
-        /// What has changed, in the office's words
-        #[arg(
-            long,
-            value_name = "TEXT",
-            default_value = "",
-            hide_default_value = true
-        )]
-        note: String,
-        #[command(flatten)]
-        data: Data,
-    },
+    /// Publish drafts to the delegates, or prepare and sign that
+    Publish(PublishArguments),
     /// Show what the office has
     Status {
         #[command(flatten)]
@@ -114,11 +111,8 @@ enum Command {
     },
     /// Tell the main job as a story: published here, read and annotated offline on devices, and back
     Demo(DemoArguments),
-    /// Check the log from its first entry
-    Verify {
-        #[command(flatten)]
-        data: Data,
-    },
+    /// Check the log from its first entry, or the proof that a device has written
+    Verify(VerifyArguments),
 }
 
 #[derive(Debug, Args)]
@@ -161,6 +155,8 @@ struct ServeArguments {
     /// Name of the body, shown on devices
     #[arg(long, value_name = "NAME")]
     body_name: Option<String>,
+    #[command(flatten)]
+    founding: keys::Founding,
     /// File to write the address to once it is open
     #[arg(long, value_name = "FILE")]
     port_file: Option<PathBuf>,
@@ -270,6 +266,8 @@ fn broken(text: &str) -> Result<Break, String> {
 
 fn carry_out(command: Command, language: Language) -> Result<()> {
     match command {
+        Command::Init(arguments) => keys::init(&arguments, language),
+        Command::Keys(command) => keys::run(command, language),
         Command::Serve(arguments) => serve(&arguments, language),
         Command::Person(PersonCommand::Add {
             name,
@@ -307,11 +305,7 @@ fn carry_out(command: Command, language: Language) -> Result<()> {
         Command::Invite(arguments) => invite(&arguments, language),
         Command::Device(command) => device(command, language),
         Command::Import { files, data } => import(&data.data, &files, language),
-        Command::Publish {
-            meeting,
-            note,
-            data,
-        } => publish(&data.data, meeting.as_deref(), &note, language),
+        Command::Publish(arguments) => publish::run(&arguments, language),
         Command::Status { data, json } => status(&data.data, json, language),
         Command::Export {
             person,
@@ -327,22 +321,16 @@ fn carry_out(command: Command, language: Language) -> Result<()> {
                 .try_for_each(|json| out(&canonical_json(json)))
         }
         Command::Demo(_) => Ok(()),
-        Command::Verify { data } => {
-            let entries = Office::open(&data.data)?.verify_log()?;
-            out(&match language {
-                Language::Vietnamese => format!("Nhật ký nguyên vẹn: {entries} mục."),
-                Language::English => format!("The log holds: {entries} entries."),
-            })
-        }
+        Command::Verify(arguments) => proof::run(&arguments, language),
     }
 }
 
 fn serve(arguments: &ServeArguments, language: Language) -> Result<()> {
     let listener = listen(&arguments.listen)?;
-    let office = Arc::new(Office::open_or_create(&arguments.data.data)?);
-    if let Some(name) = &arguments.body_name {
-        office.set_body_name(name)?;
-    }
+    let (data, body) = (&arguments.data.data, arguments.body_name.as_deref());
+    let office = keys::open_or_found(data, &arguments.founding, body, language)?;
+    let office = Arc::new(office);
+    warn(&office, language)?;
     let _ = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_max_level(tracing::Level::WARN)
@@ -371,6 +359,14 @@ fn serve(arguments: &ServeArguments, language: Language) -> Result<()> {
         stop_asked().await?;
         server.shutdown().await
     })
+}
+
+/// Says on standard error when the online key should be renewed.
+fn warn(office: &Office, language: Language) -> Result<()> {
+    match keys::warning(&office.keys_status(clock::now())?, language) {
+        Some(text) => passphrase::tell(&format!("{text}\n")),
+        None => Ok(()),
+    }
 }
 
 async fn stop_asked() -> Result<()> {
@@ -437,39 +433,10 @@ fn import(data: &Path, files: &[PathBuf], language: Language) -> Result<()> {
     Ok(())
 }
 
-fn publish(data: &Path, meeting: Option<&str>, note: &str, language: Language) -> Result<()> {
-    let office = Office::open(data)?;
-    let published = match office.publish(meeting, note, clock::now()) {
-        Ok(published) => published,
-        // Without a meeting named, nothing to do is no failure.
-        Err(error) if meeting.is_none() && error.code() == Code::NothingToPublish => {
-            return out(&Code::NothingToPublish.text(language));
-        }
-        Err(error) => return Err(error),
-    };
-    for Published {
-        external_id,
-        publication,
-        withheld,
-    } in published
-    {
-        let word = say(language, "đã công bố lần", "published as number");
-        let mut line = format!("{word} {}  {external_id}", publication.number);
-        if withheld > 0 {
-            let words = say(
-                language,
-                "mục của nhóm kín chưa công bố",
-                "items of closed circles left out",
-            );
-            line.push_str(&format!("  ({withheld} {words})"));
-        }
-        out(&line)?;
-    }
-    Ok(())
-}
-
 fn status(data: &Path, json: bool, language: Language) -> Result<()> {
-    let status = Office::open(data)?.status(clock::now())?;
+    let office = Office::open(data)?;
+    warn(&office, language)?;
+    let status = office.status(clock::now())?;
     if json {
         let meetings: Vec<_> = status.meetings.iter().map(meeting_json).collect();
         return out(&serde_json::json!({

@@ -33,7 +33,10 @@ use nghisu_core::{
 };
 use serde_json::{Value, json};
 
-use crate::{Office, Server, ServerHandle, clock, office::Confirmation};
+use crate::{
+    Office, Passphrase, RootKey, Server, ServerHandle, clock,
+    office::{Confirmation, files},
+};
 use link::{Count, Link};
 use report::{DeviceReport, Story};
 use vault::{cost_since, let_in, positions};
@@ -176,7 +179,12 @@ struct Checked {
 
 impl World {
     fn open(folder: &Path) -> Result<Self> {
-        let office = Arc::new(Office::open_or_create(&folder.join("office"))?);
+        let root = RootKey::draw()?;
+        let passphrase = Passphrase::draw()?;
+        root.save(&folder.join("root.key"), &passphrase)?;
+        let path = folder.join("root.passphrase");
+        files::write_file(&path, passphrase.reveal().as_bytes())?;
+        let office = Arc::new(Office::open_or_create(&folder.join("office"), &root)?);
         let server = serve(&office, "127.0.0.1:0")?;
         Ok(Self {
             folder: folder.to_owned(),

@@ -15,5 +15,6 @@ mod serve;
 pub use office::{
     Office,
     pem::{Passphrase, PublicationSigner},
+    root::RootKey,
 };
 pub use serve::{Server, ServerHandle};

@@ -3,14 +3,18 @@
 //! ```text
 //! office.db      the log, people, drafts (SQLite)
 //! blobs/ab/cdef  papers, named by their SHA-256
-//! keys/          root.key root.crt online.key tls.key tls.crt, for the owner's eyes only
+//! keys/          online.key tls.key tls.crt, for the owner's eyes only
 //! ```
+//!
+//! The root key is not in the folder; see [`root`].
 //!
 //! Nothing here is async and nothing is kept in memory that another process changes: the commands
 //! beside `serve` work on the same folder. What is answered is on disk.
 
 mod admit;
+mod asking;
 mod blobs;
+mod ceremony;
 mod devices;
 mod export;
 pub(crate) mod files;
@@ -23,6 +27,8 @@ pub mod pem;
 mod people;
 mod publish;
 mod rights;
+pub mod root;
+pub(crate) mod tls;
 mod vault;
 
 use std::{
@@ -33,13 +39,12 @@ use std::{
 
 use nghisu_core::{
     Code, Error, Result,
-    ids::{Hash, LogId, domain},
+    ids::{Hash, LogId},
     limits::PAGE_BYTES_MAX,
     time::Timestamp,
     trust::{
-        enrol::{Address, Signed},
+        enrol::Address,
         keys::{DeviceSigner, PublicKey},
-        office::OnlineKey,
     },
 };
 
@@ -48,17 +53,19 @@ use crate::{
     db::{Db, Tx, rows::OfficeRow},
 };
 use keys::Keys;
+use root::RootKey;
 
 pub use crate::db::rows::{Named, Person};
+pub use asking::Asking;
+pub(crate) use asking::allow;
 pub use blobs::Paper;
+pub use ceremony::KeysStatus;
 pub use devices::{Confirmation, DeviceInfo};
 pub use export::Status;
+pub use keys::Publications;
 pub use orders::status_name;
-pub use publish::{ImportedDraft, MeetingStatus, Published};
+pub use publish::{Difference, ImportedDraft, MeetingStatus, Proposal, Published, Review};
 pub use rights::{Asked, Member};
-
-/// The name of a body that nobody has named.
-const BODY_NAME: &str = "Hội đồng nhân dân";
 
 /// An office, open. Several may be open on one folder, also in several processes.
 pub struct Office {
@@ -72,20 +79,29 @@ pub struct Office {
 }
 
 impl Office {
-    /// Opens the office in `folder`, and makes it first if there is none: keys, log, everything.
-    /// A start that was interrupted anywhere is completed by the next.
+    /// Opens the office in `folder`, and makes it first under `root` if there is none. An office that
+    /// is there keeps its own root.
     ///
     /// # Errors
     /// [`Code::FolderNotWritable`], [`Code::DatabaseNewer`], [`Code::DatabaseCorrupt`],
     /// [`Code::DiskFull`], [`Code::Storage`].
-    pub fn open_or_create(folder: &Path) -> Result<Self> {
-        files::make_folder(folder)?;
-        files::make_folder(&folder.join("blobs"))?;
-        let db = Db::open(&folder.join("office.db"))?;
+    pub fn open_or_create(folder: &Path, root: &RootKey) -> Result<Self> {
+        let db = Self::prepare(folder)?;
         if db.read(|tx| tx.office())?.is_none() {
-            create(&db, folder)?;
+            let _one = files::lock_folder(&folder.join("keys"))?;
+            // Another process may have been faster.
+            if db.read(|tx| tx.office())?.is_none() {
+                let now = clock::now();
+                ceremony::create(&db, folder, root, "", Publications::Server, now)?;
+            }
         }
         Self::open_with(db, folder)
+    }
+
+    fn prepare(folder: &Path) -> Result<Db> {
+        files::make_folder(folder)?;
+        files::make_folder(&folder.join("blobs"))?;
+        Db::open(&folder.join("office.db"))
     }
 
     /// Opens the office in `folder`.
@@ -107,14 +123,7 @@ impl Office {
 
     fn open_with(db: Db, folder: &Path) -> Result<Self> {
         let row = db.read(office_row)?;
-        let keys = Keys::load(&folder.join("keys"))?;
-        let online: OnlineKey = row.online.verify(domain::ONLINE_KEY, &keys.root)?;
-        if online.key != keys.online.public_key() || online.log != row.log {
-            return Err(Error::new(
-                Code::Storage,
-                "keys: the online key is not this office's",
-            ));
-        }
+        let keys = Keys::load(&folder.join("keys"), &row)?;
         Ok(Self {
             folder: folder.to_owned(),
             db,
@@ -144,14 +153,14 @@ impl Office {
         &self.folder
     }
 
-    /// Returns the root key.
-    pub fn root(&self) -> &PublicKey {
-        &self.keys.root
+    /// Returns the root's public key.
+    pub fn root(&self) -> PublicKey {
+        self.keys.online.root()
     }
 
     /// Returns the fingerprint of the root key, which invitations carry and devices pin.
     pub fn pin(&self) -> Hash {
-        self.keys.pin()
+        self.keys.online.pin()
     }
 
     /// Returns the number of the log's newest entry. Also shows that the database can be read.
@@ -197,23 +206,23 @@ impl Office {
     }
 
     /// Returns the TLS settings for an office that listens on `listen`. The leaf is issued for the
-    /// names of this machine, for a year, and anew when fewer than 30 days are left.
+    /// names of this machine, for a year, and anew when fewer than 30 days are left or the online key
+    /// is another one.
     ///
     /// # Errors
-    /// If the keys cannot be read or written.
+    /// [`Code::OnlineKeyExpired`]; if the keys cannot be read or written.
     pub fn tls_config(&self, listen: IpAddr, now: Timestamp) -> Result<Arc<rustls::ServerConfig>> {
         let folder = self.folder.join("keys");
-        let names = keys::leaf_names(listen);
-        let (present, until) = self.db.read(|tx| tx.leaf())?;
-        let present = keys::Leaf {
-            names: present,
-            until,
-        };
-        if let Some(leaf) = keys::renew_leaf(&folder, &present, &names, now)? {
-            self.db
-                .write(move |tx| tx.set_leaf(&leaf.names, leaf.until))?;
+        let names = tls::leaf_names(listen);
+        let (office, present) = self.db.read(|tx| Ok((office_row(tx)?, tx.leaf()?)))?;
+        self.keys.follow(&office, now)?;
+        let chain = format!("{}{}", office.online_certificate, office.root_certificates);
+        let online = &self.keys.online;
+        let issuer: (&dyn DeviceSigner, _) = (online, online.named().expires_at);
+        if let Some(leaf) = tls::renew_leaf(&folder, &present, &names, issuer, &chain, now)? {
+            self.db.write(move |tx| tx.set_leaf(&leaf))?;
         }
-        keys::tls_config(&folder)
+        tls::tls_config(&folder)
     }
 }
 
@@ -221,27 +230,6 @@ impl std::fmt::Debug for Office {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Office({:?}, {})", self.log, self.folder.display())
     }
-}
-
-/// The keys come first: a log is bound to them, and keys without a log are simply used next time.
-fn create(db: &Db, folder: &Path) -> Result<()> {
-    let keys_folder = folder.join("keys");
-    let keys = Keys::create(&keys_folder)?;
-    let log = LogId::from_bytes(clock::random()?);
-    let office = OfficeRow {
-        log,
-        epoch: 1,
-        secret: clock::random()?,
-        online: keys.sign_online(&keys_folder, log, clock::now())?,
-        body_name: BODY_NAME.into(),
-        address: None,
-    };
-    let head: Signed = log::sign_head(&office, 0, Hash::ZERO, &keys)?;
-    db.write(move |tx| match tx.office()? {
-        // Another process was faster.
-        Some(_) => Ok(()),
-        None => tx.add_office(&office, &head),
-    })
 }
 
 fn office_row(tx: &Tx<'_>) -> Result<OfficeRow> {

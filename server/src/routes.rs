@@ -1,5 +1,7 @@
 //! What the office answers on the network: the whole table, and how an error becomes an answer.
 
+mod gate;
+mod office;
 mod papers;
 mod sync;
 
@@ -7,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    body::{Body, Bytes},
+    body::{Body, Bytes, HttpBody},
     extract::{Request, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -17,7 +19,7 @@ use nghisu_core::{
     Code, Error, Result, cbor,
     ids::DeviceId,
     sync::wire::{MEDIA_TYPE, Refusal},
-    trust::decide::{self, Action, Actor, Decision, decide},
+    trust::decide::Action,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -52,6 +54,8 @@ pub struct Route {
     pub path: &'static str,
     /// What a request must bring.
     pub needs: Needs,
+    /// What is asked of the table of rights before the request is looked at any further.
+    pub action: Action,
     endpoint: Endpoint,
 }
 
@@ -61,31 +65,35 @@ enum Endpoint {
     Enrol,
     Paper,
     Health,
+    Office,
 }
 
 /// Everything that the office answers. There is nothing else.
 pub const ROUTES: &[Route] = &[
-    route("POST", "/v1/sync", Needs::Device, Endpoint::Sync),
-    route("POST", "/v1/enrol", Needs::Invitation, Endpoint::Enrol),
-    route(
-        "GET",
-        "/v1/papers/{hash}",
-        Needs::ReadToken,
-        Endpoint::Paper,
-    ),
-    route("GET", "/health", Needs::Nothing, Endpoint::Health),
+    route("POST", "/v1/sync", Action::Sync, Endpoint::Sync),
+    route("POST", "/v1/enrol", Action::Enrol, Endpoint::Enrol),
+    route("GET", "/v1/papers/{hash}", Action::Papers, Endpoint::Paper),
+    route("GET", "/health", Action::Health, Endpoint::Health),
+    route("GET", "/v1/office", Action::Hello, Endpoint::Office),
 ];
 
 const fn route(
     method: &'static str,
     path: &'static str,
-    needs: Needs,
+    action: Action,
     endpoint: Endpoint,
 ) -> Route {
+    let needs = match endpoint {
+        Endpoint::Health | Endpoint::Office => Needs::Nothing,
+        Endpoint::Enrol => Needs::Invitation,
+        Endpoint::Sync => Needs::Device,
+        Endpoint::Paper => Needs::ReadToken,
+    };
     Route {
         method,
         path,
         needs,
+        action,
         endpoint,
     }
 }
@@ -98,18 +106,57 @@ pub fn router(office: Arc<Office>) -> Router {
     };
     let mut router = Router::new();
     for route in ROUTES {
-        let handler = match route.endpoint {
-            Endpoint::Sync => post(sync::sync),
-            Endpoint::Enrol => post(sync::enrol),
-            Endpoint::Paper => get(papers::paper),
-            Endpoint::Health => get(health),
+        let serve = move |State(app): State<App>, request: Request| async move {
+            let mut asker = None;
+            match serve(&app, route, request, &mut asker).await {
+                Ok(response) => response,
+                Err(error) => refuse_device(&app, &error, asker).await,
+            }
         };
-        router = router.route(route.path, handler);
+        let method = match route.method {
+            "GET" => get(serve),
+            _ => post(serve),
+        };
+        router = router.route(route.path, method);
     }
     router
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .with_state(app)
+}
+
+/// Answers a request of a route. Each handler needs what only [`gate`] gives. `asker` is the device that
+/// the request names, once that is known.
+async fn serve(
+    app: &App,
+    route: &Route,
+    request: Request,
+    asker: &mut Option<DeviceId>,
+) -> Result<Response> {
+    let (parts, body) = request.into_parts();
+    let _turn = match route.needs {
+        Needs::Nothing => None,
+        Needs::Invitation | Needs::Device | Needs::ReadToken => Some(app.turn().await?),
+    };
+    match route.endpoint {
+        Endpoint::Health => health(app, gate::anybody(route.action)?).await,
+        Endpoint::Office => {
+            let anybody = gate::anybody(route.action)?;
+            Ok(answer(office::show(app, anybody, &parts.uri).await?))
+        }
+        Endpoint::Enrol => {
+            let invited = gate::invited(route.action, body, asker).await?;
+            Ok(answer(sync::enrol(app, invited).await?))
+        }
+        Endpoint::Sync => {
+            let asking = gate::device(route.action, app, body, asker).await?;
+            Ok(answer(sync::sync(app, asking).await?))
+        }
+        Endpoint::Paper => {
+            let bearer = gate::bearer(route.action, app, &parts.headers, asker).await?;
+            papers::paper(app, bearer, &parts).await
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -140,28 +187,12 @@ impl App {
     }
 }
 
-/// Asks the table of rights on behalf of somebody who has not shown who he is.
-pub(crate) fn stranger_may(action: Action) -> Result<()> {
-    match decide(Actor::Stranger, action, decide::State::default()) {
-        Decision::Allow => Ok(()),
-        Decision::Deny(reason) => Err(Error::new(Code::NotAllowed, reason.name())),
-    }
-}
-
 /// Says that the office is up and its database can be read.
-async fn health(State(app): State<App>) -> Response {
-    let healthy = |office: &Office| {
-        stranger_may(Action::Health)?;
-        Ok((office.log(), office.seq()?))
-    };
-    match app.run(healthy).await {
-        Ok((log, seq)) => {
-            let body = serde_json::json!({ "status": "ok", "log": log, "seq": seq });
-            let kind = HeaderValue::from_static("application/json");
-            ([(header::CONTENT_TYPE, kind)], body.to_string()).into_response()
-        }
-        Err(error) => refuse(&error),
-    }
+async fn health(app: &App, _allowed: gate::Allowed<()>) -> Result<Response> {
+    let (log, seq) = app.run(|office| Ok((office.log(), office.seq()?))).await?;
+    let body = serde_json::json!({ "status": "ok", "log": log, "seq": seq });
+    let kind = HeaderValue::from_static("application/json");
+    Ok(([(header::CONTENT_TYPE, kind)], body.to_string()).into_response())
 }
 
 async fn unknown(request: Request) -> Response {
@@ -170,20 +201,13 @@ async fn unknown(request: Request) -> Response {
     refusal(StatusCode::NOT_FOUND, Code::Malformed, detail)
 }
 
-/// Answers with CBOR, and a device that is not accepted also with what was ordered of it.
-pub(crate) async fn answer_device(
-    app: &App,
-    result: Result<Vec<u8>>,
-    device: Option<DeviceId>,
-) -> Response {
-    match result {
-        Ok(bytes) => cbor_response(StatusCode::OK, bytes),
-        Err(error) => refuse_device(app, &error, device).await,
-    }
+/// Answers with CBOR.
+fn answer(bytes: Vec<u8>) -> Response {
+    cbor_response(StatusCode::OK, bytes)
 }
 
 /// Answers with a refusal, and a device that is not accepted also with what was ordered of it.
-pub(crate) async fn refuse_device(app: &App, error: &Error, device: Option<DeviceId>) -> Response {
+async fn refuse_device(app: &App, error: &Error, device: Option<DeviceId>) -> Response {
     let (true, Some(device)) = (error.code() == Code::DeviceRefused, device) else {
         return refuse(error);
     };
@@ -251,16 +275,13 @@ fn status(code: Code) -> StatusCode {
 }
 
 /// Reads a body within its limit and its time.
-pub(crate) async fn body(request: Request, bytes_max: usize) -> Result<Bytes> {
+async fn body(request: Body, bytes_max: usize) -> Result<Bytes> {
     let too_large = || Error::new(Code::TooLarge, format_args!("more than {bytes_max} bytes"));
-    let announced = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > bytes_max as u64) {
+    // What was announced is known before it has arrived.
+    if HttpBody::size_hint(&request).lower() > bytes_max as u64 {
         return Err(too_large());
     }
-    let reading = axum::body::to_bytes(request.into_body(), bytes_max);
+    let reading = axum::body::to_bytes(request, bytes_max);
     match tokio::time::timeout(BODY_TIMEOUT, reading).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) if is_over_limit(&error) => Err(too_large()),

@@ -2,7 +2,7 @@
 
 use std::{
     net::{SocketAddr, TcpListener},
-    sync::Arc,
+    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -12,7 +12,7 @@ use axum_server::{
     tls_rustls::{RustlsAcceptor, RustlsConfig},
 };
 use hyper_util::rt::TokioTimer;
-use nghisu_core::{Code, Error, Result};
+use nghisu_core::{Code, Error, Result, ids::DeviceId, time::Timestamp};
 use tokio::task::JoinHandle;
 
 use crate::{Office, clock, routes};
@@ -21,6 +21,11 @@ use crate::{Office, clock, routes};
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long requests that are being answered may still take after a stop was asked for.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often a running office looks whether its online key was renewed.
+const FOLLOW_INTERVAL: Duration = Duration::from_secs(2);
+/// How often it looks whether its TLS leaf is to be renewed.
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// Connections that may wait to be taken.
 const BACKLOG: i32 = 1024;
@@ -36,6 +41,7 @@ pub struct ServerHandle {
     pub addr: SocketAddr,
     handle: Handle<SocketAddr>,
     task: JoinHandle<std::io::Result<()>>,
+    following: JoinHandle<()>,
 }
 
 impl Server {
@@ -52,7 +58,11 @@ impl Server {
         rustix::net::listen(&listener, BACKLOG).map_err(|error| unusable(error.into()))?;
         let handle = Handle::new();
         // A proxy shows the office's own chain, so that is issued either way.
-        let config = office.tls_config(addr.ip(), clock::now())?;
+        let now = clock::now();
+        let seen = (office.online_key(now)?.0, now);
+        let config = RustlsConfig::from_config(office.tls_config(addr.ip(), now)?);
+        let weak = Arc::downgrade(&office);
+        let following = tokio::spawn(follow_keys(weak, addr, config.clone(), seen));
         let service = routes::router(office).into_make_service();
         let mut server = axum_server::from_tcp(listener)
             .map_err(unusable)?
@@ -68,15 +78,83 @@ impl Server {
             .timer(TokioTimer::new())
             .keep_alive_interval(HEAD_TIMEOUT);
         let task = if tls {
-            let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(config))
+            let acceptor = RustlsAcceptor::new(config)
                 .handshake_timeout(HEAD_TIMEOUT)
                 .acceptor(NoDelayAcceptor::new());
             tokio::spawn(server.acceptor(acceptor).serve(service))
         } else {
             tokio::spawn(server.acceptor(NoDelayAcceptor::new()).serve(service))
         };
-        Ok(ServerHandle { addr, handle, task })
+        Ok(ServerHandle {
+            addr,
+            handle,
+            task,
+            following,
+        })
     }
+}
+
+/// Shows new certificates when another process has renewed the online key, or the leaf is to be
+/// renewed, and says once a day that the online key comes to its end.
+async fn follow_keys(
+    office: Weak<Office>,
+    addr: SocketAddr,
+    shown: RustlsConfig,
+    mut seen: (DeviceId, Timestamp),
+) {
+    let mut told_at = None;
+    loop {
+        let now = clock::now();
+        let Some(office) = office.upgrade() else {
+            return;
+        };
+        let looked =
+            tokio::task::spawn_blocking(move || look_at_keys(&office, addr, now, seen)).await;
+        match looked {
+            Ok(Ok(looked)) => {
+                seen = looked.key;
+                if let Some(config) = looked.config {
+                    shown.reload_from_config(config);
+                }
+                let tell = looked.renewal_due
+                    && told_at.is_none_or(|told: Timestamp| now.ms_since(told) > DAY_MS);
+                if tell {
+                    told_at = Some(now);
+                    tracing::warn!("the one-year key ends soon: nghisu keys renew");
+                }
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(code = error.code().name(), detail = error.detail());
+            }
+            Err(error) => tracing::error!(%error),
+        }
+        tokio::time::sleep(FOLLOW_INTERVAL).await;
+    }
+}
+
+struct Looked {
+    key: (DeviceId, Timestamp),
+    config: Option<Arc<rustls::ServerConfig>>,
+    renewal_due: bool,
+}
+
+fn look_at_keys(
+    office: &Office,
+    addr: SocketAddr,
+    now: Timestamp,
+    (device, at): (DeviceId, Timestamp),
+) -> Result<Looked> {
+    let (online, renewal_due) = office.online_key(now)?;
+    let (key, config) = if device == online && now.ms_since(at) < DAY_MS {
+        ((device, at), None)
+    } else {
+        ((online, now), Some(office.tls_config(addr.ip(), now)?))
+    };
+    Ok(Looked {
+        key,
+        config,
+        renewal_due,
+    })
 }
 
 impl ServerHandle {
@@ -85,6 +163,7 @@ impl ServerHandle {
     /// # Errors
     /// If the server had stopped by itself.
     pub async fn shutdown(self) -> Result<()> {
+        self.following.abort();
         self.handle.listening().await;
         self.handle.graceful_shutdown(Some(STOP_TIMEOUT));
         match self.task.await {

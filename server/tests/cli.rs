@@ -150,7 +150,7 @@ fn an_office_is_run_from_the_first_start_to_the_export() {
     let exported = json(&nghisu(path, &["export", "--person", "Đại biểu 03"]));
     let meeting = status["meetings"][0]["id"].as_str().unwrap();
     assert_eq!(exported["meetings"][meeting]["note"], "lần đầu");
-    assert!(printed(&nghisu(path, &["verify"])).contains("3 entries"));
+    assert!(printed(&nghisu(path, &["verify"])).contains("4 entries"));
     assert!(serving.stop());
 }
 

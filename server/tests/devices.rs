@@ -23,7 +23,7 @@ use nghisu_core::{
     },
 };
 use nghisu_server::{
-    Office,
+    Office, RootKey,
     office::{Confirmation, Person},
 };
 use tempfile::TempDir;
@@ -32,7 +32,7 @@ const LONG: u64 = 60_000;
 
 fn office() -> (TempDir, Office, Person) {
     let folder = TempDir::new().unwrap();
-    let office = Office::open_or_create(folder.path()).unwrap();
+    let office = Office::open_or_create(folder.path(), &RootKey::draw().unwrap()).unwrap();
     let alice = office.add_person("Alice", Role::Delegate).unwrap();
     (folder, office, alice)
 }
@@ -228,7 +228,7 @@ fn two_waiting_devices_with_the_same_digits_are_told_apart_by_their_ids() {
             sealing_key: Some(sealing(n)),
             ..asked(&key(seed), invitation)
         };
-        six_digits(&asked, office.root())
+        six_digits(&asked, &office.root())
     };
     let of_first: BTreeMap<String, u16> = (0..5000).map(|n| (digits(1, n, &first), n)).collect();
     let (same, a, b) = (0..5000)
@@ -345,7 +345,7 @@ fn orders_have_rising_numbers_and_go_out_with_the_refusal() {
     let check = |order: SignedOrder, obeyed| {
         let online: OnlineKey = order
             .online
-            .verify(domain::ONLINE_KEY, office.root())
+            .verify(domain::ONLINE_KEY, &office.root())
             .unwrap();
         let to = Addressee {
             log: office.log(),

@@ -22,7 +22,7 @@ use nghisu_core::{
     trust::decide::{DeviceStatus, Role},
 };
 use nghisu_server::{
-    Office, clock,
+    Office, RootKey, clock,
     office::Confirmation,
     routes::{Needs, ROUTES, router},
 };
@@ -38,7 +38,10 @@ struct Http {
 impl Http {
     fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        let office = Arc::new(Office::open_or_create(&folder.path().join("office")).unwrap());
+        let office = Arc::new(
+            Office::open_or_create(&folder.path().join("office"), &RootKey::draw().unwrap())
+                .unwrap(),
+        );
         let router = router(office.clone());
         Self {
             folder,
@@ -273,6 +276,6 @@ async fn health_shows_the_log_and_its_newest_entry() {
     let log = http.office.log().to_string();
     assert_eq!(
         health,
-        serde_json::json!({"status": "ok", "log": log, "seq": 1})
+        serde_json::json!({"status": "ok", "log": log, "seq": 2})
     );
 }

@@ -13,8 +13,9 @@ use nghisu_core::{
     ids::{Feed, Kind, MeetingId},
     meeting::{
         Programme,
-        act::{Act, ActKind, Publication, Receipt, ReceiptBatch, SignedAct},
+        act::{Act, ActKind, Receipt, ReceiptBatch, SignedAct},
         content_hash,
+        publication::{Publication, SignedPublication},
         view::{Seen, View},
     },
     sync::{
@@ -23,7 +24,7 @@ use nghisu_core::{
     },
     trust::{decide::Role, keys::DeviceSigner},
 };
-use nghisu_server::Office;
+use nghisu_server::{Office, RootKey};
 use tempfile::TempDir;
 
 const PROGRAMME: &str = r#"
@@ -63,7 +64,9 @@ impl Hall {
     fn empty() -> Self {
         let folder = TempDir::new().unwrap();
         std::fs::write(folder.path().join("p1.pdf"), b"%PDF-1.7 content").unwrap();
-        let office = Office::open_or_create(&folder.path().join("office")).unwrap();
+        let office =
+            Office::open_or_create(&folder.path().join("office"), &RootKey::draw().unwrap())
+                .unwrap();
         Self { folder, office }
     }
 
@@ -108,7 +111,7 @@ fn view_of(entries: &[Entry], person: nghisu_core::ids::PersonId) -> serde_json:
         })
         .unwrap();
     }
-    view.to_json_of(person)
+    view.to_json_of(person, |_| true)
 }
 
 fn receipts_in(entries: &[Entry]) -> Vec<Receipt> {
@@ -197,7 +200,7 @@ fn a_publication_is_one_change_and_one_record_in_one_document() {
             .all(|two| two[0].header().document == two[1].header().document)
     );
     let records: Vec<Publication> = [&of_feed[1], &of_feed[3]]
-        .map(|envelope| cbor::decode(envelope.payload(), "publication").unwrap())
+        .map(|envelope| SignedPublication::decode(envelope.payload()).unwrap().1)
         .into();
     assert_eq!((records[0].number, records[0].base_number), (1, 0));
     assert_eq!((records[1].number, records[1].base_number), (2, 1));
@@ -260,7 +263,7 @@ fn one_bad_file_of_many_changes_nothing() {
         .unwrap_err();
 
     assert_eq!(error.code(), Code::ProgrammeFile);
-    assert_eq!(hall.office.seq().unwrap(), 0);
+    assert_eq!(hall.office.seq().unwrap(), 1);
     assert_eq!(hall.office.meetings().unwrap(), []);
     let blobs = hall.folder.path().join("office/blobs");
     assert_eq!(std::fs::read_dir(blobs).unwrap().count(), 0);
@@ -277,7 +280,8 @@ fn items_of_a_circle_are_left_out_of_what_all_read() {
 
     let published = hall.office.publish(None, "", NOW).unwrap();
 
-    assert_eq!(published[0].withheld, 1);
+    assert_eq!(published[0].parts.len(), 2);
+    assert_eq!(published[0].parts[1].0.as_deref(), Some("thường trực"));
     assert!(!hall.office.meetings().unwrap()[0].differs);
     let mut bob = enrolled(&hall.office, "Bob", Role::Delegate, 2);
     let view = view_of(&bob.read_all(&hall.office), bob.person);
@@ -693,7 +697,7 @@ fn the_status_says_how_far_each_meeting_is() {
         (status.people, status.devices, status.open_invitations),
         (1, 1, 0)
     );
-    assert_eq!(status.seq, 4);
+    assert_eq!(status.seq, 5);
 }
 
 #[test]

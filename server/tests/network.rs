@@ -10,7 +10,7 @@ use nghisu_core::{
     meeting::canonical_json,
     trust::{decide::Role, enrol::Address},
 };
-use nghisu_server::{Office, Server, ServerHandle, clock, office::Confirmation};
+use nghisu_server::{Office, RootKey, Server, ServerHandle, clock, office::Confirmation};
 use tempfile::TempDir;
 
 struct Running {
@@ -23,7 +23,10 @@ struct Running {
 impl Running {
     fn start(tls: bool) -> Self {
         let folder = TempDir::new().unwrap();
-        let office = Arc::new(Office::open_or_create(&folder.path().join("office")).unwrap());
+        let office = Arc::new(
+            Office::open_or_create(&folder.path().join("office"), &RootKey::draw().unwrap())
+                .unwrap(),
+        );
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = Server::start(office.clone(), listener, tls).unwrap();
         Self {

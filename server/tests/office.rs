@@ -18,12 +18,16 @@ use nghisu_core::{
         keys::DeviceSigner,
     },
 };
-use nghisu_server::{Office, office::Confirmation};
+use nghisu_server::{
+    Office, RootKey,
+    office::{Confirmation, Publications},
+};
 use tempfile::TempDir;
 
 fn office() -> (TempDir, Office) {
     let folder = TempDir::new().unwrap();
-    let office = Office::open_or_create(folder.path()).unwrap();
+    let root = RootKey::draw().unwrap();
+    let office = Office::create(folder.path(), &root, "", Publications::Server, NOW).unwrap();
     (folder, office)
 }
 
@@ -478,14 +482,21 @@ fn a_name_is_found_however_it_was_typed_and_stands_once() {
 #[test]
 fn a_first_start_that_was_interrupted_anywhere_is_completed_by_the_next() {
     let (folder, office) = office();
-    let (log, pin) = (office.log(), office.pin());
+    let log = office.log();
     drop(office);
-    assert_eq!(Office::open_or_create(folder.path()).unwrap().log(), log);
+    let root = RootKey::draw().unwrap();
+    assert_eq!(
+        Office::open_or_create(folder.path(), &root).unwrap().log(),
+        log
+    );
 
     let elsewhere = TempDir::new().unwrap();
     let keys = elsewhere.path().join("keys");
     std::fs::create_dir(&keys).unwrap();
-    std::fs::copy(folder.path().join("keys/root.key"), keys.join("root.key")).unwrap();
+    let left_behind = std::fs::read(folder.path().join("keys/online.key")).unwrap();
+    for name in ["online.key", "online-next.key"] {
+        std::fs::write(keys.join(name), &left_behind).unwrap();
+    }
     std::fs::write(keys.join(".tmpAbc"), b"half a key").unwrap();
     assert_eq!(
         Office::open(elsewhere.path()).unwrap_err().code(),
@@ -494,9 +505,11 @@ fn a_first_start_that_was_interrupted_anywhere_is_completed_by_the_next() {
     std::fs::write(elsewhere.path().join("office.db"), b"").unwrap();
     let error = Office::open(elsewhere.path()).unwrap_err();
     assert_eq!(error.code(), Code::OfficeMissing);
-    let office = Office::open_or_create(elsewhere.path()).unwrap();
-    assert_eq!(office.pin(), pin);
+    let office = Office::open_or_create(elsewhere.path(), &root).unwrap();
+    assert_eq!(office.pin(), root.pin());
     assert_ne!(office.log(), log);
+    assert_eq!(office.verify_log().unwrap(), 1);
+    assert!(!keys.join("online-next.key").exists());
 }
 
 #[test]
@@ -514,15 +527,13 @@ fn keys_are_for_their_owner_alone_and_are_never_made_anew_for_a_log() {
         .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
         .collect();
     names.sort();
-    assert_eq!(
-        names,
-        ["online.key", "root.crt", "root.key", "tls.crt", "tls.key"]
-    );
+    assert_eq!(names, ["online.key", "tls.crt", "tls.key"]);
 
     drop(office);
-    std::fs::remove_file(keys.join("root.key")).unwrap();
-    assert!(Office::open_or_create(folder.path()).is_err());
-    assert!(!keys.join("root.key").exists());
+    std::fs::remove_file(keys.join("online.key")).unwrap();
+    let error = Office::open_or_create(folder.path(), &RootKey::draw().unwrap()).unwrap_err();
+    assert_eq!(error.code(), Code::KeyFile);
+    assert!(!keys.join("online.key").exists());
 }
 
 #[test]
@@ -574,7 +585,8 @@ fn a_folder_that_cannot_be_written_to_is_named() {
     let file = folder.path().join("file");
     std::fs::write(&file, b"").unwrap();
 
-    let error = Office::open_or_create(&file.join("office")).unwrap_err();
+    let error =
+        Office::open_or_create(&file.join("office"), &RootKey::draw().unwrap()).unwrap_err();
 
     assert_eq!(error.code(), Code::FolderNotWritable);
     assert!(error.detail().contains("file"), "{}", error.detail());

@@ -19,7 +19,7 @@ use nghisu_core::{
         membership::{Grant, Withdrawal},
     },
 };
-use nghisu_server::{Office, office::Asked};
+use nghisu_server::{Office, RootKey, office::Asked};
 use tempfile::TempDir;
 
 struct Hall {
@@ -30,7 +30,9 @@ struct Hall {
 impl Hall {
     fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        let office = Office::open_or_create(&folder.path().join("office")).unwrap();
+        let office =
+            Office::open_or_create(&folder.path().join("office"), &RootKey::draw().unwrap())
+                .unwrap();
         Self { folder, office }
     }
 
@@ -41,7 +43,7 @@ impl Hall {
         std::fs::write(&file, text).unwrap();
         self.office.import_files(&[file], NOW, |_| {}).unwrap();
         let published = self.office.publish(Some(name), "", NOW).unwrap();
-        published[0].publication.meeting
+        published[0].meeting
     }
 }
 

@@ -21,12 +21,13 @@ use nghisu_core::{
         },
     },
 };
-use nghisu_server::Office;
+use nghisu_server::{Office, RootKey};
 use tempfile::TempDir;
 
 fn office() -> (TempDir, Office) {
     let folder = TempDir::new().unwrap();
-    let office = Office::open_or_create(&folder.path().join("office")).unwrap();
+    let office =
+        Office::open_or_create(&folder.path().join("office"), &RootKey::draw().unwrap()).unwrap();
     (folder, office)
 }
 

@@ -5,6 +5,7 @@
     reason = "tests wait for programs and measure them"
 )]
 
+pub mod canary;
 pub mod link;
 pub mod local;
 pub mod process;

@@ -1,7 +1,7 @@
 //! An office and devices within this process: the production office, session and store, and calls
 //! between them where a network would be. A hand in between may alter what passes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nghisu_core::{
     Error, Result, cbor,
@@ -46,7 +46,7 @@ pub struct Local {
     /// Its store.
     pub store: Store,
     dice: Dice,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Local {
@@ -90,8 +90,13 @@ impl Local {
         Self {
             store,
             dice,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// Returns the folder of its store.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Returns the device's id.
@@ -138,7 +143,13 @@ impl Local {
                     .store
                     .work(self.dice.draw())
                     .map(|work| Input::Loaded(Box::new(work))),
-                Output::Save(step) => self.store.save(&step).map(|_| Input::Saved),
+                Output::Save(step) => self.store.save(&step).and_then(|_| {
+                    Ok(if self.store.is_unfinished()? {
+                        Input::SavedUnfinished
+                    } else {
+                        Input::Saved
+                    })
+                }),
                 Output::Send(request) => office
                     .sync(&request, NOW)
                     .and_then(|reply| Reply::decode(&reply))

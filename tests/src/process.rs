@@ -52,6 +52,32 @@ impl Office {
         office
     }
 
+    /// Starts an office whose publications secretaries sign. Its root key lies in `root.key` in the
+    /// office's folder, under the passphrase in `passphrase`.
+    pub fn start_with_secretaries(tls: bool) -> Self {
+        let folder = TempDir::new().expect("a temporary folder can be made");
+        let mut office = Self {
+            folder,
+            process: None,
+            listen: "127.0.0.1:0".into(),
+            tls,
+        };
+        let passphrase = office.file("passphrase", b"a passphrase of this test");
+        let root = office.folder.path().join("root.key");
+        let root = root.to_str().expect("temporary paths are UTF-8");
+        office.must(&[
+            "init",
+            "--publications",
+            "secretary",
+            "--root-key",
+            root,
+            "--passphrase-file",
+            &passphrase,
+        ]);
+        office.restart();
+        office
+    }
+
     /// Starts the office again in its folder, at its address.
     pub fn restart(&mut self) {
         let port_file = self.folder.path().join("address");

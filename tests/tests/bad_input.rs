@@ -581,7 +581,7 @@ fn a_mistake_in_a_programme_is_named_with_its_place_and_nothing_imported() {
         assert!(output.stdout.is_empty());
         let status: Value = serde_json::from_str(&office.must(&["status", "--json"])).unwrap();
         assert_eq!(status["meetings"], json!([]));
-        assert_eq!(entries(&office), 0);
+        assert_eq!(entries(&office), 1);
     }
     let bad_file = office.file("kh.toml", format!("{good}{item}").as_bytes());
     office.must(&["import", &good_file, &bad_file]);

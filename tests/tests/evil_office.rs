@@ -15,7 +15,7 @@ use nghisu_core::{
     },
     trust::{decide::Role, keys::SoftwareKey},
 };
-use nghisu_server::{Office, office::Confirmation};
+use nghisu_server::{Office, RootKey, office::Confirmation};
 use nghisu_tests::{
     local::{Local, NOW, folder},
     process, report,
@@ -85,7 +85,9 @@ struct Hall {
 impl Hall {
     fn new() -> Self {
         let place = folder();
-        let office = Office::open_or_create(&place.path().join("office")).unwrap();
+        let office =
+            Office::open_or_create(&place.path().join("office"), &RootKey::draw().unwrap())
+                .unwrap();
         let person = office.add_person(DELEGATE, Role::Delegate).unwrap().id;
         let mut a = Local::enrol(&office, person, [1; 32]);
         a.sync(&office).unwrap();

@@ -29,7 +29,7 @@ use nghisu_core::{
         enrol::{Address, EnrolmentReply, EnrolmentRequest, encode_request},
     },
 };
-use nghisu_server::{Office, office::Confirmation};
+use nghisu_server::{Office, RootKey, office::Confirmation};
 use nghisu_tests::report;
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
@@ -223,7 +223,10 @@ fn new_office(folder: &Path) -> Office {
     static TEMPLATE: std::sync::OnceLock<TempDir> = std::sync::OnceLock::new();
     let template = TEMPLATE.get_or_init(|| {
         let folder = new_folder();
-        drop(Office::open_or_create(&folder.path().join("office")).unwrap());
+        drop(
+            Office::open_or_create(&folder.path().join("office"), &RootKey::draw().unwrap())
+                .unwrap(),
+        );
         folder
     });
     copy_folder(&template.path().join("office"), folder);
@@ -368,7 +371,7 @@ impl World {
         fs::write(&file, text).unwrap();
         self.office.import_files(&[file], NOW, |_| {}).unwrap();
         let published = self.office.publish(Some(&format!("m{meeting}")), "", NOW);
-        self.meetings[meeting] = Some(published.unwrap()[0].publication.meeting);
+        self.meetings[meeting] = Some(published.unwrap()[0].meeting);
     }
 
     /// Gives what a person does not have, or takes what he has; sometimes both at once.

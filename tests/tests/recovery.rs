@@ -17,7 +17,7 @@ use nghisu_core::{
         vault::{Dice, codes::RecoveryCode},
     },
 };
-use nghisu_server::Office;
+use nghisu_server::{Office, RootKey};
 use nghisu_tests::{
     local::{Local, folder},
     report,
@@ -37,7 +37,8 @@ fn any_device_or_the_code_restores_all_notes_and_nothing_else_does() {
         std::env::var("NGHISU_HISTORIES").map_or(HISTORIES, |text| text.parse().unwrap());
     let seed = std::env::var("NGHISU_SEED").map_or(1, |text| text.parse().unwrap());
     let place = folder();
-    let office = Office::open_or_create(&place.path().join("office")).unwrap();
+    let office =
+        Office::open_or_create(&place.path().join("office"), &RootKey::draw().unwrap()).unwrap();
     let mut total = Counts::default();
     for number in seed..seed + histories {
         let mut history = History::new(&office, number);

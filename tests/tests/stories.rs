@@ -12,21 +12,19 @@ use std::{
 
 use nghisu_core::{
     Client, Config,
-    document::Document,
     ids::Hash,
     meeting::{Programme, canonical_json},
     store::NoteTarget,
-    sync::{envelope::Envelope, wire::Reply},
 };
 use nghisu_tests::{
+    canary::{copy_folder, files_below, is_in, kept, served},
     data,
-    link::{Link, messages},
+    link::Link,
     process::{Device, Office, run_on},
 };
 use rusqlite::{Connection, types::Value as Sql};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use unicode_normalization::UnicodeNormalization;
 
 const DELEGATE: &str = "Đại biểu 03";
 const PROGRAMME: &str = r#"
@@ -723,101 +721,4 @@ fn paper_of(bytes: usize) -> Vec<u8> {
 fn paper_path(device: &Device, meeting: &str) -> PathBuf {
     let printed = device.must(&["paper", meeting, "p1"]);
     printed["path"].as_str().unwrap().into()
-}
-
-/// Every file in a folder and below it.
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(files_below(&path));
-        } else {
-            files.push(path);
-        }
-    }
-    files
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    for file in files_below(from) {
-        let copy = to.join(file.strip_prefix(from).unwrap());
-        fs::create_dir_all(copy.parent().unwrap()).unwrap();
-        fs::copy(file, copy).unwrap();
-    }
-}
-
-/// All that an office has sent through a cable: the bytes as they passed, and unpacked.
-fn served(cable: &Link) -> Vec<Vec<u8>> {
-    let passed = cable.passed();
-    let (replies, rest) = messages(&passed.down);
-    assert_eq!(rest, 0, "every reply has passed in full");
-    let mut all = vec![passed.down];
-    let mut payloads = 0;
-    for reply in replies {
-        if let Ok(Reply::Synced(synced)) = Reply::decode(&reply.body) {
-            for segment in &synced.segments {
-                for entry in segment.unpack().unwrap() {
-                    let envelope = Envelope::decode(&entry.envelope).unwrap();
-                    all.push(envelope.payload().to_vec());
-                    all.push(entry.envelope);
-                    payloads += 1;
-                }
-            }
-        }
-        all.push(reply.body);
-    }
-    assert!(payloads > 0);
-    all
-}
-
-/// All that a device holds: its files as they are, and every document's history and content.
-fn kept(device: &Device) -> Vec<Vec<u8>> {
-    let mut all: Vec<_> = files_below(device.folder())
-        .into_iter()
-        .map(|file| fs::read(file).unwrap())
-        .collect();
-    let database = Connection::open(device.database()).unwrap();
-    let mut documents = database.prepare("SELECT id, saved FROM document").unwrap();
-    let documents = documents
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .unwrap();
-    for row in documents {
-        let (id, mut saved): (Vec<u8>, Vec<u8>) = row.unwrap();
-        let mut changes = database
-            .prepare("SELECT bytes FROM document_change WHERE document = ?1 ORDER BY n")
-            .unwrap();
-        let changes = changes
-            .query_map([id], |row| row.get::<_, Vec<u8>>(0))
-            .unwrap();
-        saved.extend(changes.flat_map(Result::unwrap));
-        let mut document = Document::load(&saved, [0; 16]).unwrap();
-        all.extend(document.changes_since(&[]));
-        all.push(document.to_json().unwrap().to_string().into_bytes());
-    }
-    all
-}
-
-/// Whether a text, or its one word that stands in no other text, is somewhere in `bytes`.
-fn is_in(text: &str, bytes: &[Vec<u8>]) -> bool {
-    let word = text
-        .split(' ')
-        .find(|word| word.is_ascii() && word.contains(|letter: char| letter.is_ascii_digit()))
-        .unwrap();
-    let utf_16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let (composed, decomposed): (String, String) = (text.nfc().collect(), text.nfd().collect());
-    assert_ne!(composed, decomposed);
-    let forms: [Vec<u8>; 6] = [
-        utf_16(&composed),
-        utf_16(&decomposed),
-        utf_16(word),
-        composed.into(),
-        decomposed.into(),
-        word.into(),
-    ];
-    forms.iter().any(|form| {
-        bytes
-            .iter()
-            .any(|bytes| bytes.windows(form.len()).any(|window| window == form))
-    })
 }

@@ -1,11 +1,12 @@
 //! Enrolment: asked for once, waited for as long as the office compares, safe to repeat.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Client, PendingEnrolment, dice,
     http::{Http, Refused},
     orders,
+    pin::Trust,
 };
 use crate::{
     error::{Code, Error, Result},
@@ -90,7 +91,9 @@ impl Client {
     }
 
     async fn try_enrol(&self, invitation: Invitation) -> Result<Identity> {
-        let http = Http::new(&invitation.address, invitation.root)?;
+        let authorities = Arc::clone(&self.authorities);
+        let trust = Trust::pinned(invitation.root, authorities);
+        let http = Http::new(&invitation.address, trust)?;
         let (text, dice) = (invitation.to_string(), dice(&self.config)?);
         let asking = self
             .call_always(move |store| store.begin_enrolment(&text, &dice))

@@ -1,42 +1,30 @@
-//! The office's address and its pin: bytes in, bytes out. Knows nothing of the protocol's meaning.
-//!
-//! A TLS certificate is taken if the root key that the invitation pinned has issued it, whatever
-//! names it carries: that root issues for this office alone, and an office on a LAN changes its
-//! address. The device's clock is not asked either; phones that were off for long have wrong ones.
+//! Requests to the office: bytes in, bytes out. Knows nothing of the protocol's meaning, and leaves to
+//! [`super::pin`] which server is the office.
 
-use std::{error::Error as _, sync::Arc, time::Duration};
+use std::{error::Error as _, sync::PoisonError, time::Duration};
 
 use data_encoding::BASE64URL_NOPAD;
-use reqwest::{Response, StatusCode, header};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-    client::{
-        WebPkiServerVerifier,
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    },
-    crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, ServerName, UnixTime},
-};
+use reqwest::{RequestBuilder, Response, StatusCode, header};
+use rustls::ClientConfig;
 
+use super::{
+    pin::{OFFICE_PATH, Proven, Trust, office_config, question_config},
+    random,
+};
 use crate::{
     error::{Code, Error, Result},
     ids::Hash,
     limits::REPLY_BYTES_MAX,
     sync::wire::{MEDIA_TYPE, Refusal},
-    trust::{
-        enrol::{Address, fingerprint},
-        keys::PublicKey,
-        orders::SignedOrder,
-    },
+    trust::{enrol::Address, office::OfficeShown, orders::SignedOrder},
 };
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long the office may be silent within an answer.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
-/// The moment at which certificates must have been valid: a fixed one, since no decision looks at
-/// this device's clock. 2026-01-01T00:00:00Z.
-const VALID_AT: Duration = Duration::from_secs(1_767_225_600);
+/// Servers of one office that may show different certificates under one name.
+const SERVERS_MAX: u32 = 4;
 
 /// A way to one office.
 #[derive(Debug, Clone)]
@@ -44,52 +32,87 @@ pub(super) struct Http {
     client: reqwest::Client,
     url: String,
     address: Address,
+    trust: Trust,
+    proven: Proven,
 }
 
 impl Http {
-    /// Makes a way to the office at `address` whose root key has the fingerprint `root`.
-    pub(super) fn new(address: &Address, root: Hash) -> Result<Self> {
+    /// Makes a way to the office at `address`, if it is the one that is trusted.
+    pub(super) fn new(address: &Address, trust: Trust) -> Result<Self> {
         if !address.tls && !is_loopback(&address.authority) {
             return Err(Error::new(
                 Code::OfficeCertificate,
                 format_args!("{}: without TLS only on this machine", address.authority),
             ));
         }
-        let provider = Arc::new(ring::default_provider());
-        let verifier = Arc::new(Pinned {
-            root,
-            provider: Arc::clone(&provider),
-        });
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| Error::new(Code::Internal, error))?
-            .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_no_client_auth();
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(config)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .user_agent(concat!("nghisu/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| Error::new(Code::Internal, error))?;
+        let proven = Proven::default();
         Ok(Self {
-            client,
+            client: client(office_config(&trust, &proven)?)?,
             url: address.url(),
             address: address.clone(),
+            trust,
+            proven,
         })
+    }
+
+    /// Sends a request to a server that is the office. Before one of another authority hears of it,
+    /// it has to show that it is.
+    async fn send(&self, make: impl Fn(&reqwest::Client) -> RequestBuilder) -> Result<Response> {
+        for _ in 0..SERVERS_MAX {
+            match make(&self.client)
+                .send()
+                .await
+                .map_err(|error| self.failed(&error))
+            {
+                Err(error) if error.code() == Code::OfficeCertificate && self.address.tls => {
+                    self.ask_who_it_is().await?;
+                }
+                answered => return answered,
+            }
+        }
+        Err(Error::new(Code::OfficeCertificate, &self.address.authority))
+    }
+
+    /// Asks the server whether it speaks for the office, and notes its certificate if it does.
+    async fn ask_who_it_is(&self) -> Result<()> {
+        let seen = Proven::default();
+        let client = client(question_config(&self.trust, &seen)?)?;
+        let nonce: [u8; 32] = random()?;
+        let url = format!(
+            "{}{OFFICE_PATH}?nonce={}",
+            self.url,
+            BASE64URL_NOPAD.encode(&nonce)
+        );
+        let response = client.get(url).send().await;
+        let response = response.map_err(|error| self.failed(&error))?;
+        let status = response.status();
+        if media_type(&response) != Some(MEDIA_TYPE) || status != StatusCode::OK {
+            return Err(self.stranger(status));
+        }
+        let shown: OfficeShown = crate::cbor::decode(&self.read(response).await?, "office")?;
+        self.trust.check(&shown, &nonce)?;
+        let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        // One answer proves one certificate: which of two has answered nobody could say.
+        match (seen.first(), seen.len()) {
+            (Some(leaf), 1) => {
+                let mut proven = self.proven.lock().unwrap_or_else(PoisonError::into_inner);
+                proven.insert(*leaf);
+                Ok(())
+            }
+            (None, _) => Ok(()),
+            (Some(_), _) => Err(Error::new(Code::OfficeCertificate, &self.address.authority)),
+        }
     }
 
     /// Posts a message of the protocol and returns the answer's bytes.
     pub(super) async fn post(&self, path: &str, body: Vec<u8>) -> Result<Vec<u8>, Refused> {
-        let request = self
-            .client
-            .post(format!("{}{path}", self.url))
-            .header(header::CONTENT_TYPE, MEDIA_TYPE)
-            .body(body);
-        let response = request.send().await.map_err(|error| self.failed(&error))?;
+        let response = self.send(|client| {
+            client
+                .post(format!("{}{path}", self.url))
+                .header(header::CONTENT_TYPE, MEDIA_TYPE)
+                .body(body.clone())
+        });
+        let response = response.await?;
         let status = response.status();
         if media_type(&response) != Some(MEDIA_TYPE) {
             return Err(self.stranger(status).into());
@@ -107,14 +130,18 @@ impl Http {
     /// Asks for a paper's bytes from `start` on.
     pub(super) async fn paper(&self, hash: &Hash, token: &[u8], start: u64) -> Result<Paper> {
         let url = format!("{}/v1/papers/{hash}", self.url);
-        let mut request = self.client.get(url).header(
-            header::AUTHORIZATION,
-            format!("Bearer {}", BASE64URL_NOPAD.encode(token)),
-        );
-        if start > 0 {
-            request = request.header(header::RANGE, format!("bytes={start}-"));
-        }
-        let response = request.send().await.map_err(|error| self.failed(&error))?;
+        let response = self.send(|client| {
+            let request = client.get(&url).header(
+                header::AUTHORIZATION,
+                format!("Bearer {}", BASE64URL_NOPAD.encode(token)),
+            );
+            if start > 0 {
+                request.header(header::RANGE, format!("bytes={start}-"))
+            } else {
+                request
+            }
+        });
+        let response = response.await?;
         match response.status() {
             StatusCode::OK => Ok(Paper {
                 http: self.clone(),
@@ -225,6 +252,18 @@ impl Paper {
     }
 }
 
+fn client(config: ClientConfig) -> Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(config)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .user_agent(concat!("nghisu/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| Error::new(Code::Internal, error))
+}
+
 fn media_type(response: &Response) -> Option<&str> {
     response.headers().get(header::CONTENT_TYPE)?.to_str().ok()
 }
@@ -240,96 +279,9 @@ fn is_loopback(authority: &str) -> bool {
             .is_ok_and(|ip| ip.is_loopback())
 }
 
-#[derive(Debug)]
-struct Pinned {
-    root: Hash,
-    provider: Arc<CryptoProvider>,
-}
-
-impl Pinned {
-    /// Returns the pinned root among the certificates that the server has sent.
-    fn root_among(&self, certificates: &[CertificateDer<'_>]) -> Option<RootCertStore> {
-        certificates.iter().find_map(|certificate| {
-            let mut store = RootCertStore::empty();
-            store.add(certificate.clone().into_owned()).ok()?;
-            // SubjectPublicKeyInfo of an Ed25519 key (RFC 8410) ends with a bit string of its 32 bytes.
-            let (head, key) = store
-                .roots
-                .first()?
-                .subject_public_key_info
-                .split_last_chunk::<32>()?;
-            let is_root = head.ends_with(&[0x03, 0x21, 0x00])
-                && fingerprint(&PublicKey::ed25519(*key)) == self.root;
-            is_root.then_some(store)
-        })
-    }
-}
-
-impl ServerCertVerifier for Pinned {
-    fn verify_server_cert(
-        &self,
-        leaf: &CertificateDer<'_>,
-        chain: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let unknown = || rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
-        let roots = self.root_among(chain).ok_or_else(unknown)?;
-        let verifier = WebPkiServerVerifier::builder_with_provider(
-            Arc::new(roots),
-            Arc::clone(&self.provider),
-        )
-        .build()
-        .map_err(|_| unknown())?;
-        let at = UnixTime::since_unix_epoch(VALID_AT);
-        match verifier.verify_server_cert(leaf, &[], name, ocsp, at) {
-            // The chain was verified before the name was looked at.
-            Err(rustls::Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => Ok(ServerCertVerified::assertion()),
-            verified => verified,
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            certificate,
-            signed,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            certificate,
-            signed,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::pin::authorities, *};
 
     #[test]
     fn without_tls_an_office_is_reached_on_this_machine_alone() {
@@ -337,10 +289,14 @@ mod tests {
             authority: authority.into(),
             tls,
         };
-        assert!(Http::new(&address("127.0.0.1:1", false), Hash::ZERO).is_ok());
-        assert!(Http::new(&address("[::1]:1", false), Hash::ZERO).is_ok());
-        assert!(Http::new(&address("10.0.0.1:1", true), Hash::ZERO).is_ok());
-        let error = Http::new(&address("10.0.0.1:1", false), Hash::ZERO).unwrap_err();
+        let new = |authority: &str, tls| {
+            let trust = Trust::pinned(Hash::ZERO, authorities(&[]).unwrap());
+            Http::new(&address(authority, tls), trust)
+        };
+        assert!(new("127.0.0.1:1", false).is_ok());
+        assert!(new("[::1]:1", false).is_ok());
+        assert!(new("10.0.0.1:1", true).is_ok());
+        let error = new("10.0.0.1:1", false).unwrap_err();
         assert_eq!(error.code(), Code::OfficeCertificate);
     }
 }

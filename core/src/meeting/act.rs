@@ -200,30 +200,3 @@ pub struct ReceiptBatch {
     #[n(1)]
     pub receipts: Vec<Receipt>,
 }
-
-/// The office's statement that a programme, at these heads, is what it publishes.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
-#[cbor(map)]
-pub struct Publication {
-    /// The meeting.
-    #[n(0)]
-    pub meeting: MeetingId,
-    /// The number of this publication of the meeting, from 1.
-    #[n(1)]
-    pub number: u64,
-    /// The publication that this one follows; 0 before the first.
-    #[n(2)]
-    pub base_number: u64,
-    /// The programme's heads, sorted.
-    #[n(3)]
-    pub heads: Vec<Hash>,
-    /// SHA-256 of the programme's canonical JSON (RFC 8785) at these heads.
-    #[n(4)]
-    pub content: Hash,
-    /// What has changed, in the office's words.
-    #[n(5)]
-    pub note: String,
-    /// When it was published, by the office's clock.
-    #[n(6)]
-    pub published_at: Timestamp,
-}

@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{
-    act::{Act, Publication, Receipt, ReceiptBatch, SignedAct},
+    act::{Act, Receipt, ReceiptBatch, SignedAct},
     content_hash,
+    publication::{Part, SignedPublication, leading, merge, programme_of},
 };
 use crate::{
     cbor,
@@ -41,9 +42,9 @@ pub struct Seen<'a> {
 pub struct View {
     acts: Vec<(PersonId, Value)>,
     acts_seen: BTreeSet<ActId>,
-    receipts: Vec<Value>,
+    receipts: Vec<(MeetingId, Value)>,
     programmes: BTreeMap<DocumentId, Document>,
-    published: BTreeMap<MeetingId, (Publication, Value)>,
+    published: BTreeMap<Feed, (Part, Value)>,
 }
 
 impl View {
@@ -58,13 +59,13 @@ impl View {
             document, payload, ..
         } = entry;
         match (entry.feed, entry.kind) {
-            (Feed::Programme(_), Kind::Changes) => self
+            (Feed::Programme(_) | Feed::CircleProgramme(..), Kind::Changes) => self
                 .programmes
                 .entry(document)
                 .or_insert_with(|| Document::new(*document.as_bytes()))
                 .apply(payload),
-            (Feed::Programme(meeting), Kind::Publication) => {
-                self.apply_publication(meeting, document, payload)
+            (feed @ (Feed::Programme(_) | Feed::CircleProgramme(..)), Kind::Publication) => {
+                self.apply_publication(feed, document, payload)
             }
             (Feed::Outbox(_), Kind::Act) => self.apply_act(payload, entry.seq, entry.received_at),
             (Feed::Receipts(meeting), Kind::Receipts) => self.apply_receipts(meeting, payload),
@@ -74,16 +75,16 @@ impl View {
 
     fn apply_publication(
         &mut self,
-        meeting: MeetingId,
+        feed: Feed,
         document: DocumentId,
         payload: &[u8],
     ) -> Result<()> {
         let wrong = |what| Error::new(Code::Malformed, format_args!("publication: {what}"));
-        let publication: Publication = cbor::decode_canonical(payload, "publication")?;
-        if publication.meeting != meeting {
-            return Err(wrong("in another meeting's feed"));
+        let (signed, publication) = SignedPublication::decode(payload)?;
+        if publication.feed() != feed {
+            return Err(wrong("in the feed of another"));
         }
-        if let Some((newest, _)) = self.published.get(&meeting)
+        if let Some((newest, _)) = self.published.get(&feed)
             && newest.number >= publication.number
         {
             return Ok(());
@@ -94,7 +95,8 @@ impl View {
         if content_hash(&programme) != publication.content {
             return Err(wrong("the content is not the one published"));
         }
-        self.published.insert(meeting, (publication, programme));
+        let part = Part::of(&publication, signed.claimed_by());
+        self.published.insert(feed, (part, programme));
         Ok(())
     }
 
@@ -118,45 +120,61 @@ impl View {
             ));
         }
         for receipt in &batch.receipts {
-            self.receipts.push(receipt_json(meeting, receipt));
+            self.receipts
+                .push((meeting, receipt_json(meeting, receipt)));
         }
         Ok(())
     }
 
     /// Returns what the whole body has as JSON: everybody's `acts`, each with its `person`, and
-    /// `receipts` in the order of the log, `meetings` by id at their newest publication.
+    /// `receipts` in the order of the log, `meetings` by id, each part at its newest publication.
     pub fn to_json(&self) -> Value {
         let acts = self.acts.iter().map(|(person, act)| {
             let mut act = act.clone();
             act["person"] = json!(person);
             act
         });
-        self.with_acts(acts.collect())
+        self.with_acts(acts.collect(), |_| true)
     }
 
-    /// Returns what one person is served as JSON: the same, with his own acts alone.
-    pub fn to_json_of(&self, person: PersonId) -> Value {
+    /// Returns what one person is served as JSON: the same, with his own acts alone, and of feeds
+    /// those that he reads.
+    pub fn to_json_of(&self, person: PersonId, reads: impl Fn(Feed) -> bool) -> Value {
         let own = self.acts.iter().filter(|(author, _)| *author == person);
-        self.with_acts(own.map(|(_, act)| act.clone()).collect())
+        self.with_acts(own.map(|(_, act)| act.clone()).collect(), reads)
     }
 
-    fn with_acts(&self, acts: Vec<Value>) -> Value {
-        let meetings: BTreeMap<String, Value> = self
-            .published
+    fn with_acts(&self, acts: Vec<Value>, reads: impl Fn(Feed) -> bool) -> Value {
+        let mut parts: BTreeMap<MeetingId, Vec<(Part, Value)>> = BTreeMap::new();
+        for (feed, published) in self.published.iter().filter(|(feed, _)| reads(**feed)) {
+            if let Some((meeting, _)) = programme_of(*feed) {
+                parts.entry(meeting).or_default().push(published.clone());
+            }
+        }
+        let meetings: BTreeMap<String, Value> = parts
             .iter()
-            .map(|(meeting, (publication, programme))| {
-                let value = json!({
-                    "number": publication.number,
-                    "content": publication.content,
-                    "note": publication.note,
-                    "published_at": publication.published_at,
-                    "programme": programme,
-                });
-                (meeting.to_string(), value)
-            })
+            .filter_map(|(meeting, parts)| Some((meeting.to_string(), meeting_json(parts)?)))
             .collect();
-        json!({ "acts": acts, "meetings": meetings, "receipts": self.receipts })
+        let receipts: Vec<&Value> = self
+            .receipts
+            .iter()
+            .filter(|(meeting, _)| reads(Feed::Receipts(*meeting)))
+            .map(|(_, receipt)| receipt)
+            .collect();
+        json!({ "acts": acts, "meetings": meetings, "receipts": receipts })
     }
+}
+
+/// Returns a meeting as it stands in a view: what its leading part says, the parts put together, and
+/// of each part what it is. `None` if there is nothing to show.
+pub fn meeting_json(parts: &[(Part, Value)]) -> Option<Value> {
+    let programme = merge(parts.iter().map(|(part, programme)| (part, programme)))?;
+    let mut parts: Vec<Part> = parts.iter().map(|(part, _)| part.clone()).collect();
+    parts.sort_by_key(|part| part.circle);
+    let mut json = leading(&parts)?.to_json();
+    json["programme"] = programme;
+    json["parts"] = parts.iter().map(Part::to_json).collect();
+    Some(json)
 }
 
 /// Returns an act as it stands in a view.
@@ -187,7 +205,7 @@ mod tests {
     use super::*;
     use crate::{
         ids::{DeviceId, Hash},
-        meeting::act::ActKind,
+        meeting::{act::ActKind, publication::Publication},
     };
 
     const MEETING: MeetingId = MeetingId::from_bytes([3; 16]);
@@ -232,9 +250,11 @@ mod tests {
                 content,
                 note: format!("lần {number}"),
                 published_at: AT,
+                base: Hash::ZERO,
+                circle: None,
             };
-            let feed = Feed::Programme(MEETING);
-            self.write(feed, Kind::Publication, cbor::encode(&publication));
+            let payload = SignedPublication::new(&publication, None).encode();
+            self.write(Feed::Programme(MEETING), Kind::Publication, payload);
         }
 
         fn view(&self) -> Result<View> {
@@ -280,7 +300,7 @@ mod tests {
             cbor::encode(&batch),
         );
 
-        let alice = log.view().unwrap().to_json_of(ALICE);
+        let alice = log.view().unwrap().to_json_of(ALICE, |_| true);
         let body = log.view().unwrap().to_json();
 
         assert_eq!(alice["acts"].as_array().unwrap().len(), 1);
@@ -315,7 +335,7 @@ mod tests {
             document.changes_since(&before).concat(),
         );
 
-        let view = log.view().unwrap().to_json_of(ALICE);
+        let view = log.view().unwrap().to_json_of(ALICE, |_| true);
 
         let shown = &view["meetings"][MEETING.to_string()];
         assert_eq!(shown["number"], 2);

@@ -6,28 +6,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{OptionalExtension, Transaction};
-use serde_json::Value;
+use rusqlite::Transaction;
 
 use super::{
-    Changed, Store, documents,
+    Changed, Store,
+    alerts::{Finding, miss_publications, put_head},
+    documents,
     membership::{self, Turn},
-    notes, outbox, put_state, signed, sql,
+    notes, outbox,
+    publications::{Accepted, Seen, store_publications, unsigned_publication},
+    put_state, signed, sql,
     vault::{self, Unsealed},
 };
 use crate::{
     document::Document,
     error::{Code, Error, Result},
     ids::{DocumentId, Feed, Hash, Kind, LogId, MeetingId, PersonId},
-    meeting::{
-        Programme,
-        act::{Publication, ReceiptBatch, SignedAct},
-        content_hash,
-    },
+    meeting::act::{ReceiptBatch, SignedAct},
     sync::{
         envelope::Envelope,
         session::{Incoming, Page, PageEnd, Step},
-        wire::Outcome,
+        wire::{LogHead, Outcome},
     },
     trust::{
         membership::{Grant, Withdrawal},
@@ -38,9 +37,11 @@ use crate::{
 
 /// What a page's entries come to, worked out before the transaction.
 #[derive(Default)]
-struct Taken {
-    documents: BTreeMap<DocumentId, (Feed, Document, Vec<u8>)>,
-    programmes: BTreeMap<MeetingId, (Publication, Programme)>,
+pub(super) struct Taken {
+    pub(super) documents: BTreeMap<DocumentId, (Feed, Document, Vec<u8>)>,
+    pub(super) programmes: BTreeMap<Feed, Accepted>,
+    pub(super) seen: BTreeMap<Feed, Seen>,
+    pub(super) findings: Vec<Finding>,
     quarantined: Vec<(usize, Error)>,
     /// Sealed entries whose key is not here, and its epoch.
     locked: Vec<(usize, u32)>,
@@ -55,7 +56,7 @@ impl Store {
         match step {
             Step::Envelopes(envelopes) => self.save_envelopes(envelopes)?,
             Step::Unsettle { device_seq } => self.unsettle(*device_seq)?,
-            Step::ReadAgain => self.meet_again()?,
+            Step::ReadAgain => return self.meet_again(),
             Step::Order(order) => return Ok(self.try_order(order)?.into_iter().collect()),
             Step::Page(page) => return self.save_page(page),
             Step::Parked => return self.take_parked(),
@@ -65,7 +66,7 @@ impl Store {
 
     pub(super) fn save_page(&mut self, page: &Page) -> Result<BTreeSet<Changed>> {
         self.scrub()?;
-        let owner = self.person()?;
+        let (owner, head) = (self.person()?, self.head()?);
         let mut changed = BTreeSet::new();
         if self.take_vault(page)? {
             changed.insert(Changed::Everything);
@@ -122,13 +123,11 @@ impl Store {
             for entry in &page.entries {
                 take_access(transaction, entry, owner, &mut changed)?;
             }
-            for (meeting, (publication, programme)) in &taken.programmes {
-                project_programme(transaction, publication, programme)?;
-                changed.insert(Changed::Meeting(*meeting));
+            store_publications(transaction, &taken, &mut changed)?;
+            match &page.end {
+                Some(end) => put_end(transaction, end, head.as_ref(), &mut changed),
+                None => Ok(()),
             }
-            page.end
-                .as_ref()
-                .map_or(Ok(()), |end| put_end(transaction, end))
         })?;
         for (id, (_, document, _)) in taken.documents {
             self.keep_open(id, document);
@@ -147,8 +146,13 @@ impl Store {
     fn take_in(&mut self, entries: &[&Incoming], turns: &[Turn]) -> Result<Taken> {
         let mut taken = Taken::default();
         for (index, (entry, turn)) in entries.iter().zip(turns).enumerate() {
-            let (Ok(envelope), Turn::Take) = (&entry.envelope, turn) else {
-                continue;
+            let envelope = match (&entry.envelope, turn) {
+                (Ok(envelope), Turn::Take) => envelope,
+                (Err(error), Turn::Take) if error.code() == Code::PublicationUnsigned => {
+                    taken.findings.push(unsigned_publication(entry, error));
+                    continue;
+                }
+                (Ok(_) | Err(_), Turn::Take | Turn::Park | Turn::Drop) => continue,
             };
             let unsealed = self.unseal(envelope);
             if let (Ok(Unsealed::Locked), Some(sealed)) = (&unsealed, &envelope.header().sealed) {
@@ -161,7 +165,7 @@ impl Store {
             });
             let tried = payload.and_then(|payload| match envelope.header().kind {
                 Kind::Changes => self.take_changes(envelope, &payload, &mut taken),
-                Kind::Publication => self.take_publication(envelope, &mut taken),
+                Kind::Publication => self.take_publication(entry, envelope, &mut taken),
                 Kind::Act => SignedAct::decode(envelope.payload()).map(|_| ()),
                 Kind::Receipts => {
                     crate::cbor::decode::<ReceiptBatch>(envelope.payload(), "receipts").map(|_| ())
@@ -245,65 +249,6 @@ impl Store {
                 Err(error)
             }
         }
-    }
-
-    fn take_publication(&mut self, envelope: &Envelope, taken: &mut Taken) -> Result<()> {
-        let publication: Publication =
-            crate::cbor::decode_canonical(envelope.payload(), "publication")?;
-        if envelope.header().feed != Feed::Programme(publication.meeting) {
-            return Err(Error::new(
-                Code::Malformed,
-                "publication: in another meeting's feed",
-            ));
-        }
-        let shown = match taken.programmes.get(&publication.meeting) {
-            Some((newest, _)) => newest.number,
-            None => self.shown_number(publication.meeting)?,
-        };
-        if publication.number <= shown {
-            return Ok(());
-        }
-        let id = envelope.header().document;
-        let content = match taken.documents.get_mut(&id) {
-            Some((_, document, _)) => document.at(&publication.heads)?.to_json()?,
-            None => {
-                let Some(mut document) = self.load_document(id)? else {
-                    return Err(Error::new(
-                        Code::Malformed,
-                        "publication: of a document that is not here",
-                    ));
-                };
-                let content = document
-                    .at(&publication.heads)
-                    .and_then(|document| document.to_json());
-                self.keep_open(id, document);
-                content?
-            }
-        };
-        if content_hash(&content) != publication.content {
-            return Err(Error::new(
-                Code::Malformed,
-                "publication: the content is not the one published",
-            ));
-        }
-        let programme = Programme::from_json(&content)?;
-        taken
-            .programmes
-            .insert(publication.meeting, (publication, programme));
-        Ok(())
-    }
-
-    fn shown_number(&self, meeting: MeetingId) -> Result<u64> {
-        let number: Option<i64> = self
-            .connection
-            .query_row(
-                "SELECT number FROM meeting WHERE id = ?1",
-                [meeting.as_bytes()],
-                |row| row.get(0),
-            )
-            .optional()
-            .map_err(sql)?;
-        Ok(number.map_or(0, super::unsigned))
     }
 }
 
@@ -457,8 +402,19 @@ fn quarantine(transaction: &Transaction<'_>, entry: &Incoming, error: &Error) ->
         .map_err(sql)
 }
 
-fn put_end(transaction: &Transaction<'_>, end: &PageEnd) -> Result<()> {
+fn put_end(
+    transaction: &Transaction<'_>,
+    end: &PageEnd,
+    head: Option<&LogHead>,
+    changed: &mut BTreeSet<Changed>,
+) -> Result<()> {
+    let mut alarmed = put_head(transaction, head, &end.head, end.office_now)?;
     put_state(transaction, "cursor", &crate::cbor::encode(&end.cursor))?;
+    put_state(
+        transaction,
+        "office",
+        &crate::cbor::encode(end.office.as_ref()),
+    )?;
     put_state(transaction, "epoch", &end.cursor.epoch.to_be_bytes())?;
     put_state(transaction, "counter", &end.counter.to_be_bytes())?;
     put_state(transaction, "read_token", &end.read_token)?;
@@ -476,97 +432,12 @@ fn put_end(transaction: &Transaction<'_>, end: &PageEnd) -> Result<()> {
         transaction
             .execute("DELETE FROM state WHERE name = 'own'", [])
             .map_err(sql)?;
+        alarmed |= miss_publications(transaction, end.office_now)?;
+    }
+    if alarmed {
+        changed.insert(Changed::Alerts);
     }
     Ok(())
-}
-
-/// Writes a published programme as rows in place of those of the publication before.
-fn project_programme(
-    transaction: &Transaction<'_>,
-    publication: &Publication,
-    programme: &Programme,
-) -> Result<()> {
-    let meeting = publication.meeting.as_bytes();
-    let content = programme.to_json();
-    let part = |name: &str| {
-        content
-            .get(name)
-            .and_then(Value::as_object)
-            .cloned()
-            .unwrap_or_default()
-    };
-    let mut head = content.clone();
-    if let Some(head) = head.as_object_mut() {
-        for rows in ["items", "papers", "outcomes"] {
-            head.remove(rows);
-        }
-    }
-    transaction
-        .execute(
-            "INSERT OR REPLACE INTO meeting (id, number, content, note, published_at, sort_key, programme)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            (
-                meeting,
-                signed(publication.number),
-                publication.content.as_bytes(),
-                &publication.note,
-                signed(publication.published_at.unix_ms()),
-                sort_key(programme),
-                head.to_string(),
-            ),
-        )
-        .map_err(sql)?;
-    for (table, parent) in [
-        ("item", "items"),
-        ("paper", "papers"),
-        ("outcome", "outcomes"),
-    ] {
-        transaction
-            .execute(
-                &format!("DELETE FROM {table} WHERE meeting = ?1"),
-                [meeting],
-            )
-            .map_err(sql)?;
-        for (id, value) in part(parent) {
-            let inserted = if table == "item" {
-                let order_key = value
-                    .get("order_key")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
-                transaction
-                    .prepare_cached("INSERT INTO item (meeting, id, order_key, content) VALUES (?1, ?2, ?3, ?4)")
-                    .and_then(|mut statement| statement.execute((meeting, id, order_key, value.to_string())))
-            } else {
-                transaction
-                    .prepare_cached(&format!(
-                        "INSERT INTO {table} (meeting, id, content) VALUES (?1, ?2, ?3)"
-                    ))
-                    .and_then(|mut statement| statement.execute((meeting, id, value.to_string())))
-            };
-            inserted.map_err(sql)?;
-        }
-    }
-    for file in programme
-        .papers
-        .values()
-        .flat_map(|paper| paper.file.iter().chain(&paper.text_file))
-    {
-        transaction
-            .execute(
-                "INSERT OR IGNORE INTO file (hash, length) VALUES (?1, ?2)",
-                (file.hash.as_bytes(), signed(file.length)),
-            )
-            .map_err(sql)?;
-    }
-    Ok(())
-}
-
-/// A text by which meetings sort in time; one without a date comes last.
-fn sort_key(programme: &Programme) -> String {
-    programme.meeting.when.as_ref().map_or_else(
-        || "~".to_owned(),
-        |when| when.sort_key().map(|part| format!("{part:05}")).join("-"),
-    )
 }
 
 /// Reads the id of a meeting from a column.

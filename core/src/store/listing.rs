@@ -17,7 +17,8 @@ use crate::{
         Change, ItemId, Programme,
         act::{Act, Receipt, SignedAct},
         canonical_json, changes,
-        view::{act_json, receipt_json},
+        publication::{Part, PublishedBy, leading, merge, programme_feed},
+        view::{act_json, meeting_json, receipt_json},
     },
     time::Timestamp,
 };
@@ -33,6 +34,8 @@ pub struct MeetingRow {
     pub published_at: Timestamp,
     /// What the office wrote of the changes.
     pub note: String,
+    /// Who answers for it.
+    pub signed_by: PublishedBy,
     /// The meeting itself.
     pub meeting: crate::meeting::Meeting,
     /// The number of items.
@@ -43,19 +46,24 @@ pub struct MeetingRow {
     pub files_missing: u64,
 }
 
-/// A published programme.
+/// A published programme: the open part and those of circles, put together. What is said of its
+/// publication is said of the newest of its parts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Programmed {
     /// The meeting.
     pub id: MeetingId,
     /// The number of the publication.
     pub number: u64,
-    /// SHA-256 of its canonical JSON, as published.
+    /// SHA-256 of the newest part's canonical JSON, as published.
     pub content: Hash,
     /// When it was published.
     pub published_at: Timestamp,
     /// What the office wrote of the changes.
     pub note: String,
+    /// Who answers for it.
+    pub signed_by: PublishedBy,
+    /// All its parts, the open one first.
+    pub parts: Vec<Part>,
     /// The programme.
     pub programme: Programme,
 }
@@ -136,100 +144,65 @@ impl Store {
     /// # Errors
     /// [`Code::Storage`].
     pub fn meetings(&self) -> Result<Vec<MeetingRow>> {
-        let query = "SELECT id, number, published_at, note, programme,
-                (SELECT count(*) FROM item WHERE meeting = meeting.id),
-                (SELECT count(*) FROM paper WHERE meeting = meeting.id),
-                (SELECT count(*) FROM file WHERE present = 0 AND hash IN
-                    (SELECT unhex(json_extract(content, '$.file.hash')) FROM paper WHERE meeting = meeting.id))
-            FROM meeting ORDER BY sort_key, id";
-        let mut statement = self.connection.prepare_cached(query).map_err(sql)?;
-        let mut rows = statement.query([]).map_err(sql)?;
         let mut meetings = Vec::new();
-        while let Some(row) = rows.next().map_err(sql)? {
-            let (id, programme): (Vec<u8>, String) =
-                (row.get(0).map_err(sql)?, row.get(4).map_err(sql)?);
-            let count = |index: usize| row.get(index).map(unsigned).map_err(sql);
+        for (id, parts) in self.meeting_parts()? {
+            let (parts, heads): (Vec<Part>, Vec<Value>) = parts.into_iter().unzip();
+            let (Some(leading), Some(head)) = (leading(&parts), heads.first()) else {
+                continue;
+            };
+            let [items, papers, files_missing] = self.counts(id)?;
             meetings.push(MeetingRow {
-                id: meeting_id(&id)?,
-                number: count(1)?,
-                published_at: Timestamp::from_unix_ms(count(2)?),
-                note: row.get(3).map_err(sql)?,
-                meeting: Programme::from_json(&json_of(&programme)?)?.meeting,
-                items: count(5)?,
-                papers: count(6)?,
-                files_missing: count(7)?,
+                id,
+                number: leading.number,
+                published_at: leading.published_at,
+                note: leading.note.clone(),
+                signed_by: leading.by.clone(),
+                meeting: Programme::from_json(head)?.meeting,
+                items,
+                papers,
+                files_missing,
             });
         }
         Ok(meetings)
     }
 
-    /// Returns the newest published programme of a meeting.
+    /// Counts a meeting's items, its papers, and the files of papers that are not here.
+    fn counts(&self, meeting: MeetingId) -> Result<[u64; 3]> {
+        let query = "SELECT (SELECT count(DISTINCT id) FROM item WHERE meeting = ?1),
+            (SELECT count(DISTINCT id) FROM paper WHERE meeting = ?1),
+            (SELECT count(*) FROM file WHERE present = 0 AND hash IN
+                (SELECT unhex(json_extract(content, '$.file.hash')) FROM paper WHERE meeting = ?1))";
+        self.connection
+            .prepare_cached(query)
+            .and_then(|mut statement| {
+                statement.query_row([meeting.as_bytes()], |row| {
+                    Ok([row.get(0)?, row.get(1)?, row.get(2)?].map(unsigned))
+                })
+            })
+            .map_err(sql)
+    }
+
+    /// Returns the programme of a meeting: each part that this device reads at its newest publication,
+    /// put together.
     ///
     /// # Errors
     /// [`Code::MeetingUnknown`], [`Code::Storage`].
     pub fn programme(&self, meeting: MeetingId) -> Result<Programmed> {
-        let (row, content) = self.programme_json(meeting)?;
+        let parts = self.parts(meeting)?;
+        let unknown = || Error::new(Code::MeetingUnknown, meeting);
+        let programme = merged(&parts).ok_or_else(unknown)?;
+        let parts: Vec<Part> = parts.into_iter().map(|(part, _)| part).collect();
+        let leading = leading(&parts).ok_or_else(unknown)?.clone();
         Ok(Programmed {
-            programme: Programme::from_json(&content)?,
-            ..row
-        })
-    }
-
-    fn programme_json(&self, meeting: MeetingId) -> Result<(Programmed, Value)> {
-        let query =
-            "SELECT number, content, published_at, note, programme FROM meeting WHERE id = ?1";
-        let mut statement = self.connection.prepare_cached(query).map_err(sql)?;
-        let row: Option<(i64, Vec<u8>, i64, String, String)> = statement
-            .query_row([meeting.as_bytes()], |row| {
-                Ok((
-                    row.get(0)?,
-                    row.get(1)?,
-                    row.get(2)?,
-                    row.get(3)?,
-                    row.get(4)?,
-                ))
-            })
-            .optional()
-            .map_err(sql)?;
-        let Some((number, content, published_at, note, head)) = row else {
-            return Err(Error::new(Code::MeetingUnknown, meeting));
-        };
-        let mut programme = json_of(&head)?;
-        for (table, parent) in [
-            ("item", "items"),
-            ("paper", "papers"),
-            ("outcome", "outcomes"),
-        ] {
-            let rows = self.rows(table, meeting)?;
-            if let Some(programme) = programme.as_object_mut() {
-                programme.insert(parent.to_owned(), Value::Object(rows));
-            }
-        }
-        let shown = Programmed {
             id: meeting,
-            number: unsigned(number),
-            content: column(&content, Hash::from_slice)?,
-            published_at: Timestamp::from_unix_ms(unsigned(published_at)),
-            note,
-            programme: Programme::default(),
-        };
-        Ok((shown, programme))
-    }
-
-    fn rows(&self, table: &str, meeting: MeetingId) -> Result<Map<String, Value>> {
-        let mut statement = self
-            .connection
-            .prepare_cached(&format!(
-                "SELECT id, content FROM {table} WHERE meeting = ?1"
-            ))
-            .map_err(sql)?;
-        let mut rows = statement.query([meeting.as_bytes()]).map_err(sql)?;
-        let mut map = Map::new();
-        while let Some(row) = rows.next().map_err(sql)? {
-            let content: String = row.get(1).map_err(sql)?;
-            map.insert(row.get(0).map_err(sql)?, json_of(&content)?);
-        }
-        Ok(map)
+            number: leading.number,
+            content: leading.content,
+            published_at: leading.published_at,
+            note: leading.note,
+            signed_by: leading.by,
+            parts,
+            programme: Programme::from_json(&programme)?,
+        })
     }
 
     /// Returns what has changed in a meeting's programme since its owner last looked; nothing if he
@@ -238,17 +211,36 @@ impl Store {
     /// # Errors
     /// [`Code::MeetingUnknown`], [`Code::Storage`].
     pub fn changes_since_looked(&self, meeting: MeetingId) -> Result<Vec<Change>> {
-        let query = "SELECT programme FROM looked WHERE meeting = ?1";
-        let looked: Option<String> = self
-            .connection
-            .query_row(query, [meeting.as_bytes()], |row| row.get(0))
-            .optional()
-            .map_err(sql)?;
-        let now = self.programme(meeting)?.programme;
-        match looked {
-            Some(looked) => Ok(changes(&Programme::from_json(&json_of(&looked)?)?, &now)),
+        let now = self.programme(meeting)?;
+        match merged(&self.looked(&now)?) {
+            Some(looked) => Ok(changes(&Programme::from_json(&looked)?, &now.programme)),
             None => Ok(Vec::new()),
         }
+    }
+
+    /// Returns the parts of a programme as its owner last looked at them.
+    fn looked(&self, now: &Programmed) -> Result<Vec<(Part, Value)>> {
+        let mut looked = Vec::new();
+        for part in &now.parts {
+            let feed = programme_feed(now.id, part.circle);
+            let row: Option<(i64, String)> = self
+                .connection
+                .prepare_cached("SELECT number, programme FROM looked WHERE feed = ?1")
+                .and_then(|mut statement| {
+                    statement
+                        .query_row([feed.to_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+                        .optional()
+                })
+                .map_err(sql)?;
+            if let Some((number, programme)) = row {
+                let part = Part {
+                    number: unsigned(number),
+                    ..part.clone()
+                };
+                looked.push((part, json_of(&programme)?));
+            }
+        }
+        Ok(looked)
     }
 
     /// Notes that the owner has looked at the programme as it is shown.
@@ -256,15 +248,26 @@ impl Store {
     /// # Errors
     /// [`Code::MeetingUnknown`], [`Code::DiskFull`], [`Code::Storage`].
     pub fn mark_looked(&mut self, meeting: MeetingId) -> Result<()> {
-        let (row, programme) = self.programme_json(meeting)?;
+        let parts = self.parts(meeting)?;
+        if merged(&parts).is_none() {
+            return Err(Error::new(Code::MeetingUnknown, meeting));
+        }
         self.write(|transaction| {
-            transaction
-                .execute(
-                    "INSERT OR REPLACE INTO looked (meeting, number, programme) VALUES (?1, ?2, ?3)",
-                    (meeting.as_bytes(), signed(row.number), programme.to_string()),
-                )
-                .map(|_| ())
-                .map_err(sql)
+            for (part, programme) in &parts {
+                let row = (
+                    programme_feed(meeting, part.circle).to_bytes(),
+                    meeting.as_bytes(),
+                    signed(part.number),
+                    programme.to_string(),
+                );
+                transaction
+                    .prepare_cached(
+                        "INSERT OR REPLACE INTO looked (feed, meeting, number, programme) VALUES (?1, ?2, ?3, ?4)",
+                    )
+                    .and_then(|mut statement| statement.execute(row))
+                    .map_err(sql)?;
+            }
+            Ok(())
         })
     }
 
@@ -299,7 +302,9 @@ impl Store {
         if act.person != person {
             return Err(Error::new(Code::NotAllowed, "an act of somebody else"));
         }
-        self.programme_json(act.meeting)?;
+        if merged(&self.parts(act.meeting)?).is_none() {
+            return Err(Error::new(Code::MeetingUnknown, act.meeting));
+        }
         if let Some(item) = &act.item {
             self.check_item(act.meeting, item)?;
         }
@@ -515,18 +520,10 @@ impl Store {
     /// [`Code::Storage`].
     pub fn view(&self) -> Result<String> {
         let mut meetings = Map::new();
-        for row in self.meetings()? {
-            let (shown, programme) = self.programme_json(row.id)?;
-            meetings.insert(
-                row.id.to_string(),
-                json!({
-                    "number": shown.number,
-                    "content": shown.content,
-                    "note": shown.note,
-                    "published_at": shown.published_at,
-                    "programme": programme,
-                }),
-            );
+        for (id, _) in self.meeting_parts()? {
+            if let Some(json) = meeting_json(&self.parts(id)?) {
+                meetings.insert(id.to_string(), json);
+            }
         }
         let receipts = self.all_receipts()?;
         let receipts = receipts
@@ -555,6 +552,10 @@ impl Store {
     }
 }
 
-fn json_of(text: &str) -> Result<Value> {
+fn merged(parts: &[(Part, Value)]) -> Option<Value> {
+    merge(parts.iter().map(|(part, programme)| (part, programme)))
+}
+
+pub(super) fn json_of(text: &str) -> Result<Value> {
     serde_json::from_str(text).map_err(|error| Error::new(Code::DatabaseCorrupt, error))
 }

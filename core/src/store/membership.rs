@@ -9,10 +9,12 @@ use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use rusqlite::{OptionalExtension, Transaction};
 
-use super::{Changed, Store, column, put_state, signed, sql, unsigned};
+use super::{
+    Changed, Store, column, publications::forget_programme, put_state, signed, sql, unsigned,
+};
 use crate::{
     error::{Code, Error, Result},
-    ids::{Audience, Feed, Hash, LogId, MeetingId},
+    ids::{Audience, Feed, Hash, LogId},
     limits::{BACKFILL_RANGES_MAX, STEP_BYTES_MAX, STEP_ENTRIES_MAX},
     sync::{
         envelope::Envelope,
@@ -545,17 +547,14 @@ fn purge(transaction: &Transaction<'_>, feed: Feed, changed: &mut BTreeSet<Chang
         execute(transaction, &delete, [&bytes])?;
     }
     match feed {
-        Feed::Programme(meeting) => {
-            forget_programme(transaction, meeting)?;
+        Feed::Programme(meeting) | Feed::CircleProgramme(meeting, _) => {
+            forget_programme(transaction, feed)?;
             changed.insert(Changed::Meeting(meeting));
         }
         Feed::Receipts(meeting) => {
             let delete = "DELETE FROM receipt WHERE meeting = ?1";
             execute(transaction, delete, [meeting.as_bytes()])?;
             changed.insert(Changed::Acts(meeting));
-        }
-        Feed::CircleProgramme(meeting, _) => {
-            changed.insert(Changed::Meeting(meeting));
         }
         Feed::Body(_)
         | Feed::Draft(_)
@@ -570,19 +569,6 @@ fn purge(transaction: &Transaction<'_>, feed: Feed, changed: &mut BTreeSet<Chang
         | Feed::Notes(_)
         | Feed::Group(_)
         | Feed::Person(_) => {}
-    }
-    Ok(())
-}
-
-fn forget_programme(transaction: &Transaction<'_>, meeting: MeetingId) -> Result<()> {
-    execute(
-        transaction,
-        "DELETE FROM meeting WHERE id = ?1",
-        [meeting.as_bytes()],
-    )?;
-    for table in ["item", "paper", "outcome", "looked"] {
-        let delete = format!("DELETE FROM {table} WHERE meeting = ?1");
-        execute(transaction, &delete, [meeting.as_bytes()])?;
     }
     Ok(())
 }

@@ -1,11 +1,13 @@
 //! What this device has written and the office has not settled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension, Row, Transaction};
 
 use super::{
-    Store, column,
+    Changed, Store,
+    alerts::{expect_publications, put_alert, rolled_back},
+    column,
     devices::offer_former,
     membership, put_state, signed, sql, unsigned,
     vault::{self, Sealing},
@@ -37,8 +39,7 @@ impl Store {
         let identity = self.identity()?.ok_or(Code::NotEnrolled)?;
         Ok(Parties {
             log: identity.certificate.log,
-            root: identity.root,
-            office: identity.online.key,
+            office: self.office_keys()?.ok_or(Code::NotEnrolled)?,
             device: self.device(),
         })
     }
@@ -221,25 +222,29 @@ impl Store {
 
     /// Meets an office whose log is not the one known: reads it again, and offers every envelope of
     /// this incarnation again. What the office has it knows by id; what it has lost it gets back. So
-    /// does the chain of devices, whoever wrote it.
-    pub(super) fn meet_again(&mut self) -> Result<()> {
+    /// does the chain of devices, whoever wrote it. Of its own documents the office may have another
+    /// history by now: they are made anew of what it serves, while what was published stays shown.
+    pub(super) fn meet_again(&mut self) -> Result<BTreeSet<Changed>> {
         let incarnation = self.incarnation()?;
         let steps = self.steps_again()?;
-        self.write(|transaction| {
+        let (head, at) = (self.head()?, self.synced_at()?.unwrap_or_default());
+        let alarmed = self.write(|transaction| {
             forget_cursor(transaction)?;
             offer_former(transaction)?;
             offer_again(transaction, incarnation, 0)?;
-            steps.iter().try_for_each(|(feed, document, step)| {
-                put_pending(
-                    transaction,
-                    *feed,
-                    *document,
-                    Kind::Vault,
-                    step,
-                    Timestamp::default(),
-                )
-            })
-        })
+            for (feed, document, step) in &steps {
+                let (kind, at) = (Kind::Vault, Timestamp::default());
+                put_pending(transaction, *feed, *document, kind, step, at)?;
+            }
+            forget_programmes(transaction)?;
+            expect_publications(transaction)?;
+            match head {
+                Some(head) => put_alert(transaction, &rolled_back(&head, at)),
+                None => Ok(false),
+            }
+        })?;
+        self.open.clear();
+        Ok(alarmed.then_some(Changed::Alerts).into_iter().collect())
     }
 }
 
@@ -249,6 +254,18 @@ pub(super) fn forget_cursor(transaction: &Transaction<'_>) -> Result<()> {
         .map_err(sql)?;
     membership::forget_progress(transaction)?;
     put_state(transaction, "own", &[1])
+}
+
+/// Drops the histories of programmes, and the head of the log that they came from.
+fn forget_programmes(transaction: &Transaction<'_>) -> Result<()> {
+    transaction
+        .execute_batch(
+            "DELETE FROM document_change WHERE document IN
+                (SELECT id FROM document WHERE substr(feed, 1, 1) IN (x'04', x'05'));
+             DELETE FROM document WHERE substr(feed, 1, 1) IN (x'04', x'05');
+             DELETE FROM state WHERE name = 'head';",
+        )
+        .map_err(sql)
 }
 
 fn offer_again(transaction: &Transaction<'_>, incarnation: u32, device_seq: u64) -> Result<()> {

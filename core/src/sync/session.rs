@@ -21,8 +21,10 @@ use crate::{
     ids::{DeviceId, Feed, Hash, Kind, LogId, domain},
     limits::{REQUEST_BYTES_MAX, REQUEST_ENVELOPES_MAX, STEP_BYTES_MAX, STEP_ENTRIES_MAX},
     sync::{
+        authors::{office_author, take_office_key},
         backoff::Backoff,
         envelope::{Chain, Envelope, Subject},
+        publication::Publishers,
         wire::{
             Backfill, Cursor, Entry, LogHead, Outcome, Reply, Request, RequestBody, RequestHead,
             Synced, VERSION,
@@ -32,20 +34,18 @@ use crate::{
     trust::{
         enrol::{Certificate, Signed},
         keys::{DeviceSigner, PublicKey},
-        office::OnlineKey,
+        office_keys::OfficeKeys,
         orders::{Revocation, SignedOrder},
     },
 };
 
-/// Who takes part: fixed from the enrolment on.
+/// Who takes part. Log and device are fixed from the enrolment on, the office's keys follow the log.
 #[derive(Debug, Clone)]
 pub struct Parties {
     /// The log, which also names the office.
     pub log: LogId,
-    /// The office's root key, which the invitation pinned.
-    pub root: PublicKey,
-    /// The office's online key.
-    pub office: PublicKey,
+    /// The office's keys, as far as this device knows them.
+    pub office: OfficeKeys,
     /// This device.
     pub device: DeviceId,
 }
@@ -154,7 +154,7 @@ pub struct Page {
     /// Up to which number the office has answered ranges of feeds that were asked for.
     pub answered: Vec<(Feed, u64)>,
     /// Set in a page's last part: where the device stands, and what else the reply said.
-    pub end: Option<PageEnd>,
+    pub end: Option<Box<PageEnd>>,
 }
 
 /// What a reply said beside outcomes and entries.
@@ -172,6 +172,10 @@ pub struct PageEnd {
     pub backed_up: u64,
     /// Whether the log was read to its end.
     pub complete: bool,
+    /// Where the log ended, as the office has signed it.
+    pub head: LogHead,
+    /// The office's keys as far as the log was read.
+    pub office: Box<OfficeKeys>,
 }
 
 /// An entry as it arrived.
@@ -430,7 +434,7 @@ impl<'s> Session<'s> {
         let head = RequestHead {
             version: VERSION,
             log: self.parties.log,
-            office: self.parties.office.device(),
+            office: self.parties.office.newest().key.device(),
             device: self.parties.device,
             epoch: work.epoch,
             counter: work.counter,
@@ -505,10 +509,14 @@ impl<'s> Session<'s> {
             left_over,
             ..
         } = prepared;
-        if let Some(online) = &synced.online {
-            self.parties.office = self.new_office_key(online)?;
+        let mut office = self.parties.office.clone();
+        if work.cursor.is_none() {
+            office.read_again();
         }
-        let head: LogHead = synced.head.verify(domain::HEAD, &self.parties.office)?;
+        if let Some(online) = &synced.online {
+            office.meet(online, &synced.successions)?;
+        }
+        let head: LogHead = synced.head.verify(domain::HEAD, &office.newest().key)?;
         if head.log != self.parties.log || synced.cursor.log != self.parties.log {
             return Err(malformed("another log"));
         }
@@ -516,8 +524,13 @@ impl<'s> Session<'s> {
             return Err(malformed("more outcomes than envelopes"));
         }
         let after = work.cursor.as_ref().map_or(0, |cursor| cursor.seq);
-        if synced.cursor.seq < after {
-            return Err(malformed("a cursor that goes back"));
+        if synced.cursor.seq < after || head.seq < synced.cursor.seq {
+            // A log that ends before what was read of it is another one.
+            if self.reread || after == 0 {
+                return Err(malformed("a log that goes back"));
+            }
+            self.reread = true;
+            return Ok((VecDeque::from([Step::ReadAgain]), true));
         }
         let mut steps = VecDeque::new();
         if let Some(order) = synced.order.clone() {
@@ -550,7 +563,15 @@ impl<'s> Session<'s> {
         if unanswered && !held {
             return Err(malformed("fewer outcomes than envelopes"));
         }
-        let incoming = self.check_entries(&work, &synced, after)?;
+        let incoming = self.check_entries(&work, &synced, after, &mut office)?;
+        let named_last = office.named_last().map(|(_, online)| &online.key);
+        if !synced.more && named_last != Some(&office.newest().key) {
+            return Err(Error::new(
+                Code::OfficeCertificate,
+                "the log does not name the online key that signed its head",
+            ));
+        }
+        self.parties.office = office.clone();
         let received = incoming.entries.len() + incoming.backfilled.len();
         self.report.received += u32::try_from(received).unwrap_or(u32::MAX);
         self.unanswered = if incoming.answered.is_empty() {
@@ -566,6 +587,8 @@ impl<'s> Session<'s> {
             office_now: synced.now,
             backed_up: synced.backed_up,
             complete: !synced.more,
+            head,
+            office: Box::new(office),
         };
         steps.extend(cut(outcomes, incoming, end).into_iter().map(Step::Page));
         Ok((
@@ -574,18 +597,16 @@ impl<'s> Session<'s> {
         ))
     }
 
-    fn new_office_key(&self, online: &Signed) -> Result<PublicKey> {
-        let online: OnlineKey = online.verify(domain::ONLINE_KEY, &self.parties.root)?;
-        if online.log != self.parties.log {
-            return Err(Error::new(
-                Code::OfficeCertificate,
-                "an online key of another log",
-            ));
-        }
-        Ok(online.key)
-    }
-
-    fn check_entries(&self, work: &Work, synced: &Synced, after: u64) -> Result<Checked> {
+    /// # Errors
+    /// [`Code::OfficeCertificate`] if an entry names an online key that the office may not name: then
+    /// nothing of the reply is taken.
+    fn check_entries(
+        &self,
+        work: &Work,
+        synced: &Synced,
+        after: u64,
+        office: &mut OfficeKeys,
+    ) -> Result<Checked> {
         let mut entries: Vec<Entry> = Vec::new();
         for segment in &synced.segments {
             entries.extend(segment.unpack()?);
@@ -601,15 +622,21 @@ impl<'s> Session<'s> {
             ));
         }
         let (mut keys, mut revoked) = (work.keys.clone(), work.revoked.clone());
+        let entries: Vec<_> = entries.into_iter().map(decoded).collect();
+        for (entry, envelope) in &entries {
+            if let Ok(envelope) = envelope {
+                take_office_key(office, entry.seq, envelope)?;
+            }
+        }
         let mut check = |entry, via| {
-            let checked = self.check_entry(entry, via, &mut keys);
+            let checked = self.check_entry(entry, via, &mut keys, office);
             heed_revocations(checked, &mut revoked)
         };
         let mut backfilled: Vec<_> = synced.backfilled.clone();
         backfilled.sort_by_key(|entry| entry.seq);
         let mut backfilled: Vec<_> = backfilled
             .into_iter()
-            .map(|entry| check(entry, Via::Backfill))
+            .map(|entry| check(decoded(entry), Via::Backfill))
             .collect();
         let asked = |feed, number| {
             let mut ranges = work.backfill.iter();
@@ -631,18 +658,15 @@ impl<'s> Session<'s> {
 
     fn check_entry(
         &self,
-        entry: Entry,
+        (entry, envelope): (Entry, Result<Envelope>),
         via: Via,
         keys: &mut BTreeMap<DeviceId, PublicKey>,
+        all_keys: &OfficeKeys,
     ) -> Incoming {
-        let envelope = Envelope::decode(&entry.envelope).and_then(|envelope| {
+        let envelope = envelope.and_then(|envelope| {
             let author = envelope.header().device;
-            let key = if author == self.parties.office.device() {
-                Some(&self.parties.office)
-            } else {
-                keys.get(&author)
-            };
-            match key {
+            let office = office_author(all_keys, entry.seq, &envelope)?;
+            match office.or_else(|| keys.get(&author)) {
                 Some(key) if envelope.header().log == self.parties.log && envelope.verify(key) => {}
                 Some(_) => return Err(Error::new(Code::Malformed, "a signature does not hold")),
                 None => {
@@ -652,7 +676,7 @@ impl<'s> Session<'s> {
                     ));
                 }
             }
-            let by_office = author == self.parties.office.device();
+            let by_office = office.is_some();
             if !by_office
                 && !matches!(
                     envelope.header().feed,
@@ -661,10 +685,19 @@ impl<'s> Session<'s> {
             {
                 return Err(Error::new(Code::NotAllowed, "only the office writes there"));
             }
-            if by_office && envelope.header().kind == Kind::Certificate {
+            if by_office && envelope.header().kind == Kind::Publication {
+                let publishers = Publishers {
+                    log: self.parties.log,
+                    roots: all_keys.roots(),
+                    server: all_keys.server_publishes(entry.seq),
+                };
+                publishers.check(envelope.payload(), envelope.header().feed)?;
+            }
+            if let Some(office) = office
+                && envelope.header().kind == Kind::Certificate
+            {
                 let signed: Signed = crate::cbor::decode(envelope.payload(), "certificate")?;
-                let certificate: Certificate =
-                    signed.verify(domain::CERTIFICATE, &self.parties.office)?;
+                let certificate: Certificate = signed.verify(domain::CERTIFICATE, office)?;
                 keys.insert(certificate.device(), certificate.key);
             }
             Ok(envelope)
@@ -708,6 +741,11 @@ fn heed_revocations(mut incoming: Incoming, revoked: &mut BTreeMap<DeviceId, u64
         ));
     }
     incoming
+}
+
+fn decoded(entry: Entry) -> (Entry, Result<Envelope>) {
+    let envelope = Envelope::decode(&entry.envelope);
+    (entry, envelope)
 }
 
 /// What a reply brought, each envelope checked.
@@ -770,7 +808,7 @@ fn cut(outcomes: Vec<(Hash, Outcome)>, incoming: Checked, end: PageEnd) -> Vec<P
     }
     if let Some(page) = pages.last_mut() {
         page.answered.extend(answered.into_iter().flatten());
-        page.end = Some(end);
+        page.end = Some(Box::new(end));
     }
     pages
 }

@@ -20,6 +20,7 @@ use crate::{
         decide::Role,
         keys::{DeviceSigner, PublicKey},
         office::{OnlineKey, SignedSuccession},
+        office_keys::OfficeKeys,
     },
 };
 
@@ -255,7 +256,8 @@ pub struct EnrolmentRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct EnrolmentReply {
-    /// The office's root key; its fingerprint must be the one in the invitation.
+    /// The office's root key; its fingerprint must be the one in the invitation, or that of a
+    /// predecessor that `successions` name.
     #[n(0)]
     pub root: PublicKey,
     /// The office's online key ([`OnlineKey`]), signed by the root.
@@ -288,8 +290,8 @@ pub struct Enrolled {
     pub root: PublicKey,
     /// The office's online key as its root has signed it.
     pub online: OnlineKey,
-    /// The same, in the bytes that were signed.
-    pub online_signed: Signed,
+    /// Both, with how the root came to follow the one that was pinned.
+    pub office: OfficeKeys,
     /// The device's certificate.
     pub certificate: Certificate,
     /// The same, in the bytes that were signed.
@@ -304,10 +306,13 @@ impl EnrolmentReply {
     /// [`Code::EnrolmentPending`] with the six digits while the office has not confirmed the device.
     pub fn check(&self, invitation: &Invitation, asked: &EnrolmentRequest) -> Result<Enrolled> {
         let wrong = |what: &str| Error::new(Code::OfficeCertificate, what);
-        if fingerprint(&self.root) != invitation.root {
-            return Err(wrong("another root key"));
-        }
-        let online: OnlineKey = self.online.verify(domain::ONLINE_KEY, &self.root)?;
+        let office = OfficeKeys::begin(
+            &invitation.root,
+            &self.root,
+            &self.online,
+            &self.successions,
+        )?;
+        let online = office.newest();
         let Some(signed) = &self.certificate else {
             return Err(Error::new(
                 Code::EnrolmentPending,
@@ -323,8 +328,8 @@ impl EnrolmentReply {
         }
         Ok(Enrolled {
             root: self.root.clone(),
-            online,
-            online_signed: self.online.clone(),
+            online: online.clone(),
+            office,
             certificate,
             certificate_signed: signed.clone(),
         })

@@ -1,12 +1,16 @@
 //! The keys of an office: a root that devices pin, an online key for daily use, keys of secretaries
 //! for publications.
 
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Encode, bytes::ByteVec};
 
 use crate::{
-    ids::LogId,
+    error::{Code, Error, Result},
+    ids::{LogId, domain},
     time::Timestamp,
-    trust::{enrol::Signed, keys::PublicKey},
+    trust::{
+        enrol::Signed,
+        keys::{DeviceSigner, PublicKey},
+    },
 };
 
 /// The office's key for daily use, as its root has signed it.
@@ -77,4 +81,60 @@ pub struct SignedSuccession {
     /// The same statement, signed by the new root.
     #[n(1)]
     pub by_new: Signed,
+}
+
+/// What a server shows to somebody who asks whether it speaks for the office.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct OfficeShown {
+    /// The office's root key.
+    #[n(0)]
+    pub root: PublicKey,
+    /// The office's [`OnlineKey`], signed by the root.
+    #[n(1)]
+    pub online: Signed,
+    /// How the root came to follow its predecessors, the oldest first.
+    #[n(2)]
+    pub successions: Vec<SignedSuccession>,
+    /// The asker's number, drawn for this once, signed by the online key.
+    #[n(3)]
+    presence: Signed,
+}
+
+impl OfficeShown {
+    /// Answers somebody who has drawn `nonce`.
+    ///
+    /// # Errors
+    /// What the signer says.
+    pub fn sign(
+        root: PublicKey,
+        online: Signed,
+        successions: Vec<SignedSuccession>,
+        nonce: &[u8; 32],
+        key: &dyn DeviceSigner,
+    ) -> Result<Self> {
+        let nonce = ByteVec::from(nonce.to_vec());
+        Ok(Self {
+            root,
+            online,
+            successions,
+            presence: Signed::sign(domain::OFFICE, &nonce, key)?,
+        })
+    }
+
+    /// Says whether the answer is to `nonce` and by `online`, of which the asker has found out that it
+    /// is the office's.
+    ///
+    /// # Errors
+    /// [`Code::OfficeCertificate`] if not.
+    pub fn check_presence(&self, online: &OnlineKey, nonce: &[u8; 32]) -> Result<()> {
+        let signed: ByteVec = self.presence.verify(domain::OFFICE, &online.key)?;
+        if signed.as_slice() == nonce {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::OfficeCertificate,
+            "an answer to another question",
+        ))
+    }
 }

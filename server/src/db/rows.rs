@@ -10,6 +10,7 @@ use nghisu_core::{
         decide::{DeviceStatus, Role},
         enrol::{Address, Signed},
         keys::PublicKey,
+        office::SignedSuccession,
         orders::OrderKind,
     },
 };
@@ -26,6 +27,11 @@ pub(crate) struct OfficeRow {
     pub(crate) online: Signed,
     pub(crate) body_name: String,
     pub(crate) address: Option<Address>,
+    pub(crate) root: PublicKey,
+    pub(crate) successions: Vec<SignedSuccession>,
+    pub(crate) root_file: String,
+    pub(crate) online_certificate: String,
+    pub(crate) root_certificates: String,
 }
 
 /// Where the log and the office's own chain stand.
@@ -209,7 +215,7 @@ pub(super) fn act(row: &Row<'_>) -> rusqlite::Result<ActRow> {
 }
 
 /// SQLite keeps signed integers; nothing here comes near their end.
-pub(super) fn int(value: u64) -> i64 {
+pub(crate) fn int(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
@@ -221,7 +227,7 @@ pub(super) fn small(row: &Row<'_>, index: usize) -> rusqlite::Result<u32> {
     u32::try_from(row.get::<_, i64>(index)?).map_err(|_| wrong(index, Type::Integer))
 }
 
-pub(super) fn time(row: &Row<'_>, index: usize) -> rusqlite::Result<Timestamp> {
+pub(crate) fn time(row: &Row<'_>, index: usize) -> rusqlite::Result<Timestamp> {
     uint(row, index).map(Timestamp::from_unix_ms)
 }
 
@@ -237,7 +243,7 @@ pub(super) fn blob<T>(
         .ok_or_else(|| wrong(index, Type::Blob))
 }
 
-pub(super) fn maybe_blob<T>(
+pub(crate) fn maybe_blob<T>(
     row: &Row<'_>,
     index: usize,
     read: impl FnOnce(&[u8]) -> Option<T>,

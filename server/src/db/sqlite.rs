@@ -1,13 +1,14 @@
 //! What the office asks of its database, one method a need, in SQLite's words.
 
 mod devices;
+mod keys;
+mod publications;
 mod rights;
 mod vault;
 
 use nghisu_core::{
     Code, Error, Result, cbor,
     ids::{ActId, Audience, DeviceId, DocumentId, Feed, Hash, LogId, MeetingId, PersonId},
-    meeting::act::Publication,
     sync::{envelope::Chain, wire::Outcome},
     time::Timestamp,
     trust::{
@@ -72,7 +73,9 @@ impl<'c> Tx<'c> {
 
     pub(crate) fn office(&self) -> Result<Option<OfficeRow>> {
         self.one(
-            "SELECT log, epoch, secret, online, body_name, authority, tls FROM office",
+            "SELECT log, epoch, secret, online, body_name, authority, tls, root, successions, root_file,
+                    online_certificate, root_certificates
+             FROM office",
             [],
             |row| {
                 let tls = row.get(6)?;
@@ -85,6 +88,11 @@ impl<'c> Tx<'c> {
                     address: row
                         .get::<_, Option<String>>(5)?
                         .map(|authority| Address { authority, tls }),
+                    root: blob(row, 7, |bytes| cbor::decode(bytes, "root").ok())?,
+                    successions: blob(row, 8, |bytes| cbor::decode(bytes, "successions").ok())?,
+                    root_file: row.get(9)?,
+                    online_certificate: row.get(10)?,
+                    root_certificates: row.get(11)?,
                 })
             },
         )
@@ -101,6 +109,7 @@ impl<'c> Tx<'c> {
                 &office.body_name,
             ),
         )?;
+        self.set_office_keys(office)?;
         self.run(
             "INSERT INTO counter (one, seq, chain, head, device_seq, newest) VALUES (1, 0, ?1, ?2, 0, ?1)",
             (Hash::ZERO.as_bytes(), cbor::encode(head)),
@@ -117,22 +126,6 @@ impl<'c> Tx<'c> {
         self.run(
             "UPDATE office SET authority = ?, tls = ?",
             (&address.authority, address.tls),
-        )
-        .map(drop)
-    }
-
-    /// Returns the names that the TLS leaf was issued for and until when it holds.
-    pub(crate) fn leaf(&self) -> Result<(String, Timestamp)> {
-        let leaf = self.one("SELECT leaf_names, leaf_until FROM office", [], |row| {
-            Ok((row.get(0)?, time(row, 1)?))
-        })?;
-        Ok(leaf.unwrap_or_default())
-    }
-
-    pub(crate) fn set_leaf(&self, names: &str, until: Timestamp) -> Result<()> {
-        self.run(
-            "UPDATE office SET leaf_names = ?, leaf_until = ?",
-            (names, int(until.unix_ms())),
         )
         .map(drop)
     }
@@ -508,7 +501,7 @@ impl<'c> Tx<'c> {
         Ok(found.is_some())
     }
 
-    // Meetings, documents, publications.
+    // Meetings and documents.
 
     pub(crate) fn meetings(&self) -> Result<Vec<MeetingRow>> {
         self.all(
@@ -554,81 +547,6 @@ impl<'c> Tx<'c> {
             (feed.to_bytes(), document.id.as_bytes(), &document.saved),
         )
         .map(drop)
-    }
-
-    /// Returns the newest publication of the meeting.
-    pub(crate) fn newest_publication(&self, meeting: MeetingId) -> Result<Option<Publication>> {
-        self.one(
-            "SELECT record FROM publication WHERE meeting = ? ORDER BY number DESC LIMIT 1",
-            [meeting.as_bytes()],
-            |row| blob(row, 0, |bytes| cbor::decode(bytes, "publication").ok()),
-        )
-    }
-
-    pub(crate) fn published_meetings(&self) -> Result<Vec<MeetingId>> {
-        self.all("SELECT DISTINCT meeting FROM publication", [], |row| {
-            blob(row, 0, MeetingId::from_slice)
-        })
-    }
-
-    pub(crate) fn is_published(&self, meeting: MeetingId) -> Result<bool> {
-        let found = self.one(
-            "SELECT 1 FROM publication WHERE meeting = ? LIMIT 1",
-            [meeting.as_bytes()],
-            |_| Ok(()),
-        )?;
-        Ok(found.is_some())
-    }
-
-    pub(crate) fn add_publication(&self, publication: &Publication) -> Result<()> {
-        self.run(
-            "INSERT INTO publication (meeting, number, record) VALUES (?, ?, ?)",
-            (
-                publication.meeting.as_bytes(),
-                int(publication.number),
-                cbor::encode(publication),
-            ),
-        )
-        .map(drop)
-    }
-
-    pub(crate) fn add_published_item(&self, meeting: MeetingId, item: &str) -> Result<()> {
-        self.run(
-            "INSERT OR IGNORE INTO published_item (meeting, item) VALUES (?, ?)",
-            (meeting.as_bytes(), item),
-        )
-        .map(drop)
-    }
-
-    pub(crate) fn is_published_item(&self, meeting: MeetingId, item: &str) -> Result<bool> {
-        let found = self.one(
-            "SELECT 1 FROM published_item WHERE meeting = ? AND item = ?",
-            (meeting.as_bytes(), item),
-            |_| Ok(()),
-        )?;
-        Ok(found.is_some())
-    }
-
-    pub(crate) fn add_paper_ref(
-        &self,
-        hash: Hash,
-        meeting: MeetingId,
-        media_type: &str,
-    ) -> Result<()> {
-        self.run(
-            "INSERT OR IGNORE INTO paper_ref (hash, meeting, media_type) VALUES (?, ?, ?)",
-            (hash.as_bytes(), meeting.as_bytes(), media_type),
-        )
-        .map(drop)
-    }
-
-    /// Returns the meetings of which a publication has named the paper, with its media type.
-    pub(crate) fn paper_refs(&self, hash: Hash) -> Result<Vec<(MeetingId, String)>> {
-        self.all(
-            "SELECT meeting, media_type FROM paper_ref WHERE hash = ?",
-            [hash.as_bytes()],
-            |row| Ok((blob(row, 0, MeetingId::from_slice)?, row.get(1)?)),
-        )
     }
 
     // Acts and receipts.

@@ -75,7 +75,8 @@ impl Story {
     }
 
     pub(super) fn office(&self, world: &World) {
-        let (address, root) = (world.server.addr, world.office.pin().to_string());
+        let address = world.server.addr;
+        let root = world.office.pin().to_string();
         let root = &root[..16];
         self.say(
             &format!("1. Văn phòng mở cửa tại https://{address} (tự ký, khóa gốc {root}…)."),
@@ -392,7 +393,7 @@ impl Story {
 }
 
 fn numbers(published: &[Published]) -> Vec<String> {
-    let number = |one: &Published| format!("{} №{}", one.external_id, one.publication.number);
+    let number = |one: &Published| format!("{} №{}", one.external_id, one.number);
     published.iter().map(number).collect()
 }
 

@@ -8,12 +8,15 @@ use std::collections::BTreeMap;
 
 use nghisu_core::{
     Result, cbor,
-    ids::{ActId, DeviceId, DocumentId, Feed, Kind, MeetingId, PersonId, domain},
+    ids::{ActId, DeviceId, DocumentId, Feed, Kind, LogId, MeetingId, PersonId, domain},
     limits::{
         DRAFT_PAYLOAD_BYTES_MAX, ENVELOPES_PER_DEVICE_AND_DAY_MAX, NOTE_PAYLOAD_BYTES_MAX,
         OFFICE_PAYLOAD_BYTES_MAX, RECORD_PAYLOAD_BYTES_MAX,
     },
-    meeting::act::{Act, ActKind, Receipt, ReceiptBatch, SignedAct},
+    meeting::{
+        ItemId,
+        act::{Act, ActKind, Receipt, ReceiptBatch, SignedAct},
+    },
     sync::{
         envelope::{Chain, Envelope},
         wire::{Outcome, Stopped},
@@ -302,7 +305,7 @@ fn judge_act(tx: &Tx<'_>, actor: Actor, envelope: &Envelope) -> Result<Judged> {
         return Ok(Judged::Refused("meeting_unknown"));
     }
     if let Some(item) = &act.item
-        && !tx.is_published_item(act.meeting, item.as_str())?
+        && !reads_item(tx, actor, envelope.header().log, &act, item)?
     {
         return Ok(Judged::Refused("item_unknown"));
     }
@@ -322,6 +325,27 @@ fn judge_act(tx: &Tx<'_>, actor: Actor, envelope: &Envelope) -> Result<Judged> {
             Judged::Accepted(Some(Box::new(act)))
         }
     })
+}
+
+/// Says whether the author of an act reads a part of the programme that has, or had, the item.
+fn reads_item(tx: &Tx<'_>, actor: Actor, log: LogId, act: &Act, item: &ItemId) -> Result<bool> {
+    for feed in tx.feeds_of_item(act.meeting, item.as_str())? {
+        let state = state_of(tx, log, act.person, feed)?;
+        if decide(actor, Action::Read(feed), state) == Decision::Allow {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Returns the item that a receipt names: all who take part read receipts, so none of a circle's.
+fn receipted_item(tx: &Tx<'_>, act: &Act) -> Result<Option<ItemId>> {
+    let Some(item) = &act.item else {
+        return Ok(None);
+    };
+    let feeds = tx.feeds_of_item(act.meeting, item.as_str())?;
+    let open = feeds.contains(&Feed::Programme(act.meeting));
+    Ok(open.then(|| item.clone()))
 }
 
 /// Records an act and gives its receipt: a number of its own, or what it refers to.
@@ -361,7 +385,7 @@ fn receive(log: &Appending<'_>, act: &Act) -> Result<Receipt> {
     Ok(Receipt {
         number,
         person: act.person,
-        item: act.item.clone(),
+        item: receipted_item(tx, act)?,
         kind: act.kind,
         received_at: log.now,
         act: act.id,

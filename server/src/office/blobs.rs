@@ -8,7 +8,7 @@ use std::{
 
 use nghisu_core::{
     Code, Error, Result,
-    ids::{Feed, Hash},
+    ids::Hash,
     limits::PAPER_BYTES_MAX,
     time::Timestamp,
     trust::decide::{Action, Decision, decide},
@@ -79,8 +79,8 @@ impl Office {
         files::sync_folder(folder)
     }
 
-    /// Returns the paper's file if the holder of the read token may read a meeting of which a
-    /// publication names it.
+    /// Returns the paper's file if the holder of the read token may read a part of a programme of
+    /// which a publication names it.
     ///
     /// # Errors
     /// [`Code::DeviceRefused`] if the token does not hold, [`Code::PaperMissing`] if there is no such
@@ -89,8 +89,7 @@ impl Office {
         let media_type = self.db.read(|tx| {
             let (device, person) = self.token_holder(tx, token, now)?;
             let readable = Audiences::of(tx, self.log, &person)?;
-            let allowed = tx.paper_refs(hash)?.into_iter().find(|&(meeting, _)| {
-                let feed = Feed::Programme(meeting);
+            let allowed = tx.paper_refs(hash)?.into_iter().find(|&(feed, _)| {
                 let asked = decide(
                     actor(&device, &person),
                     Action::Read(feed),

@@ -12,7 +12,7 @@ use nghisu_core::{
     },
 };
 
-use super::{Office, keys::Keys, log::Appending};
+use super::{Office, keys::Keys, log::Appending, office_row};
 use crate::db::{
     Tx,
     rows::{DeviceRow, EnrolledRow, PendingRow, Person},
@@ -154,7 +154,7 @@ pub(crate) fn enrol(
         if used_by != device {
             return Err(Code::InvitationUsed.into());
         }
-        return Ok((person, answer_again(tx, request)?));
+        return Ok((person, answer_again(tx, keys, request, now)?));
     }
     if now > invitation.expires_at {
         return Err(Code::InvitationExpired.into());
@@ -182,7 +182,7 @@ pub(crate) fn enrol(
         key: request.key.clone(),
         sealing_key: request.sealing_key,
         name: request.name.clone(),
-        digits: six_digits(request, &keys.root),
+        digits: six_digits(request, &office_row(tx)?.root),
         requested_at: now,
         refused: false,
     };
@@ -202,7 +202,12 @@ pub(crate) fn enrol(
 }
 
 /// Answers a request whose code this device has used: with its certificate, or that it waits.
-fn answer_again(tx: &Tx<'_>, request: &EnrolmentRequest) -> Result<Option<Signed>> {
+fn answer_again(
+    tx: &Tx<'_>,
+    keys: &Keys,
+    request: &EnrolmentRequest,
+    now: Timestamp,
+) -> Result<Option<Signed>> {
     let device = request.key.device();
     if let Some(known) = tx.device(device)? {
         let certificate: Certificate = known.certificate.unverified()?;
@@ -211,7 +216,11 @@ fn answer_again(tx: &Tx<'_>, request: &EnrolmentRequest) -> Result<Option<Signed
             return Err(Code::InvitationUsed.into());
         }
         return match known.status {
-            DeviceStatus::Active | DeviceStatus::Pending => Ok(Some(known.certificate)),
+            DeviceStatus::Active | DeviceStatus::Pending => {
+                // Under the online key of today, which a renewal may have put in another's place.
+                keys.follow(&office_row(tx)?, now)?;
+                Signed::sign(domain::CERTIFICATE, &certificate, &keys.online).map(Some)
+            }
             DeviceStatus::Locked => Err(Error::new(Code::DeviceRefused, "locked")),
             DeviceStatus::Revoked => Err(Error::new(Code::DeviceRefused, "revoked")),
         };

@@ -3,25 +3,29 @@
 use std::collections::BTreeMap;
 
 use nghisu_core::{
-    Error, Result, cbor,
+    Code, Error, Result, cbor,
     ids::{DeviceId, Feed, Hash, Kind, LogId, PersonId, domain},
     meeting::view::{Seen, View},
     sync::{
+        authors::{office_author, take_office_key},
         envelope::{Chain, Envelope},
         wire::{LogHead, chain_after},
     },
     time::Timestamp,
     trust::{
         enrol::{Certificate, Signed},
-        keys::{DeviceSigner, PublicKey},
+        keys::PublicKey,
+        office_keys::OfficeKeys,
     },
 };
 use serde_json::Value;
 
 use super::{
     Office,
+    ceremony::office_keys,
     log::damaged,
     publish::{MeetingStatus, find_meeting},
+    rights::Audiences,
 };
 use crate::db::{Tx, rows::EntryRow};
 
@@ -55,7 +59,7 @@ impl Office {
     /// Returns the number of entries.
     ///
     /// # Errors
-    /// [`nghisu_core::Code::LogDamaged`], naming the first entry that does not hold.
+    /// [`Code::LogDamaged`], naming the first entry that does not hold.
     pub fn verify_log(&self) -> Result<u64> {
         self.db.read(|tx| self.walk(tx, &mut |_, _| Ok(())))
     }
@@ -64,7 +68,7 @@ impl Office {
     /// comes from the log alone, which is checked on the way. With a meeting only what concerns that.
     ///
     /// # Errors
-    /// As [`Office::verify_log`]; [`nghisu_core::Code::MeetingUnknown`].
+    /// As [`Office::verify_log`]; [`Code::MeetingUnknown`].
     pub fn export(&self, people: &[PersonId], meeting: Option<&str>) -> Result<Vec<Value>> {
         self.db.read(|tx| {
             let meeting = meeting.map(|asked| find_meeting(tx, asked)).transpose()?;
@@ -81,10 +85,10 @@ impl Office {
             })?;
             let mut exports: Vec<Value> = match people {
                 [] => vec![view.to_json()],
-                people => people
-                    .iter()
-                    .map(|person| view.to_json_of(*person))
-                    .collect(),
+                people => {
+                    let of = |person: &PersonId| self.view_of(tx, &view, *person);
+                    people.iter().map(of).collect::<Result<_>>()?
+                }
             };
             if let Some(meeting) = meeting {
                 let id = meeting.id.to_string();
@@ -115,21 +119,28 @@ impl Office {
         })
     }
 
+    /// Returns what a person is served, by what he may read now.
+    fn view_of(&self, tx: &Tx<'_>, view: &View, person: PersonId) -> Result<Value> {
+        let found = tx.person(person)?;
+        let found = found.ok_or_else(|| Error::new(Code::PersonUnknown, person))?;
+        let readable = Audiences::of(tx, self.log, &found)?;
+        Ok(view.to_json_of(person, |feed| readable.state(feed, self.log).member))
+    }
+
     /// Checks the log and shows each entry to `visit`.
     fn walk(
         &self,
         tx: &Tx<'_>,
         visit: &mut dyn FnMut(&EntryRow, &Envelope) -> Result<()>,
     ) -> Result<u64> {
-        let online = self.keys.online.public_key();
         let mut check = Check {
             log: self.log,
             seq: 0,
             chain: Hash::ZERO,
             feeds: BTreeMap::new(),
-            devices: BTreeMap::from([(online.device(), online.clone())]),
+            devices: BTreeMap::new(),
             chains: BTreeMap::new(),
-            online,
+            office: office_keys(&super::office_row(tx)?)?,
         };
         loop {
             let entries = tx.entries(check.seq, STEP)?;
@@ -165,7 +176,7 @@ struct Check {
     feeds: BTreeMap<Feed, u64>,
     devices: BTreeMap<DeviceId, PublicKey>,
     chains: BTreeMap<(DeviceId, u32), Chain>,
-    online: PublicKey,
+    office: OfficeKeys,
 }
 
 impl Check {
@@ -192,7 +203,11 @@ impl Check {
         if !same {
             return Err(wrong("the envelope is another one"));
         }
-        let key = self.devices.get(&header.device);
+        take_office_key(&mut self.office, seq, &envelope).map_err(|error| wrong(error.detail()))?;
+        let office = office_author(&self.office, seq, &envelope)
+            .map_err(|error| wrong(error.detail()))?
+            .cloned();
+        let key = office.as_ref().or_else(|| self.devices.get(&header.device));
         if !key.is_some_and(|key| envelope.verify(key)) {
             return Err(wrong("the signature does not hold"));
         }
@@ -209,8 +224,8 @@ impl Check {
         if chain != entry.chain {
             return Err(wrong("the chain does not hold"));
         }
-        if header.kind == Kind::Certificate {
-            self.certificate(seq, envelope.payload())?;
+        if let (Kind::Certificate, Some(office)) = (header.kind, office) {
+            self.certificate(seq, envelope.payload(), &office)?;
         }
         self.seq = seq;
         self.chain = chain;
@@ -240,10 +255,10 @@ impl Check {
         Ok(())
     }
 
-    fn certificate(&mut self, seq: u64, payload: &[u8]) -> Result<()> {
+    fn certificate(&mut self, seq: u64, payload: &[u8], office: &PublicKey) -> Result<()> {
         let read = || -> Result<Certificate> {
             let signed: Signed = cbor::decode(payload, "certificate")?;
-            signed.verify(domain::CERTIFICATE, &self.online)
+            signed.verify(domain::CERTIFICATE, office)
         };
         let certificate = read().map_err(|error: Error| damaged(seq, error.detail()))?;
         self.devices.insert(certificate.device(), certificate.key);
@@ -254,10 +269,11 @@ impl Check {
     fn head(&self, tx: &Tx<'_>) -> Result<()> {
         let counter = tx.counter()?;
         let next = self.seq + 1;
-        let head: LogHead = counter
-            .head
-            .verify(domain::HEAD, &self.online)
-            .map_err(|_| damaged(self.seq, "the head's signature does not hold"))?;
+        let online = self.office.named_last().map(|(_, online)| &online.key);
+        let head: LogHead = online
+            .filter(|online| **online == self.office.newest().key)
+            .and_then(|online| counter.head.verify(domain::HEAD, online).ok())
+            .ok_or_else(|| damaged(self.seq, "the head's signature does not hold"))?;
         if head.seq > self.seq {
             return Err(damaged(next, "the entry is missing"));
         }

@@ -41,6 +41,24 @@ pub(crate) fn write_file(path: &Path, content: &[u8]) -> Result<()> {
     sync_folder(folder)
 }
 
+/// Waits until nobody else holds the folder, and holds it until the file is dropped.
+pub(crate) fn lock_folder(folder: &Path) -> Result<File> {
+    make_folder(folder)?;
+    let file = File::open(folder).map_err(|error| file_error(&error, folder))?;
+    file.lock().map_err(|error| file_error(&error, folder))?;
+    Ok(file)
+}
+
+/// Moves a file into the place of another in the same folder. That another process has done so
+/// already is as good.
+pub(crate) fn move_file(from: &Path, to: &Path) -> Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && to.is_file() => Ok(()),
+        Err(error) => Err(file_error(&error, from)),
+        Ok(()) => sync_folder(to.parent().unwrap_or(to)),
+    }
+}
+
 /// Makes sure that a folder's entries are on disk.
 pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder)

@@ -1,12 +1,15 @@
-//! The office's keys: the root that devices pin, the online key for daily use, and the TLS chain.
+//! The office's key for daily use: where it lies, and how a running office follows its renewal.
 //!
-//! The root is one Ed25519 key. It signs the online key and issues the TLS leaf; its self-signed
-//! certificate is served behind the leaf, so that a device finds the pinned key in the chain.
-//! The root is read from disk only when it signs.
+//! The key holds for one year. It lies in `keys/online.key`; what the root has signed of it stands in
+//! the database, which decides: a key that the database does not name is not used. A renewal writes
+//! the new key beside the old one, commits, and moves it into its place, so that whoever is killed in
+//! between leaves an office that opens.
 
-use std::{net::IpAddr, path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+};
 
-use ed25519_dalek::{SigningKey, pkcs8::DecodePrivateKey};
 use nghisu_core::{
     Code, Error, Result,
     ids::{Hash, LogId, domain},
@@ -17,258 +20,212 @@ use nghisu_core::{
         office::OnlineKey,
     },
 };
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ED25519,
+use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
+use zeroize::Zeroizing;
+
+use super::{
+    files,
+    pem::{key_file, plain_key},
 };
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
+use crate::{clock, db::rows::OfficeRow};
 
-use super::files;
-use crate::clock;
+/// How long an online key holds: one year.
+pub(crate) const ONLINE_KEY_MS: u64 = 365 * 24 * 60 * 60 * 1000;
+/// From how long before its end on the office asks for a new one: 30 days.
+pub(crate) const RENEWAL_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
-/// How long an online key and a TLS leaf hold: one year.
-const YEAR_MS: u64 = 365 * 24 * 60 * 60 * 1000;
-/// A leaf that holds for less than 30 days is issued anew.
-const LEAF_RENEWAL_MS: u64 = 30 * 24 * 60 * 60 * 1000;
-
-const ROOT_KEY: &str = "root.key";
-const ROOT_CERTIFICATE: &str = "root.crt";
 const ONLINE_KEY: &str = "online.key";
-const TLS_KEY: &str = "tls.key";
-const TLS_CERTIFICATE: &str = "tls.crt";
+const NEXT_ONLINE_KEY: &str = "online-next.key";
 
-/// The keys that a running office holds.
+/// Who signs publications. The root pins it, in its statement about the online key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Publications {
+    /// The office's own machine.
+    Server,
+    /// Secretaries, with keys of their own on machines of their own.
+    Secretary,
+}
+
+/// What a running office holds of its keys. Follows renewals by other processes.
+#[derive(Debug)]
 pub(crate) struct Keys {
-    pub(crate) root: PublicKey,
-    pub(crate) online: SoftwareKey,
+    folder: PathBuf,
+    /// Signs with the online key that the office has now.
+    pub(crate) online: Online,
+}
+
+/// The online key of now.
+#[derive(Debug, Clone)]
+pub(crate) struct Online(Arc<RwLock<Arc<Held>>>);
+
+#[derive(Debug)]
+struct Held {
+    root: PublicKey,
+    signed: Signed,
+    named: OnlineKey,
+    key: SoftwareKey,
 }
 
 impl Keys {
-    /// Makes the keys that are not there yet. Whatever an interrupted start left behind is used.
-    pub(crate) fn create(folder: &Path) -> Result<Self> {
-        files::make_folder(folder)?;
-        for name in [ROOT_KEY, ONLINE_KEY] {
-            let path = folder.join(name);
-            if files::read_file(&path)?.is_none() {
-                files::write_file(&path, new_key()?.as_bytes())?;
-            }
-        }
-        Self::load(folder)
-    }
-
-    /// Reads the keys of an office that exists.
-    pub(crate) fn load(folder: &Path) -> Result<Self> {
+    /// Reads the online key that `office` names.
+    pub(crate) fn load(folder: &Path, office: &OfficeRow) -> Result<Self> {
+        let held = Arc::new(Held::load(folder, office)?);
         Ok(Self {
-            root: load_key(&folder.join(ROOT_KEY))?.public_key(),
-            online: load_key(&folder.join(ONLINE_KEY))?,
+            folder: folder.to_owned(),
+            online: Online(Arc::new(RwLock::new(held))),
         })
     }
 
-    /// Returns the fingerprint that invitations carry.
+    /// Makes sure that the online key is the one that `office` names, and may still be used at `now`.
+    /// Within a transaction that writes nobody else can renew it.
+    pub(crate) fn follow(&self, office: &OfficeRow, now: Timestamp) -> Result<()> {
+        let mut held = self.online.held();
+        if held.signed != office.online {
+            held = Arc::new(Held::load(&self.folder, office)?);
+            let mut place = self
+                .online
+                .0
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            *place = Arc::clone(&held);
+        }
+        if now > held.named.expires_at {
+            return Err(Error::new(Code::OnlineKeyExpired, held.named.expires_at));
+        }
+        Ok(())
+    }
+}
+
+impl Online {
+    fn held(&self) -> Arc<Held> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Returns the root that has signed the key.
+    pub(crate) fn root(&self) -> PublicKey {
+        self.held().root.clone()
+    }
+
+    /// Returns the fingerprint of the root that has signed the key.
     pub(crate) fn pin(&self) -> Hash {
-        fingerprint(&self.root)
+        fingerprint(&self.root())
     }
 
-    /// Signs the online key with the root.
-    pub(crate) fn sign_online(&self, folder: &Path, log: LogId, now: Timestamp) -> Result<Signed> {
-        let statement = OnlineKey {
-            log,
-            key: self.online.public_key(),
-            issued_at: now,
-            expires_at: now.plus_ms(YEAR_MS),
-            publishes: true,
+    /// Returns what the root has signed of the key.
+    pub(crate) fn named(&self) -> OnlineKey {
+        self.held().named.clone()
+    }
+}
+
+impl DeviceSigner for Online {
+    fn public_key(&self) -> PublicKey {
+        self.held().named.key.clone()
+    }
+
+    fn sign(&self, domain: &[u8], message: &[u8]) -> Result<Vec<u8>> {
+        self.held().key.sign(domain, message)
+    }
+}
+
+impl Held {
+    fn load(folder: &Path, office: &OfficeRow) -> Result<Self> {
+        let named: OnlineKey = office.online.verify(domain::ONLINE_KEY, &office.root)?;
+        let path = folder.join(ONLINE_KEY);
+        let next = folder.join(NEXT_ONLINE_KEY);
+        let fits = |path: &Path| -> Result<Option<SoftwareKey>> {
+            Ok(read_key(path)?.filter(|key| key.public_key() == named.key))
         };
-        let root = load_key(&folder.join(ROOT_KEY))?;
-        Signed::sign(domain::ONLINE_KEY, &statement, &root)
-    }
-}
-
-/// The names that a TLS leaf is issued for, in one line.
-pub(crate) fn leaf_names(listen: IpAddr) -> String {
-    let mut names = vec!["localhost".to_owned(), "127.0.0.1".into(), "::1".into()];
-    let host = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .to_ascii_lowercase();
-    if host
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.')
-        && !host.is_empty()
-    {
-        names.push(host);
-    }
-    let own = if listen.is_unspecified() {
-        outward_ip()
-    } else {
-        Some(listen)
-    };
-    names.extend(own.map(|ip| ip.to_string()));
-    let mut seen = Vec::new();
-    names.retain(|name| {
-        !seen.contains(name) && {
-            seen.push(name.clone());
-            true
-        }
-    });
-    names.join(" ")
-}
-
-/// Returns the address under which other machines see this one, if it is on a network.
-pub(crate) fn outward_ip() -> Option<IpAddr> {
-    // Connecting a datagram socket sends nothing; it only asks which address would be used.
-    ["0.0.0.0:0 192.0.2.1:9", "[::]:0 [2001:db8::1]:9"]
-        .into_iter()
-        .filter_map(|pair| pair.split_once(' '))
-        .find_map(|(own, other)| {
-            let socket = std::net::UdpSocket::bind(own).ok()?;
-            socket.connect(other).ok()?;
-            Some(socket.local_addr().ok()?.ip())
+        // What lies beside it may be half of a renewal that was interrupted.
+        let key = match (fits(&path)?, fits(&next)) {
+            (Some(key), _) => key,
+            (None, Ok(Some(key))) => {
+                files::move_file(&next, &path)?;
+                key
+            }
+            // Another process may have moved it in between.
+            (None, _) => {
+                fits(&path)?.ok_or_else(|| key_file(&path, "missing, or not this office's"))?
+            }
+        };
+        Ok(Self {
+            root: office.root.clone(),
+            signed: office.online.clone(),
+            named,
+            key,
         })
-        .filter(|ip| !ip.is_loopback() && !ip.is_unspecified())
+    }
 }
 
-/// The TLS files as they stand.
-pub(crate) struct Leaf {
-    /// The names that it is issued for.
-    pub(crate) names: String,
-    /// Until when it holds.
-    pub(crate) until: Timestamp,
+/// A new online key, on disk beside the one in use.
+pub(crate) struct NextKey {
+    folder: PathBuf,
+    key: SoftwareKey,
 }
 
-/// Issues a new leaf if the present one is for other names, runs out soon, or is not there.
-/// Returns it if it is new.
-pub(crate) fn renew_leaf(
-    folder: &Path,
-    present: &Leaf,
-    names: &str,
-    now: Timestamp,
-) -> Result<Option<Leaf>> {
-    let there = folder.join(TLS_CERTIFICATE).is_file()
-        && folder.join(TLS_KEY).is_file()
-        && folder.join(ROOT_CERTIFICATE).is_file();
-    if there && present.names == names && present.until.ms_since(now) > LEAF_RENEWAL_MS {
+impl NextKey {
+    /// Draws a key and writes it beside the one in use.
+    pub(crate) fn write(folder: &Path) -> Result<Self> {
+        files::make_folder(folder)?;
+        let seed = Zeroizing::new(clock::random::<32>()?);
+        let der = plain_key(&seed);
+        let text = Zeroizing::new(format!(
+            "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+            Zeroizing::new(data_encoding::BASE64.encode(&der)).as_str()
+        ));
+        files::write_file(&folder.join(NEXT_ONLINE_KEY), text.as_bytes())?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            key: SoftwareKey::from_seed(&seed),
+        })
+    }
+
+    /// Has the root sign the key for a year from `now`, or a moment later, if the one before it
+    /// claims to be younger.
+    pub(crate) fn sign(
+        &self,
+        root: &dyn DeviceSigner,
+        log: LogId,
+        publications: Publications,
+        before: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(OnlineKey, Signed)> {
+        let after = before.map_or(now, |before| before.plus_ms(1));
+        let issued_at = now.max(after);
+        let named = OnlineKey {
+            log,
+            key: self.key.public_key(),
+            issued_at,
+            expires_at: issued_at.plus_ms(ONLINE_KEY_MS),
+            publishes: publications == Publications::Server,
+        };
+        let signed = Signed::sign(domain::ONLINE_KEY, &named, root)?;
+        Ok((named, signed))
+    }
+
+    /// Puts the key into its place, once the database names it.
+    pub(crate) fn take_place(&self) -> Result<()> {
+        files::move_file(
+            &self.folder.join(NEXT_ONLINE_KEY),
+            &self.folder.join(ONLINE_KEY),
+        )
+    }
+
+    /// Returns the key, to sign with it.
+    pub(crate) const fn key(&self) -> &SoftwareKey {
+        &self.key
+    }
+}
+
+fn read_key(path: &Path) -> Result<Option<SoftwareKey>> {
+    let Some(pem) = files::read_file(path)? else {
         return Ok(None);
-    }
-    let root_der = load_der(&folder.join(ROOT_KEY))?;
-    let root =
-        KeyPair::from_pkcs8_der_and_sign_algo(&root_der, &PKCS_ED25519).map_err(tls_error)?;
-    let root_path = folder.join(ROOT_CERTIFICATE);
-    if !root_path.is_file() {
-        let certificate = root_params().self_signed(&root).map_err(tls_error)?;
-        files::write_file(&root_path, certificate.pem().as_bytes())?;
-    }
-    let key_path = folder.join(TLS_KEY);
-    let key = match files::read_file(&key_path)? {
-        Some(pem) => KeyPair::from_pem(&String::from_utf8_lossy(&pem)).map_err(tls_error)?,
-        None => {
-            let key = KeyPair::generate().map_err(tls_error)?;
-            files::write_file(&key_path, key.serialize_pem().as_bytes())?;
-            key
-        }
     };
-    let until = now.plus_ms(YEAR_MS);
-    let certificate = leaf_params(names, until)?
-        .signed_by(&key, &Issuer::new(root_params(), root))
-        .map_err(tls_error)?;
-    files::write_file(&folder.join(TLS_CERTIFICATE), certificate.pem().as_bytes())?;
-    Ok(Some(Leaf {
-        names: names.to_owned(),
-        until,
-    }))
-}
-
-/// Reads the chain, leaf and root, and the leaf's key.
-pub(crate) fn tls_config(folder: &Path) -> Result<Arc<rustls::ServerConfig>> {
-    let mut chain = Vec::new();
-    for name in [TLS_CERTIFICATE, ROOT_CERTIFICATE] {
-        let path = folder.join(name);
-        let pem = files::read_file(&path)?.ok_or_else(|| missing(&path))?;
-        chain.push(CertificateDer::from_pem_slice(&pem).map_err(|_| missing(&path))?);
-    }
-    let key = load_der(&folder.join(TLS_KEY))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(tls_error)?
-        .with_no_client_auth()
-        .with_single_cert(chain, PrivateKeyDer::Pkcs8(key))
-        .map_err(tls_error)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
-}
-
-/// The root's certificate says the same whenever it is made.
-fn root_params() -> CertificateParams {
-    let mut params = CertificateParams::default();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "Nghi Su office root");
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params
-}
-
-fn leaf_params(names: &str, until: Timestamp) -> Result<CertificateParams> {
-    let names: Vec<String> = names.split(' ').map(str::to_owned).collect();
-    let mut params = CertificateParams::new(names).map_err(tls_error)?;
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "Nghi Su office");
-    // Devices ask whether the leaf held at a fixed moment, since their own clocks may be far off;
-    // browsers look at the end alone.
-    params.not_before = rcgen::date_time_ymd(1975, 1, 1);
-    let (year, month, day) = date(until);
-    params.not_after = rcgen::date_time_ymd(year, month, day);
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    params.use_authority_key_identifier_extension = true;
-    Ok(params)
-}
-
-fn date(at: Timestamp) -> (i32, u8, u8) {
-    let text = at.to_string();
-    let mut parts = text.split(['-', 'T']).map(str::parse::<i32>);
-    let mut next = |otherwise: i32| parts.next().and_then(Result::ok).unwrap_or(otherwise);
-    let (year, month, day) = (next(4096), next(1), next(1));
-    (
-        year,
-        u8::try_from(month).unwrap_or(1),
-        u8::try_from(day).unwrap_or(1),
-    )
-}
-
-/// What stands before the 32 bytes of an Ed25519 key in PKCS#8 (RFC 8410, section 7).
-const PKCS8_ED25519: [u8; 16] = [
-    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
-];
-
-/// Draws an Ed25519 key and returns it as PKCS#8 in PEM.
-fn new_key() -> Result<String> {
-    let der = [PKCS8_ED25519.as_slice(), &clock::random::<32>()?].concat();
-    let text = data_encoding::BASE64.encode(&der);
-    Ok(format!(
-        "-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n"
-    ))
-}
-
-fn load_key(path: &Path) -> Result<SoftwareKey> {
-    let der = load_der(path)?;
-    let key = SigningKey::from_pkcs8_der(der.secret_pkcs8_der()).map_err(|_| missing(path))?;
-    Ok(SoftwareKey::from_seed(key.as_bytes()))
-}
-
-fn load_der(path: &Path) -> Result<PrivatePkcs8KeyDer<'static>> {
-    let pem = files::read_file(path)?.ok_or_else(|| missing(path))?;
-    PrivatePkcs8KeyDer::from_pem_slice(&pem).map_err(|_| missing(path))
-}
-
-fn missing(path: &Path) -> Error {
-    Error::new(
-        Code::Storage,
-        format_args!("{}: missing or not a key", path.display()),
-    )
-}
-
-fn tls_error(error: impl std::fmt::Display) -> Error {
-    Error::new(Code::Internal, format_args!("TLS: {error}"))
+    let pem = Zeroizing::new(pem);
+    let der = PrivatePkcs8KeyDer::from_pem_slice(&pem).map_err(|_| key_file(path, "not a key"))?;
+    let seed = der
+        .secret_pkcs8_der()
+        .last_chunk::<32>()
+        .filter(|seed| plain_key(seed).as_slice() == der.secret_pkcs8_der())
+        .ok_or_else(|| key_file(path, "not an Ed25519 key"))?;
+    Ok(Some(SoftwareKey::from_seed(seed)))
 }

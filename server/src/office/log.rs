@@ -26,7 +26,7 @@ pub(crate) struct Appending<'t> {
     pub(crate) tx: &'t Tx<'t>,
     pub(crate) office: OfficeRow,
     pub(crate) now: Timestamp,
-    keys: &'t Keys,
+    signer: &'t dyn DeviceSigner,
     counter: Counter,
     begun_at: u64,
 }
@@ -40,12 +40,33 @@ pub(crate) struct Place {
 
 impl<'t> Appending<'t> {
     pub(crate) fn begin(tx: &'t Tx<'t>, keys: &'t Keys, now: Timestamp) -> Result<Self> {
+        let office = super::office_row(tx)?;
+        keys.follow(&office, now)?;
         let counter = tx.counter()?;
         Ok(Self {
             tx,
-            office: super::office_row(tx)?,
+            office,
             now,
-            keys,
+            signer: &keys.online,
+            begun_at: counter.seq,
+            counter,
+        })
+    }
+
+    /// Begins to write with a new online key, whose chain starts anew.
+    pub(crate) fn begin_anew(
+        tx: &'t Tx<'t>,
+        office: OfficeRow,
+        signer: &'t dyn DeviceSigner,
+        now: Timestamp,
+    ) -> Result<Self> {
+        let mut counter = tx.counter()?;
+        (counter.device_seq, counter.newest) = (0, Hash::ZERO);
+        Ok(Self {
+            tx,
+            office,
+            now,
+            signer,
             begun_at: counter.seq,
             counter,
         })
@@ -102,7 +123,7 @@ impl<'t> Appending<'t> {
             return Err(Error::new(Code::NotAllowed, feed));
         }
         let mut chain = Chain {
-            device: self.keys.online.public_key().device(),
+            device: self.signer.public_key().device(),
             incarnation: self.office.epoch,
             device_seq: self.counter.device_seq,
             newest: self.counter.newest,
@@ -115,7 +136,7 @@ impl<'t> Appending<'t> {
             generation: 0,
             sealed: None,
         };
-        let envelope = Envelope::sign(&mut chain, subject, payload, self.now, &self.keys.online)?;
+        let envelope = Envelope::sign(&mut chain, subject, payload, self.now, self.signer)?;
         let place = self.append(&envelope, &envelope.encode())?;
         self.counter.device_seq = chain.device_seq;
         self.counter.newest = chain.newest;
@@ -131,7 +152,7 @@ impl<'t> Appending<'t> {
             &self.office,
             self.counter.seq,
             self.counter.chain,
-            self.keys,
+            self.signer,
         )?;
         self.tx.set_counter(&self.counter)
     }
@@ -147,14 +168,19 @@ impl<'t> Appending<'t> {
 }
 
 /// Signs the head of the log.
-pub(crate) fn sign_head(office: &OfficeRow, seq: u64, chain: Hash, keys: &Keys) -> Result<Signed> {
+pub(crate) fn sign_head(
+    office: &OfficeRow,
+    seq: u64,
+    chain: Hash,
+    signer: &dyn DeviceSigner,
+) -> Result<Signed> {
     let head = LogHead {
         log: office.log,
         epoch: office.epoch,
         seq,
         chain,
     };
-    Signed::sign(domain::HEAD, &head, &keys.online)
+    Signed::sign(domain::HEAD, &head, signer)
 }
 
 /// Returns the error of a log that does not hold, naming the first entry where it does not.

@@ -16,14 +16,15 @@ use nghisu_core::{
     sync::wire::{Backfill, Cursor, Entry, Reply, Request, Segment, Synced},
     time::Timestamp,
     trust::{
-        decide::{Action, Actor, Decision, DeviceStatus, State, decide},
-        keys::DeviceSigner,
+        decide::{Action, Actor, Decision, decide},
+        office::OnlineKey,
     },
 };
 
 use super::{
     Office,
     admit::{Admitted, Offered, admit},
+    asking::{Asking, allow, known_device},
     log::Appending,
     office_row,
     rights::Audiences,
@@ -47,12 +48,16 @@ impl Office {
     /// [`Code::DeviceRefused`], [`Code::Malformed`], [`Code::TooLarge`], [`Code::NewerProtocol`],
     /// and what the database says.
     pub fn sync(&self, request: &[u8], now: Timestamp) -> Result<Vec<u8>> {
-        let request = Request::decode(request)?;
+        let asking = self.asking(request)?;
+        allow(asking.actor(), Action::Sync)?;
+        self.carry_out(asking, now)
+    }
+
+    /// Carries out what is asked for, if the device may still sync when it is appended and when it is
+    /// answered.
+    pub(crate) fn carry_out(&self, asking: Asking, now: Timestamp) -> Result<Vec<u8>> {
+        let Asking { request, key, .. } = asking;
         let id = request.head.device;
-        let device = self.db.read(|tx| known_device(tx, id))?.0;
-        if !request.verify(&device.key) {
-            return Err(Error::new(Code::DeviceRefused, "signature"));
-        }
         if request.head.log != self.log {
             let epoch = self.db.read(office_row)?.epoch;
             return Ok(cbor::encode(&Reply::LogChanged { epoch }));
@@ -61,7 +66,7 @@ impl Office {
             .body
             .envelopes
             .iter()
-            .map(|bytes| Offered::read(bytes.to_vec(), &device.key))
+            .map(|bytes| Offered::read(bytes.to_vec(), &key))
             .collect();
         let (keys, secret) = (self.keys.clone(), self.secret);
         let (counter, cursor) = (request.head.counter, request.head.cursor.clone());
@@ -118,7 +123,13 @@ impl Office {
                     .chain_at(seq)?
                     .ok_or_else(|| super::log::damaged(seq, "the entry is missing"))?,
             };
-            let known_key = head.office == self.keys.online.public_key().device();
+            let online: OnlineKey = office.online.unverified()?;
+            let known_key = head.office == online.key.device();
+            let successions = if known_key {
+                Vec::new()
+            } else {
+                office.successions.clone()
+            };
             Ok(Synced {
                 outcomes: admitted.outcomes,
                 stopped: admitted.stopped,
@@ -131,7 +142,7 @@ impl Office {
                 now,
                 backed_up: 0,
                 online: (!known_key).then_some(office.online),
-                successions: Vec::new(),
+                successions,
                 order: self.release_order(tx, device.id)?,
                 backfilled_to: backfilled.to,
             })
@@ -176,6 +187,11 @@ impl Office {
         token: &[u8],
         now: Timestamp,
     ) -> Result<(DeviceRow, Person)> {
+        known_device(tx, self.token_device(token, now)?)
+    }
+
+    /// Returns the device that this read token was given to, as long as it holds.
+    pub(super) fn token_device(&self, token: &[u8], now: Timestamp) -> Result<DeviceId> {
         let refused = || Error::new(Code::DeviceRefused, "read token");
         let (device, rest) = token.split_first_chunk::<16>().ok_or_else(refused)?;
         let (expiry, mac) = rest.split_first_chunk::<8>().ok_or_else(refused)?;
@@ -185,30 +201,7 @@ impl Office {
         if !equal(&expected, mac) || now > expires_at {
             return Err(refused());
         }
-        known_device(tx, device)
-    }
-}
-
-/// Returns a device that may sync, with its person.
-fn known_device(tx: &Tx<'_>, id: DeviceId) -> Result<(DeviceRow, Person)> {
-    let refused = |why: &str| Error::new(Code::DeviceRefused, why);
-    let Some(device) = tx.device(id)? else {
-        return Err(refused(match tx.pending_device(id)? {
-            Some(_) => "pending",
-            None => "unknown",
-        }));
-    };
-    let person = tx
-        .person(device.person)?
-        .ok_or_else(|| refused("unknown"))?;
-    let actor = actor(&device, &person);
-    match decide(actor, Action::Sync, State::default()) {
-        Decision::Allow => Ok((device, person)),
-        Decision::Deny(_) => Err(refused(match device.status {
-            DeviceStatus::Active | DeviceStatus::Pending => "pending",
-            DeviceStatus::Locked => "locked",
-            DeviceStatus::Revoked => "revoked",
-        })),
+        Ok(device)
     }
 }
 

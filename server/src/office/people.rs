@@ -13,6 +13,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::{
     Office,
+    ceremony::pins,
     devices::{Confirmation, enrol},
     office_row,
 };
@@ -129,23 +130,22 @@ impl Office {
     /// [`decode_request`] says.
     pub fn enrol(&self, request: &[u8], now: Timestamp) -> Result<Vec<u8>> {
         let request = decode_request(request)?;
-        if request.root != self.pin() {
-            return Err(Error::new(Code::InvitationInvalid, "another office"));
-        }
         let keys = self.keys.clone();
-        let root = keys.root.clone();
         self.db.write(move |tx| {
+            if !pins(&office_row(tx)?).contains(&request.root) {
+                return Err(Error::new(Code::InvitationInvalid, "another office"));
+            }
             let (person, certificate) = enrol(tx, &keys, &request, now)?;
             let office = office_row(tx)?;
             let reply = EnrolmentReply {
-                root,
+                root: office.root,
                 online: office.online,
                 certificate,
                 body_name: office.body_name,
                 person_name: person.name,
                 epoch: office.epoch,
                 now,
-                successions: Vec::new(),
+                successions: office.successions,
             };
             Ok(cbor::encode(&reply))
         })

@@ -4,31 +4,34 @@
 //! difference to what was last published, in a document of its own lineage: a sentence that was
 //! deleted before a publication is in nobody's file.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
+mod parts;
+mod proposal;
+mod write;
+
+use std::path::PathBuf;
 
 use nghisu_core::{
-    Code, Error, Result, cbor,
-    document::{Document, actor},
-    ids::{DocumentId, Feed, Hash, Kind, MeetingId},
-    limits::OFFICE_PAYLOAD_BYTES_MAX,
-    meeting::{PaperId, Programme, act::Publication, content_hash},
+    Code, Error, Result,
+    document::Document,
+    ids::{Feed, Kind, MeetingId},
+    meeting::{Programme, content_hash, publication::Publication},
     time::Timestamp,
-    trust::keys::DeviceSigner,
+    trust::{keys::DeviceSigner, office::OnlineKey},
 };
-use serde_json::Value;
 
-use super::{Office, keys::Keys, log::Appending};
+use super::{Office, log::Appending};
 use crate::{
     clock,
     db::{
         Tx,
-        rows::{DocumentRow, MeetingRow},
+        rows::{MeetingRow, OfficeRow},
     },
     import::{self, Imported, PaperBlob},
 };
+use parts::{Worked, differs, work_out};
+use write::{Author, change_document, close_papers, write_part};
+
+pub use proposal::{Difference, Proposal, Review};
 
 /// Characters of the note of a publication.
 const NOTE_CHARS_MAX: usize = 2000;
@@ -46,15 +49,19 @@ pub struct ImportedDraft {
     pub changed: bool,
 }
 
-/// A publication that was made.
+/// A publication that was made, or prepared to be signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
+    /// The meeting.
+    pub meeting: MeetingId,
     /// The author's id of the meeting.
     pub external_id: String,
-    /// The record as it was signed.
-    pub publication: Publication,
-    /// How many items were left out because only a circle may read them.
-    pub withheld: usize,
+    /// Its number.
+    pub number: u64,
+    /// Each part that changed, with the name of the circle that alone reads it.
+    pub parts: Vec<(Option<String>, Publication)>,
+    /// Titles of items that all who take part could read before and that only a circle reads now.
+    pub closed: Vec<String>,
 }
 
 /// How far a meeting is.
@@ -114,7 +121,7 @@ impl Office {
             let mut log = Appending::begin(tx, &keys, now)?;
             let imported = meetings
                 .into_iter()
-                .map(|(meeting, _)| write_draft(&mut log, &keys, meeting))
+                .map(|(meeting, _)| write_draft(&mut log, &keys.online, meeting))
                 .collect::<Result<Vec<_>>>()?;
             log.finish()?;
             Ok(imported)
@@ -125,35 +132,35 @@ impl Office {
     /// what is published. All of it is one transaction.
     ///
     /// # Errors
-    /// [`Code::MeetingUnknown`], [`Code::NothingToPublish`], [`Code::TooLarge`].
+    /// [`Code::MeetingUnknown`], [`Code::NothingToPublish`], [`Code::TooLarge`];
+    /// [`Code::PublicationUnsigned`] where a secretary has to sign: see [`Office::prepare_publication`].
     pub fn publish(
         &self,
         meeting: Option<&str>,
         note: &str,
         now: Timestamp,
     ) -> Result<Vec<Published>> {
-        if note.chars().count() > NOTE_CHARS_MAX {
-            return Err(Error::new(Code::TooLarge, "note"));
-        }
+        check_note(note)?;
         let (keys, note) = (self.keys.clone(), note.to_owned());
         let asked = meeting.map(str::to_owned);
         self.db.write(move |tx| {
-            let meetings = match &asked {
-                Some(asked) => vec![find_meeting(tx, asked)?],
-                None => tx.meetings()?,
-            };
             let mut log = Appending::begin(tx, &keys, now)?;
+            let author = Author::of(&log.office, &keys.online);
+            let worked = work_out_all(tx, author, asked.as_deref(), &note, now)?;
+            if !publishes(&log.office)? {
+                let ids = worked.iter().map(|one| one.external_id.as_str());
+                let ids = ids.collect::<Vec<_>>().join(", ");
+                return Err(Error::new(Code::PublicationUnsigned, ids));
+            }
             let mut published = Vec::new();
-            for meeting in &meetings {
-                published.extend(publish(&mut log, &keys, meeting, &note)?);
+            for worked in worked {
+                for part in &worked.parts {
+                    write_part(&mut log, part)?;
+                }
+                close_papers(tx, worked.meeting)?;
+                published.push(worked.summary());
             }
             log.finish()?;
-            if published.is_empty() {
-                return Err(Error::new(
-                    Code::NothingToPublish,
-                    asked.unwrap_or_default(),
-                ));
-            }
             Ok(published)
         })
     }
@@ -172,19 +179,57 @@ impl Office {
     }
 }
 
+fn check_note(note: &str) -> Result<()> {
+    if note.chars().count() > NOTE_CHARS_MAX {
+        return Err(Error::new(Code::TooLarge, "note"));
+    }
+    Ok(())
+}
+
+/// Says whether the online key may publish by itself, as the root has signed it.
+fn publishes(office: &OfficeRow) -> Result<bool> {
+    let online: OnlineKey = office.online.unverified()?;
+    Ok(online.publishes)
+}
+
+/// Works out what is to be published of a meeting, or of all.
+fn work_out_all(
+    tx: &Tx<'_>,
+    author: Author,
+    asked: Option<&str>,
+    note: &str,
+    now: Timestamp,
+) -> Result<Vec<Worked>> {
+    let meetings = match asked {
+        Some(asked) => vec![find_meeting(tx, asked)?],
+        None => tx.meetings()?,
+    };
+    let mut worked = Vec::new();
+    for meeting in &meetings {
+        worked.extend(work_out(tx, author, meeting, note, now)?);
+    }
+    if worked.is_empty() {
+        return Err(Error::new(
+            Code::NothingToPublish,
+            asked.unwrap_or_default(),
+        ));
+    }
+    Ok(worked)
+}
+
 fn meeting_status(tx: &Tx<'_>, meeting: MeetingRow) -> Result<MeetingStatus> {
     let draft = draft(tx, meeting.id)?;
-    let newest = tx.newest_publication(meeting.id)?;
-    let content = draft.as_ref().map(|draft| {
-        let (open, _) = withhold(draft);
-        content_hash(&open.to_json())
-    });
+    let number = tx.newest_number(meeting.id)?;
+    let differs = match &draft {
+        Some(draft) => differs(tx, meeting.id, draft)?,
+        None => false,
+    };
     Ok(MeetingStatus {
         meeting: meeting.id,
         external_id: meeting.external_id,
         title: draft.map(|draft| draft.meeting.title).unwrap_or_default(),
-        differs: content != newest.as_ref().map(|newest| newest.content),
-        published: newest.map(|newest| newest.number),
+        published: (number > 0).then_some(number),
+        differs,
     })
 }
 
@@ -209,7 +254,11 @@ fn draft(tx: &Tx<'_>, meeting: MeetingId) -> Result<Option<Programme>> {
     Programme::from_json(&document.to_json()?).map(Some)
 }
 
-fn write_draft(log: &mut Appending<'_>, keys: &Keys, imported: Imported) -> Result<ImportedDraft> {
+fn write_draft(
+    log: &mut Appending<'_>,
+    online: &dyn DeviceSigner,
+    imported: Imported,
+) -> Result<ImportedDraft> {
     let tx = log.tx;
     let Imported {
         external_id,
@@ -232,146 +281,32 @@ fn write_draft(log: &mut Appending<'_>, keys: &Keys, imported: Imported) -> Resu
     let content = programme.to_json();
     let unchanged = previous
         .is_some_and(|previous| content_hash(&previous.to_json()) == content_hash(&content));
+    for circle in programme
+        .items
+        .values()
+        .filter_map(|item| item.circle.as_deref())
+    {
+        tx.circle_named(circle)
+            .map_err(|error| about(&error, &meeting.external_id))?;
+    }
     let feed = Feed::Draft(meeting.id);
-    let written = if unchanged {
+    let change = if unchanged {
         None
     } else {
-        write_document(log, keys, feed, &content)
+        change_document(tx, Author::of(&log.office, online), feed, &content)
             .map_err(|error| about(&error, &meeting.external_id))?
     };
+    let changed = change.is_some();
+    if let Some(change) = change {
+        log.write(feed, change.id, Kind::Changes, change.payload.clone())?;
+        tx.set_document(feed, &change.row())?;
+    }
     Ok(ImportedDraft {
         meeting: meeting.id,
         external_id: meeting.external_id,
         title: programme.meeting.title,
-        changed: written.is_some(),
+        changed,
     })
-}
-
-/// What a document is after a change.
-struct Written {
-    id: DocumentId,
-    heads: Vec<Hash>,
-    content: Value,
-}
-
-/// Makes the office's document in `feed` equal to `content` by one change, or none if it is that.
-fn write_document(
-    log: &mut Appending<'_>,
-    keys: &Keys,
-    feed: Feed,
-    content: &Value,
-) -> Result<Option<Written>> {
-    let row = log.tx.document(feed)?;
-    let id = match &row {
-        Some(row) => row.id,
-        None => DocumentId::from_bytes(clock::random()?),
-    };
-    let device = keys.online.public_key().device();
-    let actor = actor(device, id, log.office.epoch, 0);
-    let mut document = match &row {
-        Some(row) => Document::load(&row.saved, actor)?,
-        None => Document::new(actor),
-    };
-    let before = document.heads();
-    if !document.reconcile(content)? {
-        return Ok(None);
-    }
-    let payload = document.changes_since(&before).concat();
-    if payload.len() > OFFICE_PAYLOAD_BYTES_MAX {
-        let detail = format_args!("{} bytes in one change", payload.len()).to_string();
-        return Err(Error::new(Code::TooLarge, detail));
-    }
-    log.write(feed, id, Kind::Changes, payload)?;
-    let saved = document.save();
-    log.tx.set_document(feed, &DocumentRow { id, saved })?;
-    Ok(Some(Written {
-        id,
-        heads: document.heads(),
-        content: document.to_json()?,
-    }))
-}
-
-fn publish(
-    log: &mut Appending<'_>,
-    keys: &Keys,
-    meeting: &MeetingRow,
-    note: &str,
-) -> Result<Option<Published>> {
-    let tx = log.tx;
-    let Some(draft) = draft(tx, meeting.id)? else {
-        return Ok(None);
-    };
-    let newest = tx.newest_publication(meeting.id)?;
-    let (programme, withheld) = withhold(&draft);
-    let content = programme.to_json();
-    if newest
-        .as_ref()
-        .is_some_and(|newest| newest.content == content_hash(&content))
-    {
-        return Ok(None);
-    }
-    let feed = Feed::Programme(meeting.id);
-    let written = write_document(log, keys, feed, &content)
-        .map_err(|error| about(&error, &meeting.external_id))?;
-    let Some(written) = written else {
-        return Ok(None);
-    };
-    let base_number = newest.map_or(0, |newest| newest.number);
-    let publication = Publication {
-        meeting: meeting.id,
-        number: base_number + 1,
-        base_number,
-        heads: written.heads,
-        content: content_hash(&written.content),
-        note: note.to_owned(),
-        published_at: log.now,
-    };
-    let record = cbor::encode(&publication);
-    log.write(feed, written.id, Kind::Publication, record)?;
-    tx.add_publication(&publication)?;
-    super::late::note_ends(tx, feed, &programme)?;
-    for item in programme.items.keys() {
-        tx.add_published_item(meeting.id, item.as_str())?;
-    }
-    for paper in programme.papers.values() {
-        for file in [&paper.file, &paper.text_file].into_iter().flatten() {
-            tx.add_paper_ref(file.hash, meeting.id, &file.media_type)?;
-        }
-    }
-    Ok(Some(Published {
-        external_id: meeting.external_id.clone(),
-        publication,
-        withheld,
-    }))
-}
-
-/// Leaves out what only a circle may read: its items, their outcomes, and papers of theirs that no
-/// other item has. Returns the rest, and how many items are missing.
-fn withhold(draft: &Programme) -> (Programme, usize) {
-    let mut open = draft.clone();
-    let closed: BTreeMap<_, _> = draft
-        .items
-        .iter()
-        .filter(|(_, item)| item.circle.is_some())
-        .collect();
-    open.items.retain(|id, _| !closed.contains_key(id));
-    open.outcomes.retain(|_, outcome| {
-        !outcome
-            .item
-            .as_ref()
-            .is_some_and(|item| closed.contains_key(item))
-    });
-    let named_openly: BTreeSet<&PaperId> =
-        open.items.values().flat_map(|item| &item.papers).collect();
-    let papers = closed
-        .values()
-        .flat_map(|item| &item.papers)
-        .filter(|paper| !named_openly.contains(paper));
-    for paper in papers {
-        open.papers.remove(paper);
-    }
-    let withheld = closed.len();
-    (open, withheld)
 }
 
 fn about(error: &Error, external_id: &str) -> Error {

@@ -4,60 +4,34 @@ use std::io::SeekFrom;
 
 use axum::{
     body::Body,
-    extract::{Path, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use data_encoding::BASE64URL_NOPAD;
 use nghisu_core::{Code, Error, Result, ids::Hash};
 use tokio::{
     fs::File,
     io::{AsyncReadExt, AsyncSeekExt},
 };
 
-use super::{App, now, refuse, refuse_device};
-use crate::office::{Paper, orders::device_of_token};
+use super::{App, gate::Allowed, now, refuse};
+use crate::office::Paper;
 
 /// Bytes that are read from disk at a time.
 const STEP_BYTES: u64 = 64 << 10;
 
-pub(crate) async fn paper(
-    State(app): State<App>,
-    Path(hash): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    match open(&app, &hash, &headers).await {
-        Ok((file, paper)) => serve(file, &paper, &headers).await,
-        Err(error) => {
-            let device = token(&headers)
-                .ok()
-                .and_then(|token| device_of_token(&token));
-            refuse_device(&app, &error, device).await
-        }
-    }
-}
-
-async fn open(app: &App, hash: &str, headers: &HeaderMap) -> Result<(File, Paper)> {
-    let token = token(headers)?;
+pub(super) async fn paper(app: &App, token: Allowed<Vec<u8>>, parts: &Parts) -> Result<Response> {
+    let token = token.into_shown();
+    let hash = parts.uri.path().rsplit('/').next().unwrap_or_default();
     let hash: Hash = hash
         .parse()
         .map_err(|_| Error::new(Code::PaperMissing, "not a hash"))?;
-    let _turn = app.turn().await?;
     let paper = app
         .run(move |office| office.paper(&token, hash, now()))
         .await?;
     let file = File::open(&paper.path)
         .await
         .map_err(|_| Error::new(Code::PaperMissing, hash))?;
-    Ok((file, paper))
-}
-
-fn token(headers: &HeaderMap) -> Result<Vec<u8>> {
-    headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
-        .and_then(|text| BASE64URL_NOPAD.decode(text.as_bytes()).ok())
-        .ok_or_else(|| Error::new(Code::DeviceRefused, "read token"))
+    Ok(serve(file, &paper, &parts.headers).await)
 }
 
 async fn serve(mut file: File, paper: &Paper, headers: &HeaderMap) -> Response {

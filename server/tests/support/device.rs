@@ -249,12 +249,17 @@ impl Device {
 
     /// Returns the bytes of the next request.
     pub(crate) fn request(&mut self, body: &RequestBody) -> Vec<u8> {
+        self.request_as(self.key.public_key().device(), body)
+    }
+
+    /// Returns the bytes of the next request in the name of `device`, signed by this one.
+    pub(crate) fn request_as(&mut self, device: DeviceId, body: &RequestBody) -> Vec<u8> {
         self.counter += 1;
         let head = RequestHead {
             version: 1,
             log: self.log,
             office: self.office,
-            device: self.key.public_key().device(),
+            device,
             epoch: 1,
             counter: self.counter,
             cursor: self.cursor.clone(),

@@ -80,6 +80,15 @@ enum Command {
         /// The paper's id.
         paper: String,
     },
+    /// Shows what the owner should hear about the office's log and publications.
+    Alerts,
+    /// Writes the proof of which version of a programme was read.
+    Proof {
+        /// The meeting.
+        meeting: MeetingId,
+        /// The file to write.
+        file: PathBuf,
+    },
     /// The vault in which the notes are sealed.
     #[command(subcommand)]
     Vault(VaultCommand),
@@ -199,6 +208,8 @@ async fn run(arguments: &Arguments) -> Result<()> {
         | Command::Note(_)
         | Command::Act(_)
         | Command::Paper { .. }
+        | Command::Alerts
+        | Command::Proof { .. }
         | Command::Vault(_)
         | Command::View
         | Command::Status
@@ -243,6 +254,12 @@ async fn carry_out(client: &Client, command: &Command) -> Result<(String, Value)
             let path = client.paper(*meeting, paper).await?.display().to_string();
             Ok((path.clone(), json!({"path": path})))
         }
+        Command::Alerts => alerts(client).await,
+        Command::Proof { meeting, file } => {
+            let proof = client.publication_proof(*meeting).await?.encode();
+            std::fs::write(file, &proof).map_err(|error| Error::new(Code::Storage, error))?;
+            Ok((file.display().to_string(), json!({"bytes": proof.len()})))
+        }
         Command::View => {
             let view = client.view().await?;
             let value =
@@ -252,6 +269,27 @@ async fn carry_out(client: &Client, command: &Command) -> Result<(String, Value)
         Command::Status => status(client).await,
         Command::Devices => devices(client).await,
     }
+}
+
+async fn alerts(client: &Client) -> Result<(String, Value)> {
+    let alerts = client.alerts().await?;
+    let lines: Vec<String> = alerts
+        .iter()
+        .map(|alert| format!("{}  {}", alert.at, alert.text(Language::Vietnamese)))
+        .collect();
+    let values: Vec<Value> = alerts
+        .iter()
+        .map(|alert| {
+            json!({
+                "kind": alert.kind.name(),
+                "meeting": alert.meeting,
+                "detail": alert.detail,
+                "at": alert.at,
+                "text": alert.text(Language::English),
+            })
+        })
+        .collect();
+    Ok((lines.join("\n"), values.into()))
 }
 
 async fn enrol(client: &Client, invitation: &str) -> Result<(String, Value)> {
@@ -347,8 +385,18 @@ fn show_programme(shown: &Programmed) -> (String, Value) {
             id.as_str()
         ));
     }
-    let value =
-        json!({"number": shown.number, "note": shown.note, "programme": shown.programme.to_json()});
+    let parts: Vec<Value> = shown
+        .parts
+        .iter()
+        .map(|part| json!({"circle": part.circle, "number": part.number}))
+        .collect();
+    let value = json!({
+        "number": shown.number,
+        "note": shown.note,
+        "signed_by": shown.signed_by.text(Language::English),
+        "parts": parts,
+        "programme": shown.programme.to_json(),
+    });
     (lines.join("\n"), value)
 }
 

@@ -2,7 +2,12 @@ use super::*;
 use crate::{
     ids::{Audience, DocumentId, PersonId},
     sync::wire::{Segment, Stopped},
-    trust::keys::SoftwareKey,
+    trust::{
+        enrol::fingerprint,
+        keys::SoftwareKey,
+        office::OnlineKey,
+        office_keys::{OfficeKeyEntry, OfficeKeys},
+    },
 };
 
 const LOG: LogId = LogId::from_bytes([1; 16]);
@@ -27,13 +32,54 @@ impl Pair {
     }
 
     fn session(&self) -> Session<'_> {
+        let root = self.root.public_key();
+        let online = self.online(&self.office, 1);
+        let mut office = OfficeKeys::begin(&fingerprint(&root), &root, &online, &[]).unwrap();
+        let entry = Envelope::decode(&self.named(1, &self.office).envelope).unwrap();
+        take_office_key(&mut office, 1, &entry).unwrap();
         let parties = Parties {
             log: LOG,
-            root: self.root.public_key(),
-            office: self.office.public_key(),
+            office,
             device: self.device.public_key().device(),
         };
         Session::new(parties, &self.device, 7)
+    }
+
+    /// An online key as the root has signed it at `issued`.
+    fn online(&self, key: &SoftwareKey, issued: u64) -> Signed {
+        let online = OnlineKey {
+            log: LOG,
+            key: key.public_key(),
+            issued_at: Timestamp::from_unix_ms(issued),
+            expires_at: NOW,
+            publishes: true,
+        };
+        Signed::sign(domain::ONLINE_KEY, &online, &self.root).unwrap()
+    }
+
+    /// The entry in which an online key names itself.
+    fn named(&self, seq: u64, key: &SoftwareKey) -> Entry {
+        let payload = crate::cbor::encode(&OfficeKeyEntry {
+            online: self.online(key, seq),
+            successions: Vec::new(),
+        });
+        let subject = Subject {
+            kind: Kind::OfficeKey,
+            ..subject(Feed::Body(LOG), 9)
+        };
+        let mut chain = Chain::start(key.public_key().device(), 1);
+        let envelope = Envelope::sign(&mut chain, subject, payload, NOW, key).unwrap();
+        Entry {
+            seq,
+            feed_seq: seq,
+            received_at: NOW,
+            envelope: envelope.encode(),
+        }
+    }
+
+    /// A cursor before the first entry of a log whose keys are known.
+    fn cursor(&self) -> Cursor {
+        self.synced(0, 0).cursor
     }
 
     fn work(&self, pending: usize) -> Work {
@@ -45,7 +91,7 @@ impl Pair {
         });
         Work {
             epoch: 1,
-            cursor: None,
+            cursor: Some(self.cursor()),
             counter: 0,
             chain: Chain::start(self.device.public_key().device(), 1),
             unsettled: Vec::new(),
@@ -416,5 +462,34 @@ fn a_reply_that_is_none_ends_the_sync() {
     tell(&mut session, Input::Wanted);
     sent(tell(&mut session, loaded(pair.work(0))));
     let ended = finished(tell(&mut session, Input::Replied(b"<html>".to_vec())));
+    assert_eq!(ended.unwrap_err().code(), Code::Malformed);
+}
+
+#[test]
+fn a_log_that_ends_before_what_was_read_of_it_is_read_again_once() {
+    let pair = Pair::new();
+    let mut session = pair.session();
+    let behind = || {
+        let mut synced = pair.synced(0, 5);
+        let head = LogHead {
+            log: LOG,
+            epoch: 1,
+            seq: 4,
+            chain: Hash::ZERO,
+        };
+        synced.head = Signed::sign(domain::HEAD, &head, &pair.office).unwrap();
+        synced
+    };
+    let mut work = pair.work(0);
+    work.cursor = Some(pair.synced(0, 5).cursor);
+    tell(&mut session, Input::Wanted);
+    tell(&mut session, loaded(work.clone()));
+
+    let output = tell(&mut session, reply(behind()));
+
+    assert!(matches!(saved(output), Step::ReadAgain));
+    assert!(matches!(tell(&mut session, Input::Saved), Output::Load));
+    tell(&mut session, loaded(work));
+    let ended = finished(tell(&mut session, reply(behind())));
     assert_eq!(ended.unwrap_err().code(), Code::Malformed);
 }

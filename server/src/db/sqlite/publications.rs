@@ -1,0 +1,119 @@
+//! What was published, in which part, and what it names.
+
+use nghisu_core::{
+    Result,
+    ids::{Feed, Hash, MeetingId},
+    meeting::publication::{Publication, SignedPublication},
+};
+
+use super::{
+    super::rows::{blob, int, uint},
+    Tx,
+};
+
+impl Tx<'_> {
+    /// Returns the newest publication of a part: as it stands in the log, and what its record says.
+    pub(crate) fn newest_publication(
+        &self,
+        feed: Feed,
+    ) -> Result<Option<(SignedPublication, Publication)>> {
+        self.one(
+            "SELECT payload FROM publication WHERE feed = ? ORDER BY number DESC LIMIT 1",
+            [feed.to_bytes()],
+            |row| blob(row, 0, |bytes| SignedPublication::decode(bytes).ok()),
+        )
+    }
+
+    /// Returns the newest number under which anything of the meeting was published; 0 before the first.
+    pub(crate) fn newest_number(&self, meeting: MeetingId) -> Result<u64> {
+        let newest = self.one(
+            "SELECT coalesce(max(number), 0) FROM publication WHERE meeting = ?",
+            [meeting.as_bytes()],
+            |row| uint(row, 0),
+        )?;
+        Ok(newest.unwrap_or(0))
+    }
+
+    /// Returns the parts of which anything was published.
+    pub(crate) fn published_feeds(&self, meeting: MeetingId) -> Result<Vec<Feed>> {
+        self.all(
+            "SELECT DISTINCT feed FROM publication WHERE meeting = ? ORDER BY feed",
+            [meeting.as_bytes()],
+            |row| blob(row, 0, Feed::from_slice),
+        )
+    }
+
+    pub(crate) fn published_meetings(&self) -> Result<Vec<MeetingId>> {
+        self.all("SELECT DISTINCT meeting FROM publication", [], |row| {
+            blob(row, 0, MeetingId::from_slice)
+        })
+    }
+
+    pub(crate) fn is_published(&self, meeting: MeetingId) -> Result<bool> {
+        Ok(self.newest_number(meeting)? > 0)
+    }
+
+    pub(crate) fn add_publication(
+        &self,
+        publication: &Publication,
+        signed: &SignedPublication,
+    ) -> Result<()> {
+        self.run(
+            "INSERT INTO publication (feed, number, meeting, payload) VALUES (?, ?, ?, ?)",
+            (
+                publication.feed().to_bytes(),
+                int(publication.number),
+                publication.meeting.as_bytes(),
+                signed.encode(),
+            ),
+        )
+        .map(drop)
+    }
+
+    pub(crate) fn add_published_item(
+        &self,
+        meeting: MeetingId,
+        item: &str,
+        feed: Feed,
+    ) -> Result<()> {
+        self.run(
+            "INSERT OR IGNORE INTO published_item (meeting, item, feed) VALUES (?, ?, ?)",
+            (meeting.as_bytes(), item, feed.to_bytes()),
+        )
+        .map(drop)
+    }
+
+    /// Returns the parts of which a publication has named the item.
+    pub(crate) fn feeds_of_item(&self, meeting: MeetingId, item: &str) -> Result<Vec<Feed>> {
+        self.all(
+            "SELECT feed FROM published_item WHERE meeting = ? AND item = ? ORDER BY feed",
+            (meeting.as_bytes(), item),
+            |row| blob(row, 0, Feed::from_slice),
+        )
+    }
+
+    pub(crate) fn add_paper_ref(&self, hash: Hash, feed: Feed, media_type: &str) -> Result<()> {
+        self.run(
+            "INSERT OR IGNORE INTO paper_ref (hash, feed, media_type) VALUES (?, ?, ?)",
+            (hash.as_bytes(), feed.to_bytes(), media_type),
+        )
+        .map(drop)
+    }
+
+    pub(crate) fn remove_paper_ref(&self, hash: Hash, feed: Feed) -> Result<()> {
+        self.run(
+            "DELETE FROM paper_ref WHERE hash = ? AND feed = ?",
+            (hash.as_bytes(), feed.to_bytes()),
+        )
+        .map(drop)
+    }
+
+    /// Returns the parts of which a publication has named the file, with its media type.
+    pub(crate) fn paper_refs(&self, hash: Hash) -> Result<Vec<(Feed, String)>> {
+        self.all(
+            "SELECT feed, media_type FROM paper_ref WHERE hash = ?",
+            [hash.as_bytes()],
+            |row| Ok((blob(row, 0, Feed::from_slice)?, row.get(1)?)),
+        )
+    }
+}
