@@ -47,6 +47,9 @@ class DeviceTest {
             val screen = device.programme(meeting, Language.ENGLISH)
             assertEquals(1uL to "Kỳ họp thứ nhất", screen.number to screen.heading.title)
             assertEquals("9 July 2026", screen.heading.begins)
+            assertEquals(PublishedBy(secretary = null, text = "signed by the server"), screen.publishedBy)
+            assertEquals(emptyList<Alert>(), device.alerts(Language.ENGLISH))
+            assertTrue(device.publicationProof(meeting).isNotEmpty())
             assertEquals(listOf("1" to "Khai mạc", "2" to "Dự toán ngân sách"), screen.items.map { it.number to it.title })
             val item = screen.items[1]
             assertEquals(Triple("report", 30u, "Bà Bình"), Triple(item.itemType?.word, item.minutes, item.presenters[0].person))

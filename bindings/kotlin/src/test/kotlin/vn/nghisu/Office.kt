@@ -44,6 +44,8 @@ class Office(folder: Path) : AutoCloseable {
     val address: String
 
     init {
+        val passphrase = folder.resolve("passphrase").apply { writeText("a passphrase of these tests") }
+        run("init", "--root-key", "${folder.resolve("root.key")}", "--passphrase-file", "$passphrase")
         val portFile = folder.resolve("port")
         server = start("serve", "--listen", "127.0.0.1:0", "--port-file", "$portFile")
         // It says so once it is open.
