@@ -474,3 +474,30 @@ fn a_signed_head_that_goes_back_is_told_once() {
     drop(store);
     assert_eq!(told(&open(directory.path()).unwrap()).len(), 2);
 }
+
+#[test]
+fn a_recovery_code_that_is_written_down_is_nowhere_in_the_store() {
+    let directory = TempDir::new().unwrap();
+    let mut store = enrolled(directory.path());
+    open_vault(&mut store);
+    let code = store.recovery_code().unwrap().unwrap();
+    let found = || {
+        fs::read_dir(directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_file())
+            .map(|path| fs::read(path).unwrap())
+            .filter(|bytes| {
+                bytes
+                    .windows(16)
+                    .any(|window| window == code.as_bytes().as_slice())
+            })
+            .count()
+    };
+    assert!(found() > 0, "it is kept until then");
+
+    store.recovery_code_written().unwrap();
+
+    assert_eq!(store.recovery_code().unwrap(), None);
+    assert_eq!(found(), 0);
+}

@@ -24,6 +24,7 @@ use nghisu_core::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{Office, clock};
+use gate::Claim;
 
 /// Requests that are worked on at once: bounds memory, since each may hold a body of some MiB.
 const REQUESTS_MAX: usize = 64;
@@ -107,10 +108,10 @@ pub fn router(office: Arc<Office>) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
         let serve = move |State(app): State<App>, request: Request| async move {
-            let mut asker = None;
-            match serve(&app, route, request, &mut asker).await {
+            let mut claim = Claim::default();
+            match serve(&app, route, request, &mut claim).await {
                 Ok(response) => response,
-                Err(error) => refuse_device(&app, &error, asker).await,
+                Err(error) => refuse_device(&app, &error, claim.device()).await,
             }
         };
         let method = match route.method {
@@ -125,14 +126,8 @@ pub fn router(office: Arc<Office>) -> Router {
         .with_state(app)
 }
 
-/// Answers a request of a route. Each handler needs what only [`gate`] gives. `asker` is the device that
-/// the request names, once that is known.
-async fn serve(
-    app: &App,
-    route: &Route,
-    request: Request,
-    asker: &mut Option<DeviceId>,
-) -> Result<Response> {
+/// Answers a request of a route. Each handler needs what only [`gate`] gives.
+async fn serve(app: &App, route: &Route, request: Request, claim: &mut Claim) -> Result<Response> {
     let (parts, body) = request.into_parts();
     let _turn = match route.needs {
         Needs::Nothing => None,
@@ -145,15 +140,15 @@ async fn serve(
             Ok(answer(office::show(app, anybody, &parts.uri).await?))
         }
         Endpoint::Enrol => {
-            let invited = gate::invited(route.action, body, asker).await?;
+            let invited = gate::invited(route.action, body, claim).await?;
             Ok(answer(sync::enrol(app, invited).await?))
         }
         Endpoint::Sync => {
-            let asking = gate::device(route.action, app, body, asker).await?;
+            let asking = gate::device(route.action, app, body, claim).await?;
             Ok(answer(sync::sync(app, asking).await?))
         }
         Endpoint::Paper => {
-            let bearer = gate::bearer(route.action, app, &parts.headers, asker).await?;
+            let bearer = gate::bearer(route.action, app, &parts.headers, claim).await?;
             papers::paper(app, bearer, &parts).await
         }
     }

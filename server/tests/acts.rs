@@ -17,7 +17,7 @@ use nghisu_core::{
     time::Timestamp,
     trust::decide::Role,
 };
-use nghisu_server::Office;
+use nghisu_server::{Office, RootKey};
 use tempfile::TempDir;
 
 const REGISTER: ActKind = ActKind::SpeakingRegistration;
@@ -32,7 +32,9 @@ struct Hall {
 impl Hall {
     fn new(programme: &str) -> Self {
         let folder = TempDir::new().unwrap();
-        let office = Office::open_or_create(&folder.path().join("office")).unwrap();
+        let office =
+            Office::open_or_create(&folder.path().join("office"), &RootKey::draw().unwrap())
+                .unwrap();
         let hall = Self { folder, office };
         hall.publish(programme);
         hall

@@ -7,7 +7,9 @@ use std::{net::TcpListener, path::Path, sync::Arc};
 use nghisu_core::{
     Code,
     client::{Client, Config},
+    limits::LEASE_RUNNING_MS,
     meeting::canonical_json,
+    store::{NoteTarget, Standing},
     trust::{decide::Role, enrol::Address},
 };
 use nghisu_server::{Office, RootKey, Server, ServerHandle, clock, office::Confirmation};
@@ -143,4 +145,86 @@ async fn an_office_with_another_root_at_the_same_address_is_not_talked_to() {
     let error = device.enrol(&invitation).await.unwrap_err();
 
     assert_eq!(error.code(), Code::OfficeCertificate);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_waits_for_its_confirmation_and_goes_on_by_itself() {
+    let running = Running::start(true);
+    let alice = running.office.add_person("Alice", Role::Delegate).unwrap();
+    let address = Address {
+        authority: running.server.addr.to_string(),
+        tls: true,
+    };
+    let now = clock::now();
+    let invitation = running
+        .office
+        .invite(alice.id, address, Confirmation::Compared, 60_000, now)
+        .unwrap()
+        .to_string();
+    let folder = running.folder.path().join("alice");
+    let client = open(&folder).await;
+    let first = client.enrol(&invitation).await.unwrap_err();
+    assert_eq!(first.code(), Code::EnrolmentPending);
+    client.shut_down().await;
+    // The app was closed meanwhile: what it needs to go on is there.
+    let client = open(&folder).await;
+    let pending = client.pending_enrolment().await.unwrap().unwrap();
+    assert_eq!(pending.invitation, invitation);
+    assert_eq!(pending.digits.as_deref(), Some(first.detail()));
+
+    let mut shown = Vec::new();
+    let office = running.office.clone();
+    let identity = client
+        .enrol_until_confirmed(&pending.invitation, |digits| {
+            shown.push(digits.to_owned());
+            let waiting = office.device(digits, clock::now()).unwrap();
+            office.confirm_device(waiting.id, clock::now()).unwrap();
+        })
+        .await
+        .unwrap();
+
+    assert_eq!(shown, [first.detail()]);
+    assert_eq!(identity.certificate.person, alice.id);
+    assert_eq!(client.pending_enrolment().await.unwrap(), None);
+    client.sync().await.unwrap();
+    let devices = client.devices().await.unwrap();
+    assert_eq!(devices.len(), 1);
+    assert!(devices[0].this && devices[0].name == "điện thoại");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_whose_lease_is_over_shows_nothing_until_it_has_met_its_office() {
+    let running = Running::start(true);
+    let client = running.enrol("Alice", "alice").await;
+    client.sync().await.unwrap();
+    let note = client
+        .create_note(NoteTarget::default(), "Kiến nghị")
+        .await
+        .unwrap();
+    client.shut_down().await;
+    // As many weeks of running time as it takes, without one sync.
+    let folder = running.folder.path().join("alice");
+    let used_up = (LEASE_RUNNING_MS + 1).to_be_bytes();
+    rusqlite::Connection::open(folder.join("nghisu.db"))
+        .unwrap()
+        .execute(
+            "INSERT OR REPLACE INTO state (name, value) VALUES ('lease', ?1)",
+            [used_up],
+        )
+        .unwrap();
+    let client = open(&folder).await;
+
+    assert_eq!(
+        client.notes(None).await.unwrap_err().code(),
+        Code::LeaseOver
+    );
+    let write = client.create_note(NoteTarget::default(), "x").await;
+    assert_eq!(write.unwrap_err().code(), Code::LeaseOver);
+    let status = client.status().await.unwrap();
+    assert_eq!((status.standing, status.unsent), (Standing::LeaseOver, 1));
+
+    client.sync().await.unwrap();
+
+    assert_eq!(client.note(note.id).await.unwrap().text, "Kiến nghị");
+    assert_eq!(client.status().await.unwrap().unsent, 0);
 }

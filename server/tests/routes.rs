@@ -28,7 +28,7 @@ use nghisu_core::{
     },
 };
 use nghisu_server::{
-    Office, clock,
+    Office, RootKey, clock,
     office::Confirmation,
     routes::{ROUTES, router},
 };

@@ -266,7 +266,10 @@ fn sealed_bytes_that_are_moved_to_another_document_are_refused() {
         let reasons = set_aside(&hall.b);
         assert_eq!(reasons.len(), 1, "{what}: {reasons:?}");
         for note in hall.b.notes() {
-            assert_eq!((note.id, note.text.as_str()), (second, EDITED), "{what}");
+            // A gap that the forgery leaves in the feed may have been filled by then.
+            let written = if note.id == first { PRIVATE } else { EDITED };
+            assert_eq!(note.text, written, "{what}");
+            assert!([first, second].contains(&note.id), "{what}");
         }
         // What belongs there comes in once the office serves it.
         hall.b.store.save(&Step::ReadAgain).unwrap();
@@ -328,4 +331,34 @@ fn a_note_that_the_office_withholds_is_missed() {
     assert_eq!(hall.b.notes().len(), 1);
     assert_eq!(hall.b.store.vault_status().unwrap().missing, 1);
     assert_eq!(hall.a.store.vault_status().unwrap().missing, 0);
+}
+
+#[test]
+fn a_device_that_the_office_closes_leaves_the_vault_at_the_others_next_sync() {
+    let mut hall = Hall::new();
+    hall.a.write(PRIVATE);
+    hall.a.sync(&hall.office).unwrap();
+    hall.b.sync(&hall.office).unwrap();
+    let mut away = Local::enrol(&hall.office, hall.person, [3; 32]);
+    hall.a.let_in(&hall.office, &mut away).unwrap();
+    away.write("Viết khi vắng mặt");
+    hall.office.revoke_device(hall.b.id(), NOW).unwrap();
+
+    hall.a.sync(&hall.office).unwrap();
+    hall.a.write(EDITED);
+    hall.a.sync(&hall.office).unwrap();
+
+    let status = hall.a.store.vault_status().unwrap();
+    assert_eq!((status.epoch, status.members.len()), (2, 2));
+    assert!(!status.members.contains(&hall.b.id()));
+    // Whoever was away wrote for the epoch that is over; it comes in once, under the new one.
+    away.sync(&hall.office).unwrap();
+    hall.a.sync(&hall.office).unwrap();
+    assert_eq!(away.store.unsent().unwrap(), 0);
+    let texts = |device: &Local| -> Vec<String> {
+        device.notes().into_iter().map(|note| note.text).collect()
+    };
+    assert_eq!(texts(&hall.a), texts(&away));
+    assert_eq!(texts(&away).len(), 3);
+    assert_eq!(hall.b.notes().len(), 1);
 }

@@ -3,7 +3,10 @@
 //! A handler takes an [`Allowed`], and only this module makes one: after it has found out who asks, and
 //! after the decision about the action that stands in the route's row.
 
-use axum::{body::Body, http::HeaderMap};
+use axum::{
+    body::{Body, Bytes},
+    http::HeaderMap,
+};
 use data_encoding::BASE64URL_NOPAD;
 use nghisu_core::{
     Code, Error, Result,
@@ -34,6 +37,29 @@ impl<T> Allowed<T> {
     }
 }
 
+/// What a request says of its device, whether that holds or not. A device that is refused is told what
+/// was ordered of it, which is signed and no secret.
+#[derive(Debug, Default)]
+pub(super) enum Claim {
+    #[default]
+    Nothing,
+    Request(Bytes),
+    Enrolment(Bytes),
+    Token(Vec<u8>),
+}
+
+impl Claim {
+    /// Returns the device that the request names.
+    pub(super) fn device(&self) -> Option<DeviceId> {
+        match self {
+            Self::Nothing => None,
+            Self::Request(bytes) => device_of_request(bytes),
+            Self::Enrolment(bytes) => device_of_enrolment(bytes),
+            Self::Token(token) => device_of_token(token),
+        }
+    }
+}
+
 fn decided<T>(actor: Actor, action: Action, shown: T) -> Result<Allowed<T>> {
     allow(actor, action)?;
     Ok(Allowed { shown })
@@ -48,11 +74,11 @@ pub(super) fn anybody(action: Action) -> Result<Allowed<()>> {
 pub(super) async fn invited(
     action: Action,
     request: Body,
-    asker: &mut Option<DeviceId>,
+    claim: &mut Claim,
 ) -> Result<Allowed<Vec<u8>>> {
     allow(Actor::Stranger, action)?;
     let bytes = body(request, ENROLMENT_BYTES_MAX).await?;
-    *asker = device_of_enrolment(&bytes);
+    *claim = Claim::Enrolment(bytes.clone());
     decided(Actor::Stranger, action, bytes.to_vec())
 }
 
@@ -61,10 +87,10 @@ pub(super) async fn device(
     action: Action,
     app: &App,
     request: Body,
-    asker: &mut Option<DeviceId>,
+    claim: &mut Claim,
 ) -> Result<Allowed<Asking>> {
     let bytes = body(request, REQUEST_BYTES_MAX).await?;
-    *asker = device_of_request(&bytes);
+    *claim = Claim::Request(bytes.clone());
     let asking = app.run(move |office| office.asking(&bytes)).await?;
     decided(asking.actor(), action, asking)
 }
@@ -74,15 +100,15 @@ pub(super) async fn bearer(
     action: Action,
     app: &App,
     headers: &HeaderMap,
-    asker: &mut Option<DeviceId>,
+    claim: &mut Claim,
 ) -> Result<Allowed<Vec<u8>>> {
     let token = headers
         .get(axum::http::header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
         .and_then(|text| BASE64URL_NOPAD.decode(text.as_bytes()).ok())
         .ok_or_else(|| Error::new(Code::DeviceRefused, "read token"))?;
-    *asker = device_of_token(&token);
     let shown = token.clone();
+    *claim = Claim::Token(token.clone());
     let actor = app.run(move |office| office.bearer(&token, now())).await?;
     decided(actor, action, shown)
 }
