@@ -67,6 +67,7 @@ GET /v1/papers/{hash}  | active                         | *     | ok
 GET /v1/papers/{hash}  | *                              | *     | device_refused
 
 GET /health            | *                              | *     | ok
+GET /v1/office         | *                              | *     | ok
 ";
 
 fn expected(route: &str, state: &str, role: &str) -> Option<&'static str> {

@@ -1,5 +1,4 @@
 //! What was withdrawn is in no file of a device's store, in no form.
-#![expect(clippy::unwrap_used, reason = "the helpers of the test are tests too")]
 
 use std::fs;
 
@@ -8,7 +7,7 @@ use nghisu_core::{
     meeting::act::{Act, ActKind},
     trust::decide::Role,
 };
-use nghisu_server::Office;
+use nghisu_server::{Office, RootKey};
 use nghisu_tests::{
     local::{Local, NOW, folder},
     scan::Needle,
@@ -21,7 +20,8 @@ const PUBLICATIONS: usize = 70;
 #[test]
 fn a_withdrawn_meeting_is_in_no_file_of_the_store_in_any_form_and_own_work_stays() {
     let home = folder();
-    let office = Office::open_or_create(&home.path().join("office")).unwrap();
+    let office =
+        Office::open_or_create(&home.path().join("office"), &RootKey::draw().unwrap()).unwrap();
     let person = office.add_person("Đại biểu", Role::Delegate).unwrap().id;
     let paper = format!("{CANARY}\n").repeat(50);
     fs::write(home.path().join("p1.pdf"), &paper).unwrap();
