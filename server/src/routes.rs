@@ -226,7 +226,7 @@ pub(crate) fn refuse(error: &Error) -> Response {
         return refusal(status, error.code(), error.detail().to_owned());
     }
     tracing::error!(code = error.code().name(), detail = error.detail());
-    let told = [Code::OfficeBusy, Code::DiskFull].contains(&error.code());
+    let told = [Code::OfficeBusy, Code::DiskFull, Code::OnlineKeyExpired].contains(&error.code());
     let code = if told { error.code() } else { Code::Internal };
     refusal(status, code, String::new())
 }
@@ -261,6 +261,7 @@ fn status(code: Code) -> StatusCode {
         (Code::TooManyDevices, StatusCode::CONFLICT),
         (Code::PaperMissing, StatusCode::NOT_FOUND),
         (Code::OfficeBusy, StatusCode::SERVICE_UNAVAILABLE),
+        (Code::OnlineKeyExpired, StatusCode::SERVICE_UNAVAILABLE),
         (Code::DiskFull, StatusCode::INSUFFICIENT_STORAGE),
     ];
     STATUS

@@ -628,9 +628,9 @@ fn two_offices_open_on_one_folder_continue_one_log() {
 
     assert!(matches!(
         synced.outcomes[..],
-        [Outcome::Accepted { seq: 4, .. }]
+        [Outcome::Accepted { seq: 5, .. }]
     ));
-    assert_eq!(beside.seq().unwrap(), 4);
+    assert_eq!(beside.seq().unwrap(), 5);
 }
 
 #[test]

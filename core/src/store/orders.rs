@@ -4,13 +4,9 @@ use rusqlite::Connection;
 
 use super::{Changed, Store, put_state, sql, wipe};
 use crate::{
-    error::{Code, Error, Result},
-    ids::domain,
+    error::{Code, Result},
     trust::{
-        enrol::Signed,
-        keys::PublicKey,
         lease::Lease,
-        office::OnlineKey,
         orders::{Addressee, Order, OrderKind, SignedOrder},
     },
 };
@@ -124,13 +120,14 @@ impl Store {
     /// [`Code::Storage`]: then the office gives the order again.
     pub fn obey(&mut self, order: &SignedOrder) -> Result<Order> {
         let identity = self.identity()?.ok_or(Code::NotEnrolled)?;
-        let online = online_key(order, &identity.root, &identity.online)?;
+        let mut office = self.office_keys()?.ok_or(Code::NotEnrolled)?;
+        office.meet(&order.online, &order.successions)?;
         let addressee = Addressee {
             log: identity.certificate.log,
             device: identity.certificate.device(),
             obeyed: self.number("obeyed")?.unwrap_or(0),
         };
-        let order = order.check(&online, &addressee)?;
+        let order = order.check(&office.newest().key, &addressee)?;
         tracing::warn!(kind = ?order.kind, number = order.number, "the office gave an order");
         if order.kind == OrderKind::Wipe {
             self.wipe()?;
@@ -199,17 +196,4 @@ impl Store {
             .map_err(sql)?;
         wipe::destroy(&self.directory)
     }
-}
-
-/// Returns the online key of an order, if it is the office's.
-fn online_key(order: &SignedOrder, root: &PublicKey, known: &OnlineKey) -> Result<PublicKey> {
-    let statement: &Signed = &order.online;
-    let online: OnlineKey = statement.verify(domain::ONLINE_KEY, root)?;
-    if online.log != known.log || online.issued_at < known.issued_at {
-        return Err(Error::new(
-            Code::OfficeCertificate,
-            "an order by a key that is not the office's",
-        ));
-    }
-    Ok(online.key)
 }

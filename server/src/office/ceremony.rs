@@ -174,15 +174,21 @@ impl Office {
     /// If the keys cannot be read.
     pub fn show(&self, nonce: &[u8; 32]) -> Result<OfficeShown> {
         let office = self.db.read(office_row)?;
-        // A renewal that this process has not taken up yet would sign with the key before it.
-        let online: OnlineKey = office.online.unverified()?;
-        if online.key != self.keys.online.public_key() {
-            let keys = self.keys.clone();
-            self.db
-                .write(move |tx| keys.follow(&office_row(tx)?, online.issued_at))?;
-        }
+        self.take_up_renewal(&office)?;
         let (root, signed, successions) = (office.root, office.online, office.successions);
         OfficeShown::sign(root, signed, successions, nonce, &self.keys.online)
+    }
+
+    /// Makes sure that what is signed next beside the log is signed with the online key that `office`
+    /// names, and not with one that another process has renewed.
+    pub(crate) fn take_up_renewal(&self, office: &OfficeRow) -> Result<()> {
+        let online: OnlineKey = office.online.unverified()?;
+        if online.key == self.keys.online.public_key() {
+            return Ok(());
+        }
+        let keys = self.keys.clone();
+        self.db
+            .write(move |tx| keys.follow(&office_row(tx)?, online.issued_at))
     }
 
     /// Returns which online key the office has at `now`, and whether it should be renewed.

@@ -128,8 +128,9 @@ impl Office {
     }
 
     fn sign_order(&self, tx: &Tx<'_>, order: &Order) -> Result<SignedOrder> {
-        let online = office_row(tx)?.online;
-        order.sign(&self.keys.online, online, Vec::new())
+        let office = office_row(tx)?;
+        self.take_up_renewal(&office)?;
+        order.sign(&self.keys.online, office.online, office.successions)
     }
 }
 
