@@ -35,7 +35,7 @@ use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
-/// Histories, unless `NGHISU_HISTORIES` says another number.
+/// Histories, unless `NGHISU_GRANT_HISTORIES` says another number.
 const HISTORIES: u64 = 40;
 /// The seed of the first; each later one has the next. `NGHISU_SEED` gives another.
 const SEED: u64 = 1;
@@ -50,7 +50,7 @@ fn each_device_holds_exactly_what_the_table_says_in_any_history_of_grants() {
         std::env::var(name).map_or(otherwise, |text| text.parse::<u64>().unwrap())
     };
     let (histories, first) = (
-        setting("NGHISU_HISTORIES", HISTORIES),
+        setting("NGHISU_GRANT_HISTORIES", HISTORIES),
         setting("NGHISU_SEED", SEED),
     );
     #[allow(clippy::disallowed_methods, reason = "how long it took is reported")]
@@ -64,7 +64,7 @@ fn each_device_holds_exactly_what_the_table_says_in_any_history_of_grants() {
         });
         match told {
             Ok(of_one) => seen.add(&of_one),
-            Err(_) => panic!("history {seed} fails: NGHISU_SEED={seed} NGHISU_HISTORIES=1"),
+            Err(_) => panic!("history {seed} fails: NGHISU_SEED={seed} NGHISU_GRANT_HISTORIES=1"),
         }
     }
     report(&format!(

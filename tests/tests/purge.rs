@@ -1,5 +1,4 @@
 //! What was withdrawn is in no file of a device's store, in no form.
-#![allow(clippy::unwrap_used, reason = "the helpers of the test are tests too")]
 
 use std::fs;
 
