@@ -1,19 +1,19 @@
 """What Python adds to the generated module: a device in an `async with`, its changes in an `async for`."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
-from nghisu import Change, ChangeListener, Device, DeviceConfig
+from nghisu import Change, ChangeListener, Device, DeviceConfig, DeviceSigner, EnrolmentListener, Identity
 
 #: Changes that wait for a slow reader; further ones become one `Change.EVERYTHING`.
 WAITING_MAX = 256
 
 
 @asynccontextmanager
-async def opened(config: DeviceConfig) -> AsyncIterator[Device]:
+async def opened(config: DeviceConfig, signer: DeviceSigner | None = None) -> AsyncIterator[Device]:
     """Opens a device, and shuts it down whatever happens."""
-    device = await Device.open(config)
+    device = await Device.open(config, signer)
     try:
         yield device
     finally:
@@ -34,23 +34,53 @@ async def changes(device: Device) -> AsyncIterator[Change]:
         subscription.cancel()
 
 
+async def enrol_until_confirmed(device: Device, invitation: str, show: Callable[[str], None]) -> Identity:
+    """Enrols a device and waits until the office has compared the six digits, which `show` gets on this loop.
+
+    Cancelling stops the waiting; `resume_enrolment` goes on, also after a restart.
+    """
+    return await device.enrol_until_confirmed(invitation, _Digits(asyncio.get_running_loop(), show))
+
+
+async def resume_enrolment(device: Device, show: Callable[[str], None]) -> Identity:
+    """Goes on with an enrolment that was begun, as `enrol_until_confirmed` does."""
+    return await device.resume_enrolment(_Digits(asyncio.get_running_loop(), show))
+
+
+class _OnLoop:
+    """Takes calls from a thread of the library to the loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+
+    def call(self, call: Callable, value: object) -> None:
+        # A loop that is closed has no reader.
+        with suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(call, value)
+
+
+class _Digits(EnrolmentListener):
+    """Shows digits on the loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, show: Callable[[str], None]) -> None:
+        self.loop, self.show = _OnLoop(loop), show
+
+    def digits(self, digits: str) -> None:
+        self.loop.call(self.show, digits)
+
+
 class _Waiting(ChangeListener):
     """Takes changes from the listener's thread to the loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
+        self.loop = _OnLoop(loop)
         self.queue: asyncio.Queue[Change | None] = asyncio.Queue()
 
     def changed(self, change: Change) -> None:
-        self._on_loop(self._put, change)
+        self.loop.call(self._put, change)
 
     def ended(self) -> None:
-        self._on_loop(self.queue.put_nowait, None)
-
-    def _on_loop(self, call, value: Change | None) -> None:
-        # A loop that is closed has no reader.
-        with suppress(RuntimeError):
-            self.loop.call_soon_threadsafe(call, value)
+        self.loop.call(self.queue.put_nowait, None)
 
     def _put(self, change: Change) -> None:
         if self.queue.qsize() == WAITING_MAX:

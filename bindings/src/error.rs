@@ -72,6 +72,8 @@ errors! {
     Locked { Locked LeaseOver Wiped }
     /// The private notes cannot be opened yet: approval or the recovery code is needed.
     Vault { VaultWaiting RecoveryCodeWrong LinkCodeWrong }
+    /// The phone's key store does not give the device's key out. Unlock the phone and try again.
+    KeyUnavailable { KeyMissing }
     /// The person may not do this.
     NotAllowed { NotAllowed StateSecret }
     /// A newer version wrote or said this. Update the app; nothing is lost.
@@ -80,8 +82,8 @@ errors! {
     StorageFull { DiskFull }
     /// Another process has the folder open.
     AlreadyOpen { AlreadyOpen }
-    /// No such meeting, item, note or person. Read the list again.
-    NotFound { MeetingUnknown ItemUnknown NoteUnknown PersonUnknown }
+    /// No such meeting, item, note, person or device. Read the list again.
+    NotFound { MeetingUnknown ItemUnknown NoteUnknown PersonUnknown DeviceUnknown }
     /// The file of a paper is not here. Fetch papers.
     PaperNotHere { PaperMissing PaperDamaged }
     /// What was given cannot be used. Correct it.
@@ -89,14 +91,14 @@ errors! {
     /// The device was shut down. Open it again.
     Closed { Closed }
     /// The folder or the database cannot be read or written.
-    Storage { Storage FolderNotWritable DatabaseCorrupt KeyMissing }
+    Storage { Storage FolderNotWritable DatabaseCorrupt }
     /// A mistake of the software. Report it with its code and detail.
     ///
     /// What only an office can meet stands here as well.
     Internal {
         Internal PortTaken OfficeMissing OfficeExists PersonExists LogDamaged NothingToPublish
         PassphraseWrong PassphraseShort PassphraseMissing KeyFile KeyFilePlace PaperCopyWrong
-        PublicationUnsigned PublicationStale DeviceUnknown DeviceAmbiguous AudienceUnknown
+        PublicationUnsigned PublicationStale DeviceAmbiguous AudienceUnknown
     }
 }
 

@@ -1,30 +1,52 @@
 //! The core for Kotlin, Swift and Python: translation only. It decides nothing.
 //!
 //! - `records` holds the values that cross: immutable, one record a screen.
+//! - `devices` are those of one owner, and whether this one may be used.
+//! - `enrolment` shows the six digits and waits for the office.
 //! - `error` has one case for each thing that an app can do about an error.
+//! - `publications` says who answers for what was published, and what does not fit.
 //! - `listener` tells the app what changed.
+//! - `signer` is the phone's key store, if that holds the device's key.
 //! - `runtime` is where the work runs: never on the thread of the app.
+//! - `vault` is about the private notes: which devices open them.
 //!
 //! An object is only what has a life: a [`Device`] and a [`Subscription`].
 
+mod devices;
+mod enrolment;
 mod error;
 mod listener;
+mod publications;
 mod records;
 mod runtime;
+mod signer;
+mod vault;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use nghisu_core::{Client, Code, Config, Error};
-use tokio::{runtime::Handle, sync::watch, task::block_in_place};
+use tokio::{
+    runtime::Handle,
+    sync::{RwLock, watch},
+    task::block_in_place,
+    time::timeout,
+};
 
+pub use devices::{OwnDevice, OwnDeviceState, Standing};
+pub use enrolment::{EnrolmentListener, PendingEnrolment};
 pub use error::NghisuError;
 pub use listener::{ChangeListener, ProgressListener, Subscription};
+pub use publications::{Alert, AlertKind, PublishedBy};
 pub use records::{
     Act, ActKind, ActState, Change, DeviceConfig, DeviceStatus, Downloaded, Heading, Identity,
     Language, MeetingSummary, NotSent, Note, NoteTarget, Outcome, OutcomeTask, Paper, PaperFile,
     Participant, ProgrammeItem, ProgrammeScreen, Receipt, Role, Salvage, Splice, SyncReport, Word,
 };
+pub use signer::{DeviceSigner, SignerError};
+pub use vault::{VaultState, VaultStatus, WaitingDevice};
+
 use records::{item_id, meeting_id, note_id};
+use signer::KeyStore;
 
 uniffi::setup_scaffolding!();
 
@@ -46,27 +68,40 @@ pub struct Device {
     client: Arc<Client>,
     runtime: Handle,
     shut: watch::Sender<bool>,
+    listening: Arc<RwLock<()>>,
 }
+
+/// How long shutting down waits for listeners that are being called: an app that ends right after it
+/// is called by nobody any more.
+const LISTENERS_END: Duration = Duration::from_secs(1);
 
 #[uniffi::export]
 impl Device {
     /// Opens the store, with or without a network. One device opens a folder at a time.
-    #[uniffi::constructor]
-    pub async fn open(config: DeviceConfig) -> Result<Arc<Self>> {
+    ///
+    /// A device that was first opened with a `signer` is always opened with that one, and one that was
+    /// opened without draws a key of its own and stays without.
+    #[uniffi::constructor(default(signer = None))]
+    pub async fn open(
+        config: DeviceConfig,
+        signer: Option<Arc<dyn DeviceSigner>>,
+    ) -> Result<Arc<Self>> {
         let runtime = runtime::handle()?;
-        let config = Config::new(config.directory, config.device_name);
-        let client = runtime::run(&runtime, Client::open(config)).await?;
+        let open = async move {
+            let mut opening = Config::new(config.directory, config.device_name);
+            opening.authorities = config.authorities;
+            if let Some(signer) = signer {
+                opening.signer = Some(Arc::new(KeyStore::open(signer)?));
+            }
+            Client::open(opening).await
+        };
+        let client = runtime::run(&runtime, open).await?;
         Ok(Arc::new(Self {
             client: Arc::new(client),
             runtime,
             shut: watch::Sender::new(false),
+            listening: Arc::default(),
         }))
-    }
-
-    /// Enrols this device with an invitation of the office. Safe to repeat after any interruption.
-    pub async fn enrol(&self, invitation: String) -> Result<Identity> {
-        self.run(|client| async move { client.enrol(&invitation).await.map(Identity::from) })
-            .await
     }
 
     /// Hands in what the office has not settled and reads what is new, until both are done. A second
@@ -278,16 +313,20 @@ impl Device {
             self.client.subscribe(),
             self.shut.subscribe(),
             listener,
+            &self.listening,
         ))
     }
 
     /// Closes the store and releases every lock; a sync or a download that runs is stopped, and
-    /// subscriptions end. It waits for nothing but what is being written. Later calls fail with `Closed`;
-    /// a second one of this does nothing.
+    /// subscriptions end. It waits for what is being written, and a second at most for listeners that are
+    /// being called. Later calls fail with `Closed`; a second one of this does nothing.
     pub async fn shut_down(&self) -> Result<()> {
         self.shut.send_replace(true);
+        let listening = Arc::clone(&self.listening);
         self.run(|client| async move {
             client.shut_down().await;
+            // A listener that takes longer ends by itself.
+            let _ = timeout(LISTENERS_END, listening.write()).await;
             Ok(())
         })
         .await

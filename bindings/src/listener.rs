@@ -7,7 +7,10 @@
 use std::sync::Arc;
 
 use nghisu_core::client;
-use tokio::{runtime::Handle, sync::watch};
+use tokio::{
+    runtime::Handle,
+    sync::{RwLock, watch},
+};
 
 use crate::{records::Change, runtime::told};
 
@@ -46,15 +49,19 @@ impl Subscription {
 }
 
 impl Subscription {
-    /// Begins to tell `listener` what `changes` brings, until `shut` is set or this is cancelled.
+    /// Begins to tell `listener` what `changes` brings, until `shut` is set or this is cancelled. Holds
+    /// `listening` for as long as the listener may be called.
     pub(crate) fn begin(
         runtime: &Handle,
         mut changes: client::Subscription,
         shut: watch::Receiver<bool>,
         listener: Arc<dyn ChangeListener>,
+        listening: &Arc<RwLock<()>>,
     ) -> Self {
         let (cancelled, cancel) = watch::channel(false);
         let here = runtime.clone();
+        // Not to be had only while the device is being shut down, when nobody listens for long.
+        let held = Arc::clone(listening).try_read_owned();
         runtime.spawn_blocking(move || {
             while let Some(change) = here.block_on(async {
                 tokio::select! {
@@ -69,6 +76,9 @@ impl Subscription {
             if *shut.borrow() && !*cancel.borrow() {
                 listener.ended();
             }
+            // Foreign code hears of that too, so it comes before anybody is told that this is over.
+            drop(listener);
+            drop(held);
         });
         Self { cancelled }
     }

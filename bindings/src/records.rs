@@ -16,6 +16,8 @@ use nghisu_core::{
     trust::decide,
 };
 
+use crate::devices::Standing;
+
 pub use programme::{
     Heading, MeetingSummary, Outcome, OutcomeTask, Paper, PaperFile, Participant, ProgrammeItem,
     ProgrammeScreen, Word,
@@ -28,6 +30,10 @@ pub struct DeviceConfig {
     pub directory: String,
     /// The name by which its owner knows the device: at most 100 characters.
     pub device_name: String,
+    /// Certificates in PEM of authorities that vouch for an office behind a proxy, beside those of the
+    /// public web: a government's own, for example. An office that shows its own certificates needs none.
+    #[uniffi(default = [])]
+    pub authorities: Vec<String>,
 }
 
 /// The language of texts for people.
@@ -113,7 +119,7 @@ pub struct SyncReport {
     pub requests: u32,
     /// Further requests until the log was read to its end.
     pub pulls: u32,
-    /// Changes and acts that the office accepted.
+    /// Changes, acts and records of the vault that the office accepted.
     pub accepted: u32,
     /// Changes and acts that it refused for good; see `not_sent`.
     pub refused: u32,
@@ -156,6 +162,8 @@ impl From<client::Downloaded> for Downloaded {
 pub struct DeviceStatus {
     /// Whose device this is; none before the enrolment.
     pub identity: Option<Identity>,
+    /// Whether what it keeps may be read and written.
+    pub standing: Standing,
     /// Changes and acts that the office has not settled.
     pub unsent: u64,
     /// When the log was last read to its end, by the office's clock.
@@ -168,6 +176,7 @@ impl From<client::Status> for DeviceStatus {
     fn from(status: client::Status) -> Self {
         Self {
             identity: status.identity.map(Identity::from),
+            standing: status.standing.into(),
             unsent: status.unsent,
             synced_at_ms: status.synced_at.map(ms),
             salvage: status.salvage.map(Salvage::from),
@@ -510,7 +519,7 @@ pub(crate) fn note_id(text: &str) -> Result<DocumentId, Error> {
         .map_err(|_| Error::new(Code::NoteUnknown, text))
 }
 
-fn ms(time: Timestamp) -> i64 {
+pub(crate) fn ms(time: Timestamp) -> i64 {
     i64::try_from(time.unix_ms()).unwrap_or(i64::MAX)
 }
 

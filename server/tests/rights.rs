@@ -117,8 +117,9 @@ fn a_withdrawal_counts_in_the_next_request_and_a_second_grant_starts_anew() {
 
     // The device has read nothing yet, and still gets none of what was before.
     let entries = alice.read_all(&hall.office);
-    assert_eq!(feeds(&entries), [Feed::Person(alice.person); 2]);
-    let envelope = Envelope::decode(&entries[1].envelope).unwrap();
+    let own = Feed::Person(alice.person);
+    assert_eq!(feeds(&entries), [Feed::Body(alice.log), own, own]);
+    let envelope = Envelope::decode(&entries[2].envelope).unwrap();
     let withdrawal: Withdrawal = cbor::decode(envelope.payload(), "withdrawal").unwrap();
     assert_eq!(withdrawal.audience, audience);
     let all = Backfill {

@@ -321,7 +321,7 @@ async fn a_sync_serves_each_role_its_audiences_and_a_guest_what_was_granted() {
     for (name, role) in ROLES {
         let person = http.person(role);
         let meeting = Audience::Meeting(http.meeting);
-        let mut expected = BTreeSet::from([Audience::Person(person)]);
+        let mut expected = BTreeSet::from([Audience::Body(log), Audience::Person(person)]);
         if role != Role::Guest {
             expected.insert(meeting);
         }

@@ -98,7 +98,8 @@ class DeviceTest(unittest.IsolatedAsyncioTestCase):
             act = await device.register_to_speak(meeting, item.id, "Kinh phí")
             self.assertEqual((await device.status()).unsent, 2)
             report = await device.sync_now()
-            self.assertEqual((report.accepted, report.refused), (2, 0))
+            # The note's entry in the index of the vault is the third.
+            self.assertEqual((report.accepted, report.refused), (3, 0))
             (receipt,) = await device.receipts(meeting)
             self.assertEqual((receipt.number, receipt.act, receipt.item, receipt.person), (1, act, item.id, identity.person))
             (stated,) = await device.acts()
@@ -278,6 +279,17 @@ class DeviceTest(unittest.IsolatedAsyncioTestCase):
         self.assertEqual([receipt.kind for receipt in receipts], [ActKind.QUESTION_SLIP, ActKind.WITHDRAWAL])
         self.assertEqual((receipts[0].number, receipts[1].number, receipts[1].refers_to), (1, None, question))
         self.assertEqual(await device.not_sent(), [])
+
+    async def test_an_act_after_the_end_of_its_meeting_is_received_as_late(self) -> None:
+        device = await self.enrolled()
+        meeting = await self.only_meeting(device)
+        for year, item in ((2999, "khai-mac"), (2020, "du-toan")):
+            await asyncio.to_thread(self.office.publish, PROGRAMME.replace("year = 2026", f"year = {year}"))
+            await device.register_to_speak(meeting, item, "")
+            await device.sync_now()
+
+        receipts = await device.receipts(meeting)
+        self.assertEqual([(receipt.number, receipt.item, receipt.late) for receipt in receipts], [(1, "khai-mac", False), (2, "du-toan", True)])
 
     async def test_the_quick_start_of_the_readme_runs(self) -> None:
         program = HERE / "quick_start.py"

@@ -10,6 +10,7 @@ use nghisu_core::{
 };
 
 use super::{Language, ms};
+use crate::publications::PublishedBy;
 
 /// A word of a programme: what a program compares, and what people read.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
@@ -41,6 +42,8 @@ pub struct MeetingSummary {
     pub published_at_ms: i64,
     /// What the office wrote of the changes.
     pub office_note: String,
+    /// Who answers for it.
+    pub published_by: PublishedBy,
     /// What is said of the meeting as a whole.
     pub heading: Heading,
     /// The number of items.
@@ -58,6 +61,7 @@ impl MeetingSummary {
             number: row.number,
             published_at_ms: ms(row.published_at),
             office_note: row.note,
+            published_by: PublishedBy::new(&row.signed_by, language),
             heading: Heading::new(row.meeting, language),
             items: row.items,
             papers: row.papers,
@@ -152,6 +156,8 @@ pub struct ProgrammeScreen {
     pub published_at_ms: i64,
     /// What the office wrote of the changes.
     pub office_note: String,
+    /// Who answers for it.
+    pub published_by: PublishedBy,
     /// What is said of the meeting as a whole.
     pub heading: Heading,
     /// The items in their order.
@@ -266,6 +272,7 @@ impl ProgrammeScreen {
             number: shown.number,
             published_at_ms: ms(shown.published_at),
             office_note: shown.note,
+            published_by: PublishedBy::new(&shown.signed_by, language),
             items: items(programme, paper, language),
             other_papers: other_papers.iter().map(|(id, it)| paper(id, it)).collect(),
             outcomes: outcomes(programme, language),
@@ -393,6 +400,8 @@ mod tests {
             ProgrammeScreen::new(shown, &BTreeMap::from([(missing, 4)]), Language::English);
 
         assert_eq!((screen.number, screen.published_at_ms), (3, 1_000));
+        assert_eq!(screen.published_by.secretary, None);
+        assert_eq!(screen.published_by.text, "signed by the server");
         assert_eq!(screen.heading.state, Word::new("convened", "convened"));
         assert_eq!(screen.heading.begins.as_deref(), Some("9 July 2026"));
         let titles: Vec<&str> = screen

@@ -25,12 +25,21 @@ use crate::{
 
 /// An enrolment that the office has not confirmed, or that was interrupted: enrol again with the
 /// same invitation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PendingEnrolment {
     /// The invitation.
     pub invitation: String,
     /// The six digits to be compared; `None` before the office has answered.
     pub digits: Option<String>,
+}
+
+impl fmt::Debug for PendingEnrolment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The invitation admits whoever has it.
+        f.debug_struct("PendingEnrolment")
+            .field("digits", &self.digits)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The keys with which a device asks to be enrolled. They are stored before anything is sent.

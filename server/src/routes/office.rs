@@ -15,11 +15,17 @@ struct Question {
 }
 
 pub(super) async fn show(app: &App, _allowed: Allowed<()>, uri: &Uri) -> Result<Vec<u8>> {
-    let nonce: [u8; 32] = Query::<Question>::try_from_uri(uri)
-        .ok()
-        .and_then(|question| BASE64URL_NOPAD.decode(question.nonce.as_bytes()).ok())
-        .and_then(|nonce| nonce.try_into().ok())
-        .ok_or_else(|| Error::new(Code::Malformed, "nonce"))?;
+    let question = Query::<Question>::try_from_uri(uri).ok();
+    // Who asks without a number is shown the keys, with an answer that proves nothing.
+    let nonce: [u8; 32] = match question.as_ref().map(|question| question.nonce.as_str()) {
+        Some("") => Some([0; 32]),
+        Some(nonce) => BASE64URL_NOPAD
+            .decode(nonce.as_bytes())
+            .ok()
+            .and_then(|nonce| nonce.try_into().ok()),
+        None => None,
+    }
+    .ok_or_else(|| Error::new(Code::Malformed, "nonce"))?;
     app.run(move |office| Ok(cbor::encode(&office.show(&nonce)?)))
         .await
 }

@@ -10,8 +10,8 @@ import kotlinx.coroutines.withContext
 /**
  * Opens a device, gives it to [block], and shuts it down whatever happens there.
  */
-suspend fun <T> withDevice(config: DeviceConfig, block: suspend (Device) -> T): T =
-    Device.open(config).use { device ->
+suspend fun <T> withDevice(config: DeviceConfig, signer: DeviceSigner? = null, block: suspend (Device) -> T): T =
+    Device.open(config, signer).use { device ->
         try {
             block(device)
         } finally {
@@ -39,4 +39,20 @@ fun Device.changes(): Flow<Change> = callbackFlow {
         },
     )
     awaitClose { subscription.use { it.cancel() } }
+}
+
+/**
+ * Enrols this device and waits until the office has compared the six digits, which [onDigits] shows: it
+ * is called on a thread of the library.
+ *
+ * Cancelling stops the waiting; [resumeEnrolment] goes on, also after a restart.
+ */
+suspend fun Device.enrolUntilConfirmed(invitation: String, onDigits: (String) -> Unit): Identity =
+    enrolUntilConfirmed(invitation, listener(onDigits))
+
+/** Goes on with an enrolment that was begun, as [enrolUntilConfirmed] does. */
+suspend fun Device.resumeEnrolment(onDigits: (String) -> Unit): Identity = resumeEnrolment(listener(onDigits))
+
+private fun listener(onDigits: (String) -> Unit) = object : EnrolmentListener {
+    override fun digits(digits: String) = onDigits(digits)
 }

@@ -13,8 +13,6 @@ import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.flow.onEach
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.launch
-import kotlinx.coroutines.runBlocking
-import kotlinx.coroutines.withTimeout
 import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
@@ -49,6 +47,9 @@ class DeviceTest {
             val screen = device.programme(meeting, Language.ENGLISH)
             assertEquals(1uL to "Kỳ họp thứ nhất", screen.number to screen.heading.title)
             assertEquals("9 July 2026", screen.heading.begins)
+            assertEquals(PublishedBy(secretary = null, text = "signed by the server"), screen.publishedBy)
+            assertEquals(emptyList<Alert>(), device.alerts(Language.ENGLISH))
+            assertTrue(device.publicationProof(meeting).isNotEmpty())
             assertEquals(listOf("1" to "Khai mạc", "2" to "Dự toán ngân sách"), screen.items.map { it.number to it.title })
             val item = screen.items[1]
             assertEquals(Triple("report", 30u, "Bà Bình"), Triple(item.itemType?.word, item.minutes, item.presenters[0].person))
@@ -64,7 +65,8 @@ class DeviceTest {
             val act = device.registerToSpeak(meeting, item.id, "Kinh phí")
             assertEquals(2uL, device.status().unsent)
             val second = device.syncNow()
-            assertEquals(2u to 0u, second.accepted to second.refused)
+            // The note's entry in the index of the vault is the third.
+            assertEquals(3u to 0u, second.accepted to second.refused)
             val receipt = device.receipts(meeting).single()
             assertEquals(1uL to act, receipt.number to receipt.act)
             assertEquals(identity.person to item.id, receipt.person to receipt.item)
@@ -237,14 +239,3 @@ class DeviceTest {
         }
     }
 }
-
-private inline fun <reified E : NghisuException> failure(call: () -> Any?): E {
-    try {
-        call()
-    } catch (error: NghisuException) {
-        return error as? E ?: throw AssertionError("another case", error)
-    }
-    throw AssertionError("it did not fail")
-}
-
-private fun atMostAMinute(block: suspend CoroutineScope.() -> Unit) = runBlocking { withTimeout(60_000, block) }

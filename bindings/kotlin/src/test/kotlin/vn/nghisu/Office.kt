@@ -44,6 +44,8 @@ class Office(folder: Path) : AutoCloseable {
     val address: String
 
     init {
+        val passphrase = folder.resolve("passphrase").apply { writeText("a passphrase of these tests") }
+        run("init", "--root-key", "${folder.resolve("root.key")}", "--passphrase-file", "$passphrase")
         val portFile = folder.resolve("port")
         server = start("serve", "--listen", "127.0.0.1:0", "--port-file", "$portFile")
         // It says so once it is open.
@@ -56,10 +58,25 @@ class Office(folder: Path) : AutoCloseable {
         run("publish")
     }
 
-    /** Adds a person and invites one device of theirs. */
-    fun invitation(name: String): String {
-        run("person", "add", name)
-        val json = run("invite", "--person", name, "--confirm-at-once", "--json")
+    private val people = mutableSetOf<String>()
+
+    /** Invites one device of a person, who is added the first time; its six digits are compared by nobody. */
+    fun invitation(name: String): String = invited(name, "--confirm-at-once")
+
+    /** Invites one device of a person, which waits until [confirm] gets its six digits. */
+    fun invitationToCompare(name: String): String = invited(name)
+
+    /** Says that the six digits are those on the device's screen. */
+    fun confirm(digits: String) = order("confirm", digits)
+
+    /** Orders something of a device, such as `lock`. */
+    fun order(vararg order: String) {
+        run("device", *order)
+    }
+
+    private fun invited(name: String, vararg options: String): String {
+        if (people.add(name)) run("person", "add", name)
+        val json = run("invite", "--person", name, "--json", *options)
         return checkNotNull(Regex(""""invitation": *"([^"]+)"""").find(json)) { json }.groupValues[1]
     }
 
