@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 
 use nghisu_core::{
     Code,
-    ids::{ActId, DeviceId, DocumentId, Kind, LogId, MeetingId, PersonId, domain},
+    ids::{ActId, DeviceId, DocumentId, Feed, Kind, LogId, MeetingId, PersonId, domain},
     limits::{LEASE_RUNNING_MS, LEASE_STEP_MS},
     meeting::act::{Act, ActKind, SignedAct},
     store::{NoteTarget, Opening, Standing, Store},
@@ -160,8 +160,8 @@ fn speak(store: &mut Store, n: u8) -> ActId {
     Connection::open(store.directory().join("nghisu.db"))
         .unwrap()
         .execute(
-            "INSERT OR IGNORE INTO meeting VALUES (?1, 1, zeroblob(32), '', 0, '', '{}')",
-            [act.meeting.as_bytes()],
+            "INSERT OR IGNORE INTO programme VALUES (?1, ?2, 1, zeroblob(32), '', 0, NULL, zeroblob(32), '', '{}')",
+            (Feed::Programme(act.meeting).to_bytes(), act.meeting.as_bytes()),
         )
         .unwrap();
     let document = DocumentId::from_bytes([n; 16]);

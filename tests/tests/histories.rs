@@ -15,7 +15,7 @@ use std::{
 
 use nghisu_core::{
     Code, Result, cbor,
-    ids::{ActId, Audience, DeviceId, DocumentId, Feed, Kind, LogId, MeetingId, PersonId},
+    ids::{ActId, Audience, DeviceId, DocumentId, Feed, Hash, Kind, LogId, MeetingId, PersonId},
     meeting::act::{Act, ActKind},
     store::{Opening, Store},
     sync::{
@@ -29,20 +29,25 @@ use nghisu_core::{
         enrol::{Address, EnrolmentReply, EnrolmentRequest, encode_request},
     },
 };
-use nghisu_server::{Office, RootKey, office::Confirmation};
+use nghisu_server::{
+    Office, RootKey,
+    office::{Asked, Confirmation},
+};
 use nghisu_tests::report;
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
 /// Histories, unless `NGHISU_GRANT_HISTORIES` says another number.
-const HISTORIES: u64 = 40;
+const HISTORIES: u64 = 20;
 /// The seed of the first; each later one has the next. `NGHISU_SEED` gives another.
 const SEED: u64 = 1;
 const NOW: Timestamp = Timestamp::from_unix_ms(1_800_000_000_000);
 /// Bytes of entries in a page: one entry, a few, all.
 const PAGES: [usize; 6] = [1, 600, 1_200, 2_500, 6_000, 1 << 20];
 const MEETINGS: usize = 3;
+/// Each meeting has an item of one of these.
+const CIRCLES: usize = 2;
 
 #[test]
 fn each_device_holds_exactly_what_the_table_says_in_any_history_of_grants() {
@@ -148,6 +153,7 @@ struct Logged {
     feed: Feed,
     feed_seq: u64,
     device: DeviceId,
+    envelope: Hash,
     kind: Kind,
 }
 
@@ -171,6 +177,8 @@ struct Device {
     seed: u8,
     id: DeviceId,
     acts: Vec<ActId>,
+    /// The newest publication of each part that it has shown, by its number in the feed.
+    ever_shown: BTreeMap<Feed, u64>,
     store: Option<Store>,
     /// Looks at the same file beside the store.
     beside: Connection,
@@ -323,6 +331,7 @@ impl World {
             seed,
             id: signer.public_key().device(),
             acts: Vec::new(),
+            ever_shown: BTreeMap::new(),
             store: Some(store),
         });
     }
@@ -355,18 +364,47 @@ impl World {
 
     /// Something happens at the office.
     fn happen(&mut self) {
+        let known = self.audiences_by_canary();
         let meeting = self.dice.below(MEETINGS);
-        match (self.dice.below(3), self.meetings[meeting]) {
-            (0, _) | (_, None) => self.publish(meeting),
-            (_, Some(id)) => self.change_access(Audience::Meeting(id)),
+        if self.dice.one_in(3) || self.meetings[meeting].is_none() {
+            self.publish(meeting);
+        } else {
+            let (audience, _) = known[self.dice.below(known.len())];
+            self.change_access(audience);
         }
+    }
+
+    /// Returns every meeting and circle that is there, with the number of its words.
+    fn audiences_by_canary(&self) -> Vec<(Audience, usize)> {
+        let mut known = Vec::new();
+        for (index, meeting) in self.meetings.iter().enumerate() {
+            if let Some(meeting) = meeting {
+                known.push((Audience::Meeting(*meeting), index));
+                let circle = index % CIRCLES;
+                let audience = self.office.audience(Asked::Circle(&format!("c{circle}")));
+                let found = (audience.unwrap(), MEETINGS + circle);
+                if !known.contains(&found) {
+                    known.push(found);
+                }
+            }
+        }
+        known
     }
 
     fn publish(&mut self, meeting: usize) {
         self.publications += 1;
         let canary = canary(self.seed, meeting);
-        let title = format!("Kỳ họp {canary} {}", self.publications);
-        let text = format!("id = 'm{meeting}'\nkind = 'regular_session'\ntitle = '{title}'\n");
+        // The meeting's own title stands in the parts of its circles too.
+        let open = format!("{canary} {}", self.publications);
+        let circle = meeting % CIRCLES;
+        let closed = format!(
+            "{} {}",
+            self::canary(self.seed, MEETINGS + circle),
+            self.publications
+        );
+        let text = format!(
+            "id = 'm{meeting}'\nkind = 'regular_session'\ntitle = 'Kỳ họp'\n[[item]]\nid = 'i0'\ntitle = '{open}'\n[[item]]\nid = 'i1'\ntitle = '{closed}'\ncircle = 'c{circle}'\n"
+        );
         let file = self.folder.path().join("programme.toml");
         fs::write(&file, text).unwrap();
         self.office.import_files(&[file], NOW, |_| {}).unwrap();
@@ -377,6 +415,10 @@ impl World {
     /// Gives what a person does not have, or takes what he has; sometimes both at once.
     fn change_access(&mut self, audience: Audience) {
         let person = self.dice.below(self.people.len());
+        let for_guests = matches!(audience, Audience::Meeting(_));
+        if self.people[person].role == Role::Guest && !for_guests {
+            return;
+        }
         let times = 1 + self.dice.below(3);
         for _ in 0..times {
             let id = self.people[person].id;
@@ -494,6 +536,7 @@ impl World {
                 feed: Feed::from_slice(&blob(1)).unwrap(),
                 feed_seq: number(row, 2).unwrap(),
                 device: DeviceId::from_slice(&blob(3)).unwrap(),
+                envelope: envelope.id(),
                 kind: envelope.header().kind,
             });
         }
@@ -703,26 +746,31 @@ impl World {
     }
 
     /// The rows that an app reads say what the feeds say up to where they are whole.
-    fn check_rows(&self, device: usize, whole: &BTreeMap<Feed, u64>) {
-        let id = |row: &rusqlite::Row<'_>| -> rusqlite::Result<MeetingId> {
-            let bytes: Vec<u8> = row.get(0)?;
-            Ok(MeetingId::from_slice(&bytes).unwrap())
-        };
+    fn check_rows(&mut self, device: usize, whole: &BTreeMap<Feed, u64>) {
         let upto = |feed: Feed| whole.get(&feed).copied().unwrap_or(0);
         let of_kind = |kind: Kind| {
             let entries = self.log.iter().filter(move |entry| entry.kind == kind);
             entries.filter(|entry| entry.feed_seq <= upto(entry.feed))
         };
-        let shown: BTreeMap<MeetingId, u64> = self
-            .rows(device, "SELECT id, number FROM meeting", |row| {
-                Ok((id(row)?, number(row, 1)?))
+        let blob = |row: &rusqlite::Row<'_>, index| row.get::<_, Vec<u8>>(index);
+        let shown: BTreeMap<Vec<u8>, Vec<u8>> = self
+            .rows(device, "SELECT feed, envelope FROM programme", |row| {
+                Ok((blob(row, 0)?, blob(row, 1)?))
             })
             .into_iter()
             .collect();
-        let mut expected = BTreeMap::new();
+        let mut newest = BTreeMap::new();
         for entry in of_kind(Kind::Publication) {
-            if let Feed::Programme(meeting) = entry.feed {
-                *expected.entry(meeting).or_insert(0) += 1;
+            newest.insert(entry.feed, (entry.feed_seq, entry.envelope));
+        }
+        let mut expected = BTreeMap::new();
+        let ever_shown = &mut self.devices[device].ever_shown;
+        for (feed, (feed_seq, envelope)) in newest {
+            // What was shown once is never shown older, also after it was taken and given again.
+            let ever = ever_shown.entry(feed).or_insert(0);
+            if feed_seq >= *ever {
+                *ever = feed_seq;
+                expected.insert(feed.to_bytes(), envelope.as_bytes().to_vec());
             }
         }
         assert_eq!(shown, expected, "the programmes shown");
@@ -730,7 +778,12 @@ impl World {
             .rows(device, "SELECT seq FROM receipt", |row| number(row, 0))
             .into_iter()
             .collect();
-        let expected: BTreeSet<u64> = of_kind(Kind::Receipts).map(|entry| entry.seq).collect();
+        let received = |entry: &&Logged| {
+            entry.kind == Kind::Receipts
+                && entry.feed_seq <= whole.get(&entry.feed).copied().unwrap_or(0)
+        };
+        let receipts_sent = self.log.iter().filter(received);
+        let expected: BTreeSet<u64> = receipts_sent.map(|entry| entry.seq).collect();
         assert_eq!(receipts, expected, "the receipts shown");
     }
 
@@ -756,9 +809,7 @@ impl World {
             let rows = self.rows(device, &query, |row| number(row, 0));
             assert_eq!(rows, [0], "rows of {table}");
         }
-        for (index, meeting) in self.meetings.iter().enumerate() {
-            let Some(meeting) = *meeting else { continue };
-            let audience = Audience::Meeting(meeting);
+        for (audience, index) in self.audiences_by_canary() {
             let member = self.access(owner, audience, u64::MAX).is_some();
             // A secretary has the same words in the draft, which is the office's.
             if self.people[owner].role == Role::Secretary {
@@ -768,7 +819,7 @@ impl World {
             assert_eq!(
                 !found.is_empty(),
                 member,
-                "the words of meeting {index} are in {found:?}"
+                "the words of {audience:?} are in {found:?}"
             );
             let was = self.turns.iter().any(|turn| {
                 turn.person == self.people[owner].id && turn.audience == audience && !turn.member
