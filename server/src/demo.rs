@@ -2,9 +2,11 @@
 //!
 //! Everything is real and on this machine: an office over HTTPS, a device for each delegate with a
 //! store of its own, a cable for each device that counts bytes and is pulled. At the end a second
-//! office process reads a copy of the folder and every device is compared with what it prints.
+//! office process reads a copy of the folder and every device is compared with what it prints. Then one
+//! device is lost, and a new one opens the delegate's notes with the code on paper.
 
 mod link;
+mod loss;
 mod office;
 mod report;
 mod vault;
@@ -20,7 +22,7 @@ use std::{
 use futures_util::future::join_all;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nghisu_core::{
-    Client, Code, Config, Error, Language, Result,
+    Client, Code, Error, Language, Result,
     ids::{DocumentId, MeetingId, PersonId},
     limits::INVITATION_QR_MS,
     meeting::ItemId,
@@ -38,6 +40,7 @@ use crate::{
     office::{Confirmation, files},
 };
 use link::{Count, Link};
+use loss::Digits;
 use report::{DeviceReport, Story};
 use vault::{cost_since, let_in, positions};
 
@@ -112,9 +115,12 @@ async fn play(options: &Options, folder: &Path) -> Result<bool> {
     let published = office::publish_first(&world.office, folder)?;
     story.published(&published);
 
-    world.enrol(options.devices, options.json).await?;
-    let first = world.sync_all(options, "↓").await?;
+    let digits = world.enrol(options.devices, options.json).await?;
+    let first = world.sync_first(options).await?;
     story.enrolled(&world.devices, &first);
+    let digits_equal = story.digits(digits.as_ref());
+    let code = world.write_code_down().await?;
+    story.code_written(&code);
     let meeting = office::busiest_meeting(&world.devices[0].client).await?;
     world.write_shared_note(meeting).await?;
 
@@ -125,7 +131,7 @@ async fn play(options: &Options, folder: &Path) -> Result<bool> {
     story.offline(&offline, &republished);
 
     world.set_plugged(true);
-    let back = world.sync_all(options, "↑↓").await?;
+    let back = sync_all(&world.devices, options, "↑↓").await?;
     let quieting = world.until_quiet().await?;
     story.back(&back, &quieting);
     let cost = cost_since(&world.devices, &positions).await?;
@@ -133,8 +139,10 @@ async fn play(options: &Options, folder: &Path) -> Result<bool> {
     story.seen_by_one(&world.devices, meeting).await?;
 
     let notes_equal = world.notes_are_equal().await?;
-    let (checked, world) = world.check_against_copy(options).await?;
-    let ok = story.checked(&checked, notes_equal);
+    let (checked, mut world) = world.check_against_copy(options).await?;
+    let mut ok = story.checked(&checked, notes_equal) && digits_equal;
+    ok &= story.lost(&world.lose_second().await?);
+    ok &= story.restored(&world.restore(code).await?);
     if options.serve {
         story.serving(&world, &world.invite()?);
     }
@@ -194,8 +202,9 @@ impl World {
         })
     }
 
-    /// Enrols `count` devices; the first two belong to one delegate.
-    async fn enrol(&mut self, count: usize, quiet: bool) -> Result<()> {
+    /// Enrols `count` devices; the first two belong to one delegate. Of the first the digits are
+    /// compared.
+    async fn enrol(&mut self, count: usize, quiet: bool) -> Result<Option<Digits>> {
         let bar = progress(count, "+", quiet);
         let mut people = Vec::new();
         for number in 1..count.max(2) {
@@ -204,51 +213,31 @@ impl World {
                     .add_person(&format!("Đại biểu {number:02}"), Role::Delegate)?,
             );
         }
+        let mut digits = None;
         for index in 0..count {
             let person = &people[index.saturating_sub(1)];
-            let link = Link::to(self.server.addr).await?;
-            let directory = self
-                .folder
-                .join("devices")
-                .join(format!("{:03}", index + 1));
             let name = format!("{} · {}", person.name, if index == 1 { "B" } else { "A" });
-            let client = Client::open(Config::new(directory, name.clone())).await?;
-            let address = Address {
-                authority: link.authority(),
-                tls: true,
-            };
-            let invitation = self.office.invite(
-                person.id,
-                address,
-                Confirmation::AtOnce,
-                INVITATION_QR_MS,
-                clock::now(),
-            )?;
-            client.enrol(&invitation.to_string()).await?;
-            self.devices.push(Device {
-                name,
-                person: person.id,
-                client,
-                link,
-                shared_note: None,
-            });
+            if index == 0 {
+                digits = self
+                    .enrol_one(person.id, name, Confirmation::Compared)
+                    .await?;
+            } else {
+                self.enrol_one(person.id, name, Confirmation::AtOnce)
+                    .await?;
+            }
             bar.inc(1);
         }
         bar.finish_and_clear();
-        Ok(())
+        Ok(digits)
     }
 
-    /// Lets all devices sync at once, and then fetch the papers that they have not.
-    async fn sync_all(&self, options: &Options, what: &'static str) -> Result<Vec<DeviceReport>> {
-        let bar = progress(self.devices.len(), what, options.json);
-        let reports = join_all(self.devices.iter().map(|device| async {
-            let report = device.sync_and_fetch().await;
-            bar.inc(1);
-            report
-        }));
-        let reports = reports.await.into_iter().collect();
-        bar.finish_and_clear();
-        reports
+    /// Lets all devices sync for the first time: the very first alone, since whichever of one
+    /// delegate's devices is faster begins his vault and lets the other in.
+    async fn sync_first(&self, options: &Options) -> Result<Vec<DeviceReport>> {
+        let (first, others) = self.devices.split_at(1);
+        let mut reports = sync_all(first, options, "↓").await?;
+        reports.extend(sync_all(others, options, "↓").await?);
+        Ok(reports)
     }
 
     /// The two devices of the first delegate begin with one note that both have.
@@ -521,6 +510,23 @@ impl Device {
             questions: usize::from(asks),
         })
     }
+}
+
+/// Lets devices sync at once, and then fetch the papers that they have not.
+async fn sync_all(
+    devices: &[Device],
+    options: &Options,
+    what: &'static str,
+) -> Result<Vec<DeviceReport>> {
+    let bar = progress(devices.len(), what, options.json);
+    let reports = join_all(devices.iter().map(|device| async {
+        let report = device.sync_and_fetch().await;
+        bar.inc(1);
+        report
+    }));
+    let reports = reports.await.into_iter().collect();
+    bar.finish_and_clear();
+    reports
 }
 
 /// Asks a second office process for every person's export and compares it with the devices' rows.

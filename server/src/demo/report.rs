@@ -308,11 +308,11 @@ impl Story {
         let folder = folder.display();
         self.say(
             &format!(
-                "8. Văn phòng vẫn mở tại https://{address}, dữ liệu ở {folder}. Ctrl-C để dừng.\n   \
+                "10. Văn phòng vẫn mở tại https://{address}, dữ liệu ở {folder}. Ctrl-C để dừng.\n   \
                  Ghi danh thêm một máy của Đại biểu 01 (trong 15 phút): {invitation}"
             ),
             &format!(
-                "8. The office stays open at https://{address}, its data is in {folder}. Ctrl-C stops it.\n   \
+                "10. The office stays open at https://{address}, its data is in {folder}. Ctrl-C stops it.\n   \
                  Enrol one more device of delegate 01 (within 15 minutes): {invitation}"
             ),
         );
