@@ -19,7 +19,7 @@ pub enum Algorithm {
     #[n(1)]
     Ed25519,
     /// ECDSA over P-256 with SHA-256 as phones' key stores make it; keys are compressed points of 33
-    /// bytes, signatures raw `r || s` with low `s`. [`p256`](crate::trust::p256) makes them so.
+    /// bytes, signatures raw `r || s` with low `s`. [`p256`] makes them so.
     #[n(2)]
     P256,
 }
