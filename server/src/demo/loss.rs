@@ -292,7 +292,7 @@ impl Story {
         );
         self.say(
             &format!(
-                "   {} máy A đưa nó ra khỏi két: {members_before} → {members} máy, kỳ khóa {epoch_before} → {epoch}",
+                "   {} máy A đưa nó ra khỏi két ghi chú: {members_before} → {members} máy, kỳ khóa {epoch_before} → {epoch}",
                 mark(out)
             ),
             &format!(
