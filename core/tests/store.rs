@@ -94,6 +94,7 @@ fn open_vault(store: &mut Store) {
             outcomes,
             entries: Vec::new(),
             answered: Vec::new(),
+            covered: Vec::new(),
             end: Some(Box::new(PageEnd {
                 cursor: Cursor {
                     log: LogId::from_bytes([4; 16]),

@@ -544,6 +544,7 @@ impl Forger {
             kind,
             generation: 0,
             sealed: None,
+            covers: None,
         };
         let at = Timestamp::from_unix_ms(1_800_000_000_000);
         let envelope = Envelope::sign(&mut own, subject, payload, at, &self.online).unwrap();

@@ -138,6 +138,7 @@ impl Pair {
             successions: Vec::new(),
             order: None,
             backfilled_to: Vec::new(),
+            covered: Vec::new(),
         }
     }
 
@@ -163,6 +164,7 @@ fn subject(feed: Feed, document: u8) -> Subject {
         kind: Kind::Changes,
         generation: 0,
         sealed: None,
+        covers: None,
     }
 }
 
