@@ -19,6 +19,8 @@ pub const SNAPSHOT_ENTRIES: u64 = 32;
 pub const SNAPSHOT_SAVING: u64 = 4;
 /// Snapshots that one request brings: making one loads its document.
 pub const SNAPSHOTS_PER_REQUEST: usize = 4;
+/// Keys of secretaries that an office has taken back: each online key names them all.
+pub const WITHDRAWN_KEYS_MAX: usize = 256;
 /// Ranges of feeds that one request asks for: those of an audience with several meetings.
 pub const BACKFILL_RANGES_MAX: usize = 64;
 /// Bytes of an act or a record.

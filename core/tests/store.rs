@@ -51,6 +51,7 @@ fn enrolled(directory: &Path) -> Store {
         issued_at: NOW,
         expires_at: NOW,
         publishes: true,
+        withdrawn: Vec::new(),
     };
     let certificate = Certificate {
         log,

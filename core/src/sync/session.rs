@@ -700,6 +700,7 @@ impl<'s> Session<'s> {
                     log: self.parties.log,
                     roots: all_keys.roots(),
                     server: all_keys.server_publishes(entry.seq),
+                    withdrawn: all_keys.withdrawn(entry.seq),
                 };
                 publishers.check(envelope.payload(), envelope.header().feed)?;
             }

@@ -53,6 +53,7 @@ impl Pair {
             issued_at: Timestamp::from_unix_ms(issued),
             expires_at: NOW,
             publishes: true,
+            withdrawn: Vec::new(),
         };
         Signed::sign(domain::ONLINE_KEY, &online, &self.root).unwrap()
     }
