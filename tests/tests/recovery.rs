@@ -19,6 +19,7 @@ use nghisu_core::{
 };
 use nghisu_server::{Office, RootKey};
 use nghisu_tests::{
+    canary::copy_folder,
     local::{Local, folder},
     report,
 };
@@ -56,6 +57,44 @@ fn any_device_or_the_code_restores_all_notes_and_nothing_else_does() {
     ));
     assert!(total.removed > 0 && total.by_code > 0 && total.renewed > 0 && total.redone > 0);
     assert!(total.snapshots > 0);
+}
+
+#[test]
+fn the_chain_of_devices_comes_back_to_an_office_that_was_put_back() {
+    let place = folder();
+    let path = place.path().join("office");
+    let office = Office::open_or_create(&path, &RootKey::draw().unwrap()).unwrap();
+    let person = office.add_person("Đại biểu", Role::Delegate).unwrap().id;
+    let mut first = Local::enrol(&office, person, [1; 32]);
+    first.sync(&office).unwrap();
+    let code = first.store.recovery_code().unwrap().unwrap();
+    let mut second = Local::enrol(&office, person, [2; 32]);
+    second.sync(&office).unwrap();
+    let copy = place.path().join("copy");
+    copy_folder(&path, &copy);
+    // Two steps of the chain and a new epoch, with notes under both.
+    first.let_in(&office, &mut second).unwrap();
+    first.write("Dưới khóa thứ nhất");
+    first.sync(&office).unwrap();
+    first.store.remove_device(second.id()).unwrap();
+    first.sync(&office).unwrap();
+    first.write("Dưới khóa thứ hai");
+    first.sync(&office).unwrap();
+    let before = first.store.vault_status().unwrap();
+    assert_eq!((before.epoch, before.members.len()), (2, 1));
+    drop(office);
+    let office = Office::open(&copy).unwrap();
+
+    first.sync(&office).unwrap();
+
+    let after = first.store.vault_status().unwrap();
+    assert_eq!((after.epoch, after.members), (2, before.members));
+    assert_eq!(first.store.unsent().unwrap(), 0);
+    assert!(!after.contradicted);
+    let mut third = Local::enrol(&office, person, [3; 32]);
+    third.restore(&office, &code).unwrap();
+    assert_eq!(by_id(&third), by_id(&first));
+    assert_eq!(third.notes().len(), 2);
 }
 
 /// What the histories had in them.

@@ -608,3 +608,43 @@ fn finish_root_file(path: &Path) -> Result<()> {
     }
     files::move_file(&waiting, path)
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn a_key_that_ends_within_thirty_days_is_announced_with_the_command_that_renews_it() {
+        let folder = TempDir::new().unwrap();
+        let (root, now) = (RootKey::draw().unwrap(), clock::now());
+        let file = "/media/usb/root.key";
+        let office = Office::create(folder.path(), &root, file, Publications::Server, now).unwrap();
+        let told = |days: u64, language| {
+            let then = now.plus_ms(days * 24 * 60 * 60 * 1000);
+            warning(&office.keys_status(then).unwrap(), language)
+        };
+        assert_eq!(told(0, Language::English), None);
+        assert_eq!(told(334, Language::English), None);
+        let soon = told(336, Language::English).unwrap();
+        assert!(
+            soon.starts_with("The one-year key ends soon, on "),
+            "{soon}"
+        );
+        assert!(
+            soon.ends_with("nghisu keys renew --root-key /media/usb/root.key"),
+            "{soon}"
+        );
+        let soon = told(336, Language::Vietnamese).unwrap();
+        assert!(
+            soon.starts_with("Khóa một năm sắp hết hạn, ngày "),
+            "{soon}"
+        );
+        let over = told(366, Language::English).unwrap();
+        assert!(
+            over.starts_with("The one-year key has expired on "),
+            "{over}"
+        );
+    }
+}
