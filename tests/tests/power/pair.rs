@@ -8,7 +8,7 @@ use std::{
 };
 
 use nghisu_core::{
-    Result,
+    Code, Error, Result,
     ids::{ActId, DocumentId, MeetingId, PersonId},
     meeting::act::{Act, ActKind},
     store::{Note, NoteTarget, Opening, Splice, Store},
@@ -249,7 +249,10 @@ impl Pair {
     pub(crate) fn device(&mut self) -> Result<&mut Store> {
         if self.device.is_none() {
             let mut store = open_store(&self.folder(DEVICE))?;
-            assert_eq!(store.salvage(), None, "nothing is damaged");
+            if let Some(salvage) = store.salvage() {
+                let told = format_args!("a sound database was moved aside: {salvage:?}");
+                return Err(Error::new(Code::DatabaseCorrupt, told));
+            }
             if let Some(setting) = self.setting {
                 vfs::execute_for(&mut store, &self.disk, DEVICE, setting);
             }
@@ -340,6 +343,18 @@ impl Pair {
                 self.office = None;
                 self.office()?;
             }
+        }
+        Ok(())
+    }
+
+    /// Holds what both sides show, as far as they are open, against what was promised.
+    pub(crate) fn look(&self) -> Verdict {
+        let promised = self.ledger().clone();
+        if let Some(store) = &self.device {
+            check_device(store, &promised)?;
+        }
+        if let Some(office) = &self.office {
+            check_people(office, &promised)?;
         }
         Ok(())
     }
@@ -488,7 +503,8 @@ fn check_device(store: &Store, promised: &Ledger) -> Verdict<Ledger> {
     Ok(ledger)
 }
 
-fn check_office(office: &Office, database: &Connection, mut ledger: Ledger) -> Verdict<Ledger> {
+/// Everybody who was added is there, and every publication. Returns the number of the newest.
+fn check_people(office: &Office, ledger: &Ledger) -> Verdict<u64> {
     let people = told(office.people(), "people")?;
     let people: BTreeSet<String> = people.into_iter().map(|person| person.name).collect();
     for name in &ledger.people {
@@ -500,6 +516,11 @@ fn check_office(office: &Office, database: &Connection, mut ledger: Ledger) -> V
     ensure(published >= ledger.published, || {
         format!("publication {} is gone", ledger.published)
     })?;
+    Ok(published)
+}
+
+fn check_office(office: &Office, database: &Connection, mut ledger: Ledger) -> Verdict<Ledger> {
+    let published = check_people(office, &ledger)?;
     let ids: Vec<Vec<u8>> = column(database, "SELECT envelope_id FROM entry");
     let once: BTreeSet<&Vec<u8>> = ids.iter().collect();
     ensure(once.len() == ids.len(), || {
