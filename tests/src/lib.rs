@@ -10,6 +10,7 @@ pub mod link;
 pub mod local;
 pub mod process;
 pub mod scan;
+pub mod world;
 
 use std::{io::Write, path::PathBuf};
 
