@@ -34,6 +34,6 @@ mod trace;
 mod write;
 
 pub use coverage::Coverage;
-pub use run::{Life, World, live};
+pub use run::{Failure, Life, World, live};
 pub use script::{Fault, Step, script};
 pub use shrink::{shrink, story};

@@ -19,8 +19,8 @@ fn setting(name: &str, otherwise: u64) -> u64 {
 /// Lives a life that failed once.
 #[cfg_attr(not(test), expect(dead_code))]
 fn story(seed: u64, steps: &[Step]) {
-    if let Err(why) = live(seed, steps) {
-        panic!("{why}");
+    if let Err(failure) = live(seed, steps) {
+        panic!("{}", failure.why);
     }
 }
 
@@ -33,12 +33,14 @@ fn in_any_life_nothing_is_lost_doubled_or_shown_to_others() {
         let steps = script(seed);
         match live(seed, &steps) {
             Ok(life) => coverage.add(&life.coverage),
-            Err(why) => {
+            Err(failure) => {
                 let runs = usize::try_from(setting("NGHISU_SHRINK", 300)).unwrap();
                 let left = shrink(seed, &steps, runs);
-                let why_left = live(seed, &left).err().unwrap_or_default();
+                let why_left = live(seed, &left).err().map_or_else(String::new, |it| it.why);
                 panic!(
-                    "world {seed} fails: {why}\n\n{} steps are left: {why_left}\n\n{}",
+                    "world {seed} fails after {} steps: {}\n\n{} steps are left: {why_left}\n\n{}",
+                    failure.after,
+                    failure.why,
                     left.len(),
                     written(seed, &left, &why_left)
                 );

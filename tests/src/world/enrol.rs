@@ -70,7 +70,8 @@ impl World {
         let it = &self.nodes[node];
         let lost = it.standing == Standing::Asking(String::new());
         let refused = it.count("SELECT count(*) FROM state WHERE name IN ('locked', 'refused')") > 0;
-        let of_account = self.nodes.iter().filter(|other| other.account == it.account && !other.closed);
+        let others = self.nodes.iter().enumerate().filter(|(other, _)| *other != node);
+        let of_account = others.filter(|(_, other)| other.account == it.account && !other.closed);
         if !(lost || refused) || it.running.is_some() || of_account.count() >= DEVICES_MAX {
             return Ok(());
         }
@@ -148,7 +149,11 @@ impl World {
                 it.closed = false;
                 it.cursor = 0;
                 let id = it.id();
+                let former: Vec<_> = it.was.iter().copied().collect();
                 it.was.insert(id);
+                for former in former {
+                    self.close_former(former)?;
+                }
                 self.coverage.count("deeds", "enrolment");
                 self.check_node(node)?;
                 self.start_after_enrolment(node)
@@ -179,6 +184,21 @@ impl World {
                 };
                 if excused { Ok(()) } else { Err(format!("an enrolment fails: {error}")) }
             }
+        }
+    }
+
+    /// What a device was before counts among its owner's devices until it is closed.
+    fn close_former(&mut self, former: nghisu_core::ids::DeviceId) -> Verdict {
+        let at = self.desk.clock(self.now);
+        match self.desk.office().revoke_device(former, at) {
+            Ok(_) => {
+                self.people += 1;
+                self.read_log()?;
+                self.log.close(former);
+                Ok(())
+            }
+            Err(error) if [Code::NotAllowed, Code::DeviceUnknown].contains(&error.code()) => Ok(()),
+            Err(error) => self.office_may_fail(&error),
         }
     }
 

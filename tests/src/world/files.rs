@@ -52,18 +52,9 @@ pub(super) fn holding(folder: &Path, bytes: &[u8]) -> Vec<PathBuf> {
         let path = file.unwrap().path();
         if path.is_dir() {
             found.extend(holding(&path, bytes));
-        } else if contains(&fs::read(&path).unwrap(), bytes) {
+        } else if memchr::memmem::find(&fs::read(&path).unwrap(), bytes).is_some() {
             found.push(path);
         }
     }
     found
-}
-
-fn contains(all: &[u8], part: &[u8]) -> bool {
-    let Some(&first) = part.first() else {
-        return true;
-    };
-    let starts = all.iter().enumerate().filter(|(_, byte)| **byte == first);
-    let mut rest = starts.map(|(at, _)| &all[at..]);
-    rest.any(|rest| rest.starts_with(part))
 }

@@ -210,11 +210,11 @@ impl World {
         let excused = match error.code() {
             Code::DiskFull => self.desk.full_for > 0,
             Code::OnlineKeyExpired => self.desk.wrong_ms != 0,
-            Code::InvitationExpired => self.desk.wrong_ms != 0 || self.late_invitations,
             // What they are about is checked where they are met.
             Code::DeviceRefused
             | Code::Malformed
             | Code::TooLarge
+            | Code::InvitationExpired
             | Code::InvitationUsed
             | Code::InvitationInvalid
             | Code::AlreadyEnrolled

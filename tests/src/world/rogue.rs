@@ -62,7 +62,7 @@ impl World {
     fn new_rogue(&mut self, dice: &mut Dice) -> Result<Rogue, String> {
         let text = |error: nghisu_core::Error| error.to_string();
         let office = self.desk.office();
-        let person = office.add_person("Lạ", Role::Delegate).map_err(text)?.id;
+        let person = office.add_person(&format!("Lạ {}", self.people), Role::Delegate).map_err(text)?.id;
         let key = SoftwareKey::from_seed(&dice.bytes());
         let at = self.desk.clock(self.now);
         let address = Address {

@@ -44,6 +44,15 @@ pub struct Life {
     pub coverage: Coverage,
 }
 
+/// A life that did not hold.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// What did not hold, and the last things that happened.
+    pub why: String,
+    /// After how many steps.
+    pub after: usize,
+}
+
 /// Where a message goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {
@@ -93,8 +102,6 @@ pub struct World {
     pub(super) codes: BTreeMap<usize, Vec<RecoveryCode>>,
     /// Accounts that have lost every device and the code.
     pub(super) lost_vaults: std::collections::BTreeSet<usize>,
-    /// Whether an invitation may have run out.
-    pub(super) late_invitations: bool,
     pub(super) meetings: BTreeMap<usize, MeetingId>,
     pub(super) publications: u64,
     /// What each envelope was answered with.
@@ -107,6 +114,7 @@ pub struct World {
     pub(super) trace: Trace,
     pub(super) coverage: Coverage,
     pub(super) peaceful: bool,
+    taken: usize,
     pub(super) folder: TempDir,
 }
 
@@ -117,7 +125,7 @@ static ONE: Mutex<()> = Mutex::new(());
 ///
 /// # Errors
 /// What did not hold, with the last things that happened.
-pub fn live(seed: u64, steps: &[Step]) -> Result<Life, String> {
+pub fn live(seed: u64, steps: &[Step]) -> Result<Life, Failure> {
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     trace::listen();
     drop(trace::errors());
@@ -133,7 +141,10 @@ pub fn live(seed: u64, steps: &[Step]) -> Result<Life, String> {
             trace: world.trace.hash(),
             coverage: world.coverage,
         }),
-        Err(why) => Err(format!("{why}\n{}", world.trace.last(60))),
+        Err(why) => Err(Failure {
+            why: format!("{why}\n{}", world.trace.last(60)),
+            after: world.taken,
+        }),
     }
 }
 
@@ -174,7 +185,6 @@ impl World {
             log: Log::default(),
             codes: BTreeMap::new(),
             lost_vaults: std::collections::BTreeSet::new(),
-            late_invitations: false,
             meetings: BTreeMap::new(),
             publications: 0,
             outcomes: BTreeMap::new(),
@@ -184,6 +194,7 @@ impl World {
             trace: Trace::default(),
             coverage: Coverage::default(),
             peaceful: false,
+            taken: 0,
             folder,
         }
     }
@@ -191,6 +202,7 @@ impl World {
     fn live(&mut self, steps: &[Step]) -> Verdict {
         self.read_log()?;
         for step in steps {
+            self.taken += 1;
             match step {
                 Step::Wait(ms) => self.pass(u64::from(*ms))?,
                 step => {

@@ -7,6 +7,10 @@ use super::{live, script::Step};
 /// Leaves out steps as long as the rest still fails, in at most `runs` runs.
 pub fn shrink(seed: u64, steps: &[Step], runs: usize) -> Vec<Step> {
     let mut left = steps.to_vec();
+    // What comes after the failure has no part in it.
+    if let Err(failure) = live(seed, &left) {
+        left.truncate(failure.after);
+    }
     let mut runs = runs;
     let mut piece = left.len().div_ceil(2);
     while piece > 0 && runs > 0 {
