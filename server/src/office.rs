@@ -29,6 +29,7 @@ mod publish;
 mod rights;
 mod room;
 pub mod root;
+mod snapshots;
 pub(crate) mod tls;
 mod vault;
 

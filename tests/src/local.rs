@@ -122,6 +122,7 @@ impl Local {
         mut alter: impl FnMut(Reply) -> Reply,
     ) -> Result<Report> {
         let mut report = Report::default();
+        self.store.prepare_snapshots(NOW)?;
         for round in 0..SYNC_ROUNDS_MAX {
             let prepared = self.store.prepare_vault(self.dice.draw(), NOW)?;
             let again = self.store.take_vault_again()? || prepared;
