@@ -8,6 +8,7 @@
 
 pub mod canary;
 pub mod disk;
+pub mod fixture;
 pub mod link;
 pub mod local;
 pub mod process;

@@ -36,7 +36,9 @@ fn in_any_life_nothing_is_lost_doubled_or_shown_to_others() {
             Err(failure) => {
                 let runs = usize::try_from(setting("NGHISU_SHRINK", 300)).unwrap();
                 let left = shrink(seed, &steps, runs);
-                let why_left = live(seed, &left).err().map_or_else(String::new, |it| it.why);
+                let why_left = live(seed, &left)
+                    .err()
+                    .map_or_else(String::new, |it| it.why);
                 panic!(
                     "world {seed} fails after {} steps: {}\n\n{} steps are left: {why_left}\n\n{}",
                     failure.after,

@@ -326,7 +326,7 @@ impl Pair {
                 let (Some(store), Some(office)) = (&mut self.device, &self.office) else {
                     unreachable!("both were opened");
                 };
-                local::sync(store, &mut self.dice, office, |reply| reply)?;
+                local::sync(store, &mut self.dice, office, |_, reply| reply)?;
             }
             Deed::Publish(number) => {
                 let folder = self.disk.root().to_owned();
@@ -428,7 +428,7 @@ pub(crate) fn check(folder: &Path, promised: &Ledger) -> Verdict<Ledger> {
 
     let mut dice = Dice::new([4; 32]);
     told(
-        local::sync(&mut store, &mut dice, &office, |reply| reply),
+        local::sync(&mut store, &mut dice, &office, |_, reply| reply),
         "the sync afterwards",
     )?;
     let unsent = told(store.unsent(), "unsent")?;
@@ -445,7 +445,9 @@ pub(crate) fn check(folder: &Path, promised: &Ledger) -> Verdict<Ledger> {
     );
     let mut other = told(open_store(&other.path().join("other")), "the other opens")?;
     told(
-        local::sync(&mut other, &mut Dice::new([5; 32]), &office, |reply| reply),
+        local::sync(&mut other, &mut Dice::new([5; 32]), &office, |_, reply| {
+            reply
+        }),
         "the other device's sync",
     )?;
     let read = [
