@@ -275,7 +275,7 @@ impl World {
 
     pub(super) fn has_vault(&self, node: usize) -> bool {
         let it = &self.nodes[node];
-        it.is_usable() && it.read().vault_status().is_ok_and(|status| status.state == VaultState::Open)
+        !it.closed && it.is_usable() && it.read().vault_status().is_ok_and(|status| status.state == VaultState::Open)
     }
 
     /// A device comes in by the code on paper.

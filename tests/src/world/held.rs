@@ -16,6 +16,10 @@ impl World {
     pub(super) fn check_served(&mut self, person: PersonId, request: &Request, synced: &Synced) -> Verdict {
         let after = request.head.cursor.as_ref().map_or(0, |cursor| cursor.seq);
         let device = request.head.device;
+        let left_out = |feed: Feed, feed_seq: u64| {
+            let mut ranges = synced.covered.iter();
+            ranges.any(|range| range.feed == feed && feed_seq > range.after && feed_seq <= range.to)
+        };
         let expected: Vec<u64> = self
             .log
             .entries
@@ -26,8 +30,10 @@ impl World {
                 let granted = self.access.since_feed(person, entry.feed, u64::MAX);
                 granted.is_some_and(|granted| entry.seq > granted)
             })
+            .filter(|entry| !left_out(entry.feed, entry.feed_seq) || !self.log.is_covered(entry))
             .map(|entry| entry.seq)
             .collect();
+        self.coverage.add_to("deeds", "range left out for a snapshot", synced.covered.len() as u64);
         let mut served = Vec::new();
         for segment in &synced.segments {
             let entries = segment.unpack().map_err(|error| format!("a segment: {error}"))?;
@@ -114,7 +120,7 @@ impl World {
         for entry in &self.log.entries {
             let key = (entry.feed, entry.seq);
             let due = entry.feed_seq <= upto(&entry.feed) || (again && kept.contains(&key));
-            if due && !matches!(entry.kind, Kind::Changes | Kind::Bundle) {
+            if due && !matches!(entry.kind, Kind::Changes | Kind::Bundle | Kind::Snapshot) {
                 // Its own entries come back after a damage only.
                 if !own.contains(&entry.device) || kept.contains(&key) {
                     expected.insert(key);

@@ -258,6 +258,7 @@ impl World {
             kind: handed.kind,
             generation: 0,
             sealed: handed.sealed,
+            covers: None,
         };
         let mut chain = rogue.chain;
         if skip {
