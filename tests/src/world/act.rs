@@ -108,7 +108,10 @@ impl World {
                 it.kill_in = Some(effects);
             }
             Fault::Full(pages) => {
-                let used = it.read().limit_pages(None).map_err(|error| error.to_string())?;
+                let used = it
+                    .read()
+                    .limit_pages(None)
+                    .map_err(|error| error.to_string())?;
                 it.read()
                     .limit_pages(Some(used + u32::from(pages)))
                     .map_err(|error| error.to_string())?;
@@ -116,11 +119,14 @@ impl World {
                 self.coverage.count("faults", "full disk of a device");
             }
             Fault::Room => {
-                it.read().limit_pages(None).map_err(|error| error.to_string())?;
+                it.read()
+                    .limit_pages(None)
+                    .map_err(|error| error.to_string())?;
                 it.full = false;
             }
             Fault::Jump(years) => {
-                it.wrong_ms = (it.wrong_ms + i64::from(years) * YEAR_MS).clamp(-30 * YEAR_MS, 30 * YEAR_MS);
+                it.wrong_ms =
+                    (it.wrong_ms + i64::from(years) * YEAR_MS).clamp(-30 * YEAR_MS, 30 * YEAR_MS);
                 self.coverage.count("faults", "clock jump of a device");
             }
             fault => it.faults.push_back(fault),

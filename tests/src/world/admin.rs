@@ -1,9 +1,6 @@
 //! What happens at the office: publications, grants, orders, a full disk, a copy that is put back.
 
-use nghisu_core::{
-    Code, Error, Result,
-    ids::Audience,
-};
+use nghisu_core::{Code, Error, Result, ids::Audience};
 use nghisu_server::office::Asked;
 
 use super::{
@@ -36,7 +33,10 @@ impl World {
         if !excused {
             return Err(format!("S14: the office failed: {error}"));
         }
-        self.coverage.count("deeds", format_args!("office refused: {}", error.code().name()));
+        self.coverage.count(
+            "deeds",
+            format_args!("office refused: {}", error.code().name()),
+        );
         self.read_log()
     }
 
@@ -90,7 +90,11 @@ impl World {
             known.push((Audience::Meeting(*meeting), *index));
         }
         for circle in 0..CIRCLES {
-            if let Ok(audience) = self.desk.office().audience(Asked::Circle(&format!("c{circle}"))) {
+            if let Ok(audience) = self
+                .desk
+                .office()
+                .audience(Asked::Circle(&format!("c{circle}")))
+            {
                 known.push((audience, MEETINGS + circle));
             }
         }
@@ -125,8 +129,14 @@ impl World {
             self.people += 1;
             self.read_log()?;
             let seq = self.log.seq();
-            self.access.turns.push(Turn { seq, person, audience, member: !member });
-            self.coverage.count("faults", if member { "withdrawal" } else { "grant" });
+            self.access.turns.push(Turn {
+                seq,
+                person,
+                audience,
+                member: !member,
+            });
+            self.coverage
+                .count("faults", if member { "withdrawal" } else { "grant" });
             self.inside("grant or withdrawal between two messages");
         }
         Ok(())
@@ -167,7 +177,8 @@ impl World {
 
     pub(super) fn jump_office(&mut self, years: i8) {
         self.coverage.count("faults", "clock jump of the office");
-        self.desk.wrong_ms = (self.desk.wrong_ms + i64::from(years) * YEAR_MS).clamp(-30 * YEAR_MS, 30 * YEAR_MS);
+        self.desk.wrong_ms =
+            (self.desk.wrong_ms + i64::from(years) * YEAR_MS).clamp(-30 * YEAR_MS, 30 * YEAR_MS);
     }
 
     /// Copies the office's folder.
@@ -179,7 +190,11 @@ impl World {
             acts: self.acts.clone(),
             turns: self.access.turns.clone(),
             meetings: self.meetings.clone(),
-            confirmed: self.notes.iter().map(super::model::notes::Notes::confirmed).collect(),
+            confirmed: self
+                .notes
+                .iter()
+                .map(super::model::notes::Notes::confirmed)
+                .collect(),
             people: self.people,
         });
     }
@@ -187,10 +202,14 @@ impl World {
     /// Puts the copy in the place of the office. What it has lost was said to be there.
     pub(super) fn put_back(&mut self) -> Verdict {
         let lost = self.log.seq();
-        let Some(then) = self.then.take_if(|then| then.people == self.people && then.log.seq() < lost) else {
+        let Some(then) = self
+            .then
+            .take_if(|then| then.people == self.people && then.log.seq() < lost)
+        else {
             return Ok(());
         };
-        self.coverage.count("faults", "office put back without an epoch");
+        self.coverage
+            .count("faults", "office put back without an epoch");
         self.put_back += 1;
         self.desk.put_back("office-copy");
         self.log = then.log;

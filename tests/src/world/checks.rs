@@ -34,7 +34,14 @@ impl World {
         let rows = it.rows(query, |row| {
             let id: Vec<u8> = row.get(0)?;
             let id = DocumentId::from_slice(&id).unwrap();
-            Ok((id, (row.get::<_, String>(1)?, row.get::<_, bool>(2)?, number(row, 3)?)))
+            Ok((
+                id,
+                (
+                    row.get::<_, String>(1)?,
+                    row.get::<_, bool>(2)?,
+                    number(row, 3)?,
+                ),
+            ))
         });
         let mut shown: std::collections::BTreeMap<_, _> = rows.into_iter().collect();
         let author = it.author;
@@ -42,12 +49,15 @@ impl World {
         for (id, note) in &mut notes.all {
             match shown.remove(id) {
                 Some((text, hidden, unsent)) => {
-                    note.show(author, &text, hidden).map_err(|why| format!("S8: note {id}: {why}"))?;
+                    note.show(author, &text, hidden)
+                        .map_err(|why| format!("S8: note {id}: {why}"))?;
                     if unsent == 0 {
                         note.confirm(author);
                     }
                 }
-                None => note.may_be_absent(author).map_err(|why| format!("S8: note {id}: {why}"))?,
+                None => note
+                    .may_be_absent(author)
+                    .map_err(|why| format!("S8: note {id}: {why}"))?,
             }
         }
         match shown.first_key_value() {
@@ -93,7 +103,10 @@ impl World {
             return Ok(());
         }
         for meeting in self.meetings.values() {
-            let receipts = it.read().receipts(*meeting).map_err(|error| error.to_string())?;
+            let receipts = it
+                .read()
+                .receipts(*meeting)
+                .map_err(|error| error.to_string())?;
             let shown: Vec<_> = receipts
                 .iter()
                 .map(|receipt| acts::Receipt {
@@ -102,7 +115,9 @@ impl World {
                     refers_to: receipt.refers_to,
                 })
                 .collect();
-            self.acts.check(*meeting, &shown, false).map_err(|why| format!("S10: {why}"))?;
+            self.acts
+                .check(*meeting, &shown, false)
+                .map_err(|why| format!("S10: {why}"))?;
         }
         Ok(())
     }
@@ -135,7 +150,10 @@ impl World {
         if excused {
             Ok(())
         } else {
-            Err(format!("S9: an act was refused without a reason: {reason:?} {:?}", act.stated))
+            Err(format!(
+                "S9: an act was refused without a reason: {reason:?} {:?}",
+                act.stated
+            ))
         }
     }
 
@@ -146,13 +164,17 @@ impl World {
         let seq = match bytes.first() {
             Some(bytes) => {
                 let cursor: nghisu_core::sync::wire::Cursor =
-                    nghisu_core::cbor::decode(bytes, "cursor").map_err(|error| error.to_string())?;
+                    nghisu_core::cbor::decode(bytes, "cursor")
+                        .map_err(|error| error.to_string())?;
                 cursor.seq
             }
             None => 0,
         };
         if seq < it.cursor {
-            return Err(format!("S5: the cursor went back from {} to {seq}", it.cursor));
+            return Err(format!(
+                "S5: the cursor went back from {} to {seq}",
+                it.cursor
+            ));
         }
         it.cursor = seq;
         Ok(())
@@ -194,5 +216,11 @@ pub(super) fn stated(kind: ActKind, withdraws: Option<ActId>) -> acts::Stated {
 /// Says whether two views of a note are one.
 pub(super) fn alike(one: &Note, other: &Note) -> bool {
     (one.id, &one.target, &one.text, one.deleted, one.created_at)
-        == (other.id, &other.target, &other.text, other.deleted, other.created_at)
+        == (
+            other.id,
+            &other.target,
+            &other.text,
+            other.deleted,
+            other.created_at,
+        )
 }

@@ -24,7 +24,10 @@ impl Coverage {
 
     /// Returns how often something was met.
     pub fn of(&self, group: &str, name: &str) -> u64 {
-        let found = self.0.iter().find(|((of, named), _)| *of == group && named == name);
+        let found = self
+            .0
+            .iter()
+            .find(|((of, named), _)| *of == group && named == name);
         found.map_or(0, |(_, count)| *count)
     }
 }

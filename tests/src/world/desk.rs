@@ -81,7 +81,11 @@ impl Desk {
     }
 
     fn open(&mut self) {
-        self.office = Some(Office::open(&self.folder).unwrap().with_pages_of(self.page_bytes));
+        self.office = Some(
+            Office::open(&self.folder)
+                .unwrap()
+                .with_pages_of(self.page_bytes),
+        );
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
         let path = self.folder.join("office.db");
         self.database = Some(Connection::open_with_flags(path, flags).unwrap());
@@ -130,7 +134,9 @@ impl Desk {
     /// Leaves the office's database so many pages.
     pub(super) fn fill(&mut self, pages: u8, requests: u8) {
         let used = self.office().limit_pages(None).unwrap();
-        self.office().limit_pages(Some(used + u32::from(pages))).unwrap();
+        self.office()
+            .limit_pages(Some(used + u32::from(pages)))
+            .unwrap();
         self.full_for = requests;
     }
 
@@ -152,7 +158,9 @@ impl Desk {
             let envelope = Envelope::decode(&blob(4)).map_err(|error| error.to_string())?;
             let header = envelope.header();
             let act = match header.kind {
-                Kind::Act => SignedAct::decode(envelope.payload()).ok().map(|(_, act)| act.id),
+                Kind::Act => SignedAct::decode(envelope.payload())
+                    .ok()
+                    .map(|(_, act)| act.id),
                 _ => None,
             };
             let number = |index| row.get::<_, i64>(index).unwrap().unsigned_abs();
@@ -182,7 +190,10 @@ impl Desk {
 
     /// Checks the whole log as `nghisu verify` does.
     pub(super) fn verify(&self) -> Verdict {
-        self.office().verify_log().map(|_| ()).map_err(|error| format!("S4: {error}"))
+        self.office()
+            .verify_log()
+            .map(|_| ())
+            .map_err(|error| format!("S4: {error}"))
     }
 
     /// Says whether a file of the office holds these bytes.

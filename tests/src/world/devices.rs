@@ -17,12 +17,7 @@ use nghisu_core::{
 use rusqlite::{Connection, OpenFlags, Row};
 use zeroize::Zeroizing;
 
-use super::{
-    desk::moment,
-    files,
-    model::Author,
-    script::Fault,
-};
+use super::{desk::moment, files, model::Author, script::Fault};
 
 /// Entries of a note after which its device makes a snapshot: few, so that there are many.
 const SNAPSHOT_ENTRIES: u64 = 4;
@@ -76,7 +71,13 @@ pub(super) struct Node {
 }
 
 impl Node {
-    pub(super) fn new(account: usize, person: PersonId, author: Author, folder: PathBuf, seed: [u8; 32]) -> Self {
+    pub(super) fn new(
+        account: usize,
+        person: PersonId,
+        author: Author,
+        folder: PathBuf,
+        seed: [u8; 32],
+    ) -> Self {
         let mut node = Self {
             account,
             person,
@@ -194,7 +195,10 @@ impl Node {
 
     /// Returns the first column of the first row as a number, 0 if there is none.
     pub(super) fn count(&self, query: &str) -> u64 {
-        self.rows(query, |row| number(row, 0)).first().copied().unwrap_or(0)
+        self.rows(query, |row| number(row, 0))
+            .first()
+            .copied()
+            .unwrap_or(0)
     }
 }
 

@@ -30,13 +30,19 @@ impl World {
             for node in 0..self.nodes.len() {
                 self.come_to_rest(node)?;
             }
-            why = (0..self.nodes.len()).filter_map(|node| self.is_restless(node)).collect();
+            why = (0..self.nodes.len())
+                .filter_map(|node| self.is_restless(node))
+                .collect();
             if why.is_empty() {
-                self.coverage.count("rounds until everybody agreed", round + 1);
+                self.coverage
+                    .count("rounds until everybody agreed", round + 1);
                 return self.check_end();
             }
         }
-        Err(format!("S15: after {ROUNDS_MAX} rounds in peace: {}", why.join("; ")))
+        Err(format!(
+            "S15: after {ROUNDS_MAX} rounds in peace: {}",
+            why.join("; ")
+        ))
     }
 
     fn make_peace(&mut self) -> Verdict {
@@ -50,7 +56,9 @@ impl World {
             node.kill_in = None;
             node.cut_reply = None;
             node.late_ms = 0;
-            node.read().limit_pages(None).map_err(|error| error.to_string())?;
+            node.read()
+                .limit_pages(None)
+                .map_err(|error| error.to_string())?;
         }
         self.settle()?;
         for node in 0..self.nodes.len() {
@@ -95,7 +103,8 @@ impl World {
         }
         let random = self.nodes[node].draw();
         if self.nodes[node].store().start_over(random).is_ok() {
-            self.coverage.count("deeds", "vault lost with all its devices");
+            self.coverage
+                .count("deeds", "vault lost with all its devices");
             self.lost_vaults.insert(self.nodes[node].account);
         }
         Ok(())
@@ -114,7 +123,10 @@ impl World {
         }
         if it.standing != Standing::Enrolled {
             // Of too many devices of a person one stays out.
-            let of_account = self.nodes.iter().filter(|other| other.account == it.account);
+            let of_account = self
+                .nodes
+                .iter()
+                .filter(|other| other.account == it.account);
             return (of_account.count() <= 4).then(|| format!("device {node} is not enrolled"));
         }
         let tables = ["backfill", "parked", "feed_ahead", "unopened"];
@@ -179,9 +191,14 @@ impl World {
             }
             if let Some(first) = &first {
                 let same = first.len() == shown.len()
-                    && first.values().zip(shown.values()).all(|(one, other)| alike(one, other));
+                    && first
+                        .values()
+                        .zip(shown.values())
+                        .all(|(one, other)| alike(one, other));
                 if !same {
-                    return Err(format!("S15: device {node} differs from another of its owner"));
+                    return Err(format!(
+                        "S15: device {node} differs from another of its owner"
+                    ));
                 }
             }
             first.get_or_insert(shown);
@@ -197,11 +214,20 @@ impl World {
             if !self.access.is_in(it.person, *meeting) || self.put_back > 0 {
                 continue;
             }
-            it.read().programme(*meeting).map_err(|error| format!("S11: device {node}: {error}"))?;
-            let receipts = it.read().receipts(*meeting).map_err(|error| error.to_string())?;
+            it.read()
+                .programme(*meeting)
+                .map_err(|error| format!("S11: device {node}: {error}"))?;
+            let receipts = it
+                .read()
+                .receipts(*meeting)
+                .map_err(|error| error.to_string())?;
             let shown: Vec<_> = receipts
                 .iter()
-                .map(|it| acts::Receipt { act: it.act, number: it.number, refers_to: it.refers_to })
+                .map(|it| acts::Receipt {
+                    act: it.act,
+                    number: it.number,
+                    refers_to: it.refers_to,
+                })
                 .collect();
             self.acts
                 .check(*meeting, &shown, true)
@@ -224,7 +250,10 @@ impl World {
             let Some(node) = author else {
                 continue;
             };
-            let states = self.nodes[node].read().acts(None).map_err(|error| error.to_string())?;
+            let states = self.nodes[node]
+                .read()
+                .acts(None)
+                .map_err(|error| error.to_string())?;
             let refused = states.iter().any(|acted| {
                 acted.act.id == *id
                     && matches!(acted.state, nghisu_core::store::ActState::Refused { .. })
@@ -244,7 +273,10 @@ impl World {
                     continue;
                 };
                 if let Some(file) = self.desk.holds(word.as_bytes()).first() {
-                    return Err(format!("S13: {word:?} of a note stands in {}", file.display()));
+                    return Err(format!(
+                        "S13: {word:?} of a note stands in {}",
+                        file.display()
+                    ));
                 }
             }
         }
@@ -266,9 +298,13 @@ impl World {
                 }
                 let found = super::files::holding(&it.folder, canary(index).as_bytes());
                 if let Some(file) = found.first() {
-                    return Err(format!("S7: device {node} has words of {audience:?} in {}", file.display()));
+                    return Err(format!(
+                        "S7: device {node} has words of {audience:?} in {}",
+                        file.display()
+                    ));
                 }
-                self.coverage.count("deeds", "nothing left of what one may not read");
+                self.coverage
+                    .count("deeds", "nothing left of what one may not read");
             }
         }
         Ok(())

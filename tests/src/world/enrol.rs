@@ -38,7 +38,11 @@ impl World {
         let at = self.desk.clock(self.now);
         let person = self.access.people[account].0;
         let how = Confirmation::Compared;
-        match self.desk.office().invite(person, address, how, VALID_MS, at) {
+        match self
+            .desk
+            .office()
+            .invite(person, address, how, VALID_MS, at)
+        {
             Ok(invitation) => Ok(Some(invitation)),
             Err(error) => self.office_may_fail(&error).map(|()| None),
         }
@@ -46,7 +50,10 @@ impl World {
 
     /// Invites another device of an account.
     pub(super) fn invite(&mut self, account: usize) -> Verdict {
-        let of_account = self.nodes.iter().filter(|it| it.account == account && !it.closed);
+        let of_account = self
+            .nodes
+            .iter()
+            .filter(|it| it.account == account && !it.closed);
         if of_account.count() >= DEVICES_MAX || self.nodes.len() >= 8 {
             return Ok(());
         }
@@ -69,8 +76,13 @@ impl World {
     pub(super) fn rejoin(&mut self, node: usize) -> Verdict {
         let it = &self.nodes[node];
         let lost = it.standing == Standing::Asking(String::new());
-        let refused = it.count("SELECT count(*) FROM state WHERE name IN ('locked', 'refused')") > 0;
-        let others = self.nodes.iter().enumerate().filter(|(other, _)| *other != node);
+        let refused =
+            it.count("SELECT count(*) FROM state WHERE name IN ('locked', 'refused')") > 0;
+        let others = self
+            .nodes
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != node);
         let of_account = others.filter(|(_, other)| other.account == it.account && !other.closed);
         if !(lost || refused) || it.running.is_some() || of_account.count() >= DEVICES_MAX {
             return Ok(());
@@ -96,7 +108,10 @@ impl World {
                 Standing::Enrolled => return Ok(()),
             };
             let dice = it.opening();
-            it.store().begin_enrolment(&text, &dice).map_err(|error| error.to_string())?.signer
+            it.store()
+                .begin_enrolment(&text, &dice)
+                .map_err(|error| error.to_string())?
+                .signer
         };
         let bytes = encode_request(&request, signer.as_ref()).map_err(|error| error.to_string())?;
         self.nodes[node].excuses.clear();
@@ -140,7 +155,13 @@ impl World {
             let enrolled = reply.check(&invitation, &request)?;
             let store = self.nodes[node].store();
             let names = (&reply.body_name, &reply.person_name);
-            store.enrol(&invitation.address, &enrolled, reply.epoch, names.0, names.1)
+            store.enrol(
+                &invitation.address,
+                &enrolled,
+                reply.epoch,
+                names.0,
+                names.1,
+            )
         });
         let it = &mut self.nodes[node];
         match ended {
@@ -169,7 +190,8 @@ impl World {
             Err(error) if LEADS_NOWHERE.contains(&error.code()) => {
                 let forgotten = it.store().forget_enrolment();
                 it.standing = Standing::Asking(String::new());
-                self.coverage.count("enrolments refused", error.code().name());
+                self.coverage
+                    .count("enrolments refused", error.code().name());
                 match forgotten {
                     Err(error) if error.code() != Code::DiskFull => Err(error.to_string()),
                     _ => Ok(()),
@@ -182,7 +204,11 @@ impl World {
                     Code::OfficeUnreachable | Code::Malformed | Code::TooManyDevices => true,
                     _ => false,
                 };
-                if excused { Ok(()) } else { Err(format!("an enrolment fails: {error}")) }
+                if excused {
+                    Ok(())
+                } else {
+                    Err(format!("an enrolment fails: {error}"))
+                }
             }
         }
     }
@@ -212,7 +238,11 @@ impl World {
     /// Somebody at the office compares the digits and confirms.
     pub(super) fn confirm(&mut self) -> Verdict {
         let at = self.desk.clock(self.now);
-        let devices = self.desk.office().devices(at).map_err(|error| error.to_string())?;
+        let devices = self
+            .desk
+            .office()
+            .devices(at)
+            .map_err(|error| error.to_string())?;
         for waiting in devices {
             if waiting.status != DeviceStatus::Pending {
                 continue;
@@ -249,7 +279,11 @@ impl World {
             Ok(code) => code,
             Err(error) => {
                 let expected = [Code::NotAllowed, Code::NotEnrolled, Code::DiskFull];
-                return if expected.contains(&error.code()) { Ok(()) } else { Err(error.to_string()) };
+                return if expected.contains(&error.code()) {
+                    Ok(())
+                } else {
+                    Err(error.to_string())
+                };
             }
         };
         let account = self.nodes[node].account;
@@ -260,8 +294,14 @@ impl World {
             match self.nodes[other].store().approve_device(&code) {
                 Ok(_) => self.coverage.count("deeds", "device let into the vault"),
                 Err(error) => {
-                    let expected = [Code::DeviceUnknown, Code::VaultWaiting, Code::DiskFull, Code::NotAllowed];
-                    let known = expected.contains(&error.code()) || error.code().name().contains("code");
+                    let expected = [
+                        Code::DeviceUnknown,
+                        Code::VaultWaiting,
+                        Code::DiskFull,
+                        Code::NotAllowed,
+                    ];
+                    let known =
+                        expected.contains(&error.code()) || error.code().name().contains("code");
                     if !known {
                         return Err(format!("a device is not let in: {error}"));
                     }
@@ -275,12 +315,21 @@ impl World {
 
     pub(super) fn has_vault(&self, node: usize) -> bool {
         let it = &self.nodes[node];
-        !it.closed && it.is_usable() && it.read().vault_status().is_ok_and(|status| status.state == VaultState::Open)
+        !it.closed
+            && it.is_usable()
+            && it
+                .read()
+                .vault_status()
+                .is_ok_and(|status| status.state == VaultState::Open)
     }
 
     /// A device comes in by the code on paper.
     pub(super) fn recover(&mut self, node: usize) -> Verdict {
-        let codes = self.codes.get(&self.nodes[node].account).cloned().unwrap_or_default();
+        let codes = self
+            .codes
+            .get(&self.nodes[node].account)
+            .cloned()
+            .unwrap_or_default();
         if self.has_vault(node) {
             return Ok(());
         }

@@ -13,7 +13,12 @@ use super::{devices::number, model::Verdict, run::World};
 impl World {
     /// Entry s of audience A is in a reply exactly if the person is in A now and s is above both the
     /// cursor and the last grant of A.
-    pub(super) fn check_served(&mut self, person: PersonId, request: &Request, synced: &Synced) -> Verdict {
+    pub(super) fn check_served(
+        &mut self,
+        person: PersonId,
+        request: &Request,
+        synced: &Synced,
+    ) -> Verdict {
         let after = request.head.cursor.as_ref().map_or(0, |cursor| cursor.seq);
         let device = request.head.device;
         let left_out = |feed: Feed, feed_seq: u64| {
@@ -33,10 +38,16 @@ impl World {
             .filter(|entry| !left_out(entry.feed, entry.feed_seq) || !self.log.is_covered(entry))
             .map(|entry| entry.seq)
             .collect();
-        self.coverage.add_to("deeds", "range left out for a snapshot", synced.covered.len() as u64);
+        self.coverage.add_to(
+            "deeds",
+            "range left out for a snapshot",
+            synced.covered.len() as u64,
+        );
         let mut served = Vec::new();
         for segment in &synced.segments {
-            let entries = segment.unpack().map_err(|error| format!("a segment: {error}"))?;
+            let entries = segment
+                .unpack()
+                .map_err(|error| format!("a segment: {error}"))?;
             served.extend(entries.iter().map(|entry| entry.seq));
         }
         served.sort_unstable();
@@ -50,7 +61,10 @@ impl World {
         let mut expected = Vec::new();
         for range in &request.body.backfill {
             self.coverage.count("deeds", "backfill asked for");
-            let readable = self.access.since_feed(person, range.feed, u64::MAX).is_some();
+            let readable = self
+                .access
+                .since_feed(person, range.feed, u64::MAX)
+                .is_some();
             // What does not fit into the page is not answered yet.
             if !readable && answered.contains_key(&range.feed) {
                 return Err(format!("S7: {range:?} is answered and may not be read"));
@@ -65,7 +79,9 @@ impl World {
         if served == expected {
             Ok(())
         } else {
-            Err(format!("S7: as backfill it serves {served:?}, not {expected:?}"))
+            Err(format!(
+                "S7: as backfill it serves {served:?}, not {expected:?}"
+            ))
         }
     }
 
@@ -98,12 +114,18 @@ impl World {
             UNION SELECT feed, 'backfill' FROM backfill UNION SELECT feed, 'ahead' FROM feed_ahead
             UNION SELECT feed, 'quarantine' FROM quarantine WHERE feed IS NOT NULL";
         for (feed, table) in it.rows(tables, |row| Ok((feed(row, 0)?, row.get::<_, String>(1)?))) {
-            // On its way it wishes again for what was taken later.
-            if again && ["feed", "backfill", "ahead"].contains(&table.as_str()) {
+            // On its way it wishes again for what was taken later, and is served what was given since.
+            let wish = ["feed", "backfill", "ahead"].contains(&table.as_str());
+            let now = self.access.since_feed(it.person, feed, u64::MAX);
+            if again && (wish || now.is_some()) {
                 continue;
             }
             if self.access.since_feed(it.person, feed, read_upto).is_none() {
-                let of_person = self.access.turns.iter().filter(|turn| turn.person == it.person);
+                let of_person = self
+                    .access
+                    .turns
+                    .iter()
+                    .filter(|turn| turn.person == it.person);
                 return Err(format!(
                     "S7: {feed} is held in {table} without access at {read_upto}: {:?}",
                     of_person.collect::<Vec<_>>()
@@ -113,7 +135,9 @@ impl World {
         if self.put_back > 0 {
             return Ok(());
         }
-        let whole: BTreeMap<Feed, u64> = held("SELECT feed, feed_seq FROM feed").into_iter().collect();
+        let whole: BTreeMap<Feed, u64> = held("SELECT feed, feed_seq FROM feed")
+            .into_iter()
+            .collect();
         let upto = |feed: &Feed| whole.get(feed).copied().unwrap_or(0);
         let own = &it.was;
         let mut expected = BTreeSet::new();
@@ -130,7 +154,9 @@ impl World {
         if kept != expected {
             let missing: Vec<_> = expected.difference(&kept).collect();
             let more: Vec<_> = kept.difference(&expected).collect();
-            return Err(format!("S6: not kept: {missing:?}; kept beyond its feed: {more:?}"));
+            return Err(format!(
+                "S6: not kept: {missing:?}; kept beyond its feed: {more:?}"
+            ));
         }
         self.check_shown(node, &whole, again)
     }
@@ -140,7 +166,9 @@ impl World {
     fn check_shown(&mut self, node: usize, whole: &BTreeMap<Feed, u64>, again: bool) -> Verdict {
         let it = &mut self.nodes[node];
         let shown: BTreeMap<Vec<u8>, Vec<u8>> = it
-            .rows("SELECT feed, envelope FROM programme", |row| Ok((row.get(0)?, row.get(1)?)))
+            .rows("SELECT feed, envelope FROM programme", |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
             .into_iter()
             .collect();
         let mut newest = BTreeMap::new();
@@ -171,6 +199,8 @@ impl World {
             return Ok(());
         }
         let count = (shown.len(), expected.len());
-        Err(format!("S11: programmes are shown that were not published last: {count:?}"))
+        Err(format!(
+            "S11: programmes are shown that were not published last: {count:?}"
+        ))
     }
 }

@@ -16,21 +16,43 @@ use super::{
 /// Milliseconds after which a device gives up.
 const TIMEOUT_MS: u64 = 30_000;
 /// What a sign-in portal answers.
-const PORTAL: &[u8] = b"<!doctype html><html><body><form action=\"/login\">Wi-Fi</form></body></html>";
+const PORTAL: &[u8] =
+    b"<!doctype html><html><body><form action=\"/login\">Wi-Fi</form></body></html>";
 
 impl World {
     /// Sends a request on its way.
     pub(super) fn post(&mut self, node: usize, route: Route, bytes: Vec<u8>) {
-        self.trace.note(self.now, &format!("device {node} sends {route:?}"), &bytes);
+        self.trace
+            .note(self.now, &format!("device {node} sends {route:?}"), &bytes);
         self.nodes[node].waits += 1;
         let waits = self.nodes[node].waits;
         let there = 5 + self.dice.below(40) as u64;
-        let fault = if self.peaceful { None } else { self.nodes[node].faults.pop_front() };
-        let arrive = |bytes: Vec<u8>, answered| Event::Arrive { node, waits, route, bytes, answered };
+        let fault = if self.peaceful {
+            None
+        } else {
+            self.nodes[node].faults.pop_front()
+        };
+        let arrive = |bytes: Vec<u8>, answered| Event::Arrive {
+            node,
+            waits,
+            route,
+            bytes,
+            answered,
+        };
         let unreachable = |world: &mut Self, after| {
-            world.nodes[node].excuses.insert(Code::OfficeUnreachable.name());
+            world.nodes[node]
+                .excuses
+                .insert(Code::OfficeUnreachable.name());
             let answer = Err((Code::OfficeUnreachable.into(), None));
-            world.plan(after, Event::Answer { node, waits, route, answer });
+            world.plan(
+                after,
+                Event::Answer {
+                    node,
+                    waits,
+                    route,
+                    answer,
+                },
+            );
         };
         match fault {
             Some(Fault::LoseRequest) => {
@@ -67,13 +89,27 @@ impl World {
                 self.coverage.count("faults", "requests reordered");
                 self.plan(there + u64::from(ms), arrive(bytes, false));
                 unreachable(self, 200);
-                self.plan(300, Event::Retry { node, waits: waits + 2 });
+                self.plan(
+                    300,
+                    Event::Retry {
+                        node,
+                        waits: waits + 2,
+                    },
+                );
             }
             Some(Fault::Portal) => {
                 self.coverage.count("faults", "captive portal");
                 self.nodes[node].excuses.insert(Code::Malformed.name());
                 let answer = Ok(PORTAL.to_vec());
-                self.plan(there, Event::Answer { node, waits, route, answer });
+                self.plan(
+                    there,
+                    Event::Answer {
+                        node,
+                        waits,
+                        route,
+                        answer,
+                    },
+                );
             }
             Some(Fault::Flap(times)) => {
                 self.coverage.count("faults", "flapping");
@@ -84,7 +120,13 @@ impl World {
                     }
                 }
                 unreachable(self, 100);
-                self.plan(400, Event::Retry { node, waits: waits + 2 });
+                self.plan(
+                    400,
+                    Event::Retry {
+                        node,
+                        waits: waits + 2,
+                    },
+                );
             }
             _ => self.plan(there, arrive(bytes, true)),
         }
@@ -101,7 +143,8 @@ impl World {
     ) -> Verdict {
         let dies = self.desk.dies.take();
         if dies == Some(false) {
-            self.coverage.count("faults", "kill of the office before a request");
+            self.coverage
+                .count("faults", "kill of the office before a request");
             self.desk.kill();
         }
         let answer = if dies == Some(false) {
@@ -110,7 +153,8 @@ impl World {
             self.serve(node, route, bytes)?
         };
         let answer = if dies == Some(true) {
-            self.coverage.count("faults", "kill of the office before its reply");
+            self.coverage
+                .count("faults", "kill of the office before its reply");
             self.desk.kill();
             self.check_log_after_kill()?;
             Err((Code::OfficeUnreachable.into(), None))
@@ -148,7 +192,15 @@ impl World {
             (_, answer) => answer,
         };
         let back = 5 + self.dice.below(40) as u64 + late;
-        self.plan(back, Event::Answer { node, waits, route, answer });
+        self.plan(
+            back,
+            Event::Answer {
+                node,
+                waits,
+                route,
+                answer,
+            },
+        );
         Ok(())
     }
 
@@ -160,7 +212,9 @@ impl World {
             Route::Sync => office.sync(bytes, at),
             Route::Enrol => office.enrol(bytes, at),
         };
-        let name = reply.as_ref().map_or_else(|error| error.code().name(), |_| "reply");
+        let name = reply
+            .as_ref()
+            .map_or_else(|error| error.code().name(), |_| "reply");
         self.trace.note(
             self.now,
             &format!("the office answers device {node}: {name}"),
@@ -195,8 +249,12 @@ impl World {
             return Ok(None);
         }
         let device = match route {
-            Route::Sync => Request::decode(bytes).ok().map(|request| request.head.device),
-            Route::Enrol => decode_request(bytes).ok().map(|request| request.key.device()),
+            Route::Sync => Request::decode(bytes)
+                .ok()
+                .map(|request| request.head.device),
+            Route::Enrol => decode_request(bytes)
+                .ok()
+                .map(|request| request.key.device()),
         };
         match device.map(|device| self.desk.office().standing_order(device)) {
             Some(Ok(order)) => Ok(order.map(Box::new)),
@@ -233,18 +291,27 @@ impl World {
         if newest == self.log.seq() {
             return Ok(());
         }
-        Err(format!("S2: after a kill the log ends at {newest}, not at {}", self.log.seq()))
+        Err(format!(
+            "S2: after a kill the log ends at {newest}, not at {}",
+            self.log.seq()
+        ))
     }
 
     /// What a request hands in is on the device's disk, byte for byte.
     pub(super) fn check_request(&self, node: usize, bytes: &[u8]) -> Verdict {
         let request = Request::decode(bytes).map_err(|error| format!("a request: {error}"))?;
-        let kept = self.nodes[node].rows("SELECT bytes FROM envelope WHERE outcome IS NULL", |row| {
-            row.get::<_, Vec<u8>>(0)
-        });
+        let kept = self.nodes[node]
+            .rows("SELECT bytes FROM envelope WHERE outcome IS NULL", |row| {
+                row.get::<_, Vec<u8>>(0)
+            });
         for envelope in &request.body.envelopes {
-            if !kept.iter().any(|kept| kept.as_slice() == envelope.as_slice()) {
-                return Err(format!("S1: device {node} sends an envelope that is not on its disk"));
+            if !kept
+                .iter()
+                .any(|kept| kept.as_slice() == envelope.as_slice())
+            {
+                return Err(format!(
+                    "S1: device {node} sends an envelope that is not on its disk"
+                ));
             }
         }
         Ok(())
@@ -279,7 +346,9 @@ impl World {
             let name = match outcome {
                 Outcome::Accepted { seq, feed_seq, .. } => {
                     if !self.log.has(&id, *seq, *feed_seq) {
-                        return Err(format!("S2: accepted at {seq}, and the log does not have it there"));
+                        return Err(format!(
+                            "S2: accepted at {seq}, and the log does not have it there"
+                        ));
                     }
                     "accepted".into()
                 }
@@ -303,7 +372,8 @@ impl World {
             }
         }
         if let Some(stopped) = &synced.stopped {
-            self.coverage.count("outcomes", format_args!("stopped: {}", stopped.reason));
+            self.coverage
+                .count("outcomes", format_args!("stopped: {}", stopped.reason));
         }
         let _ = short(&[]);
         Ok(())

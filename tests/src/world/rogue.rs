@@ -62,7 +62,10 @@ impl World {
     fn new_rogue(&mut self, dice: &mut Dice) -> Result<Rogue, String> {
         let text = |error: nghisu_core::Error| error.to_string();
         let office = self.desk.office();
-        let person = office.add_person(&format!("Lạ {}", self.people), Role::Delegate).map_err(text)?.id;
+        let person = office
+            .add_person(&format!("Lạ {}", self.people), Role::Delegate)
+            .map_err(text)?
+            .id;
         let key = SoftwareKey::from_seed(&dice.bytes());
         let at = self.desk.clock(self.now);
         let address = Address {
@@ -81,11 +84,15 @@ impl World {
             sealing_key: None,
             person: None,
         };
-        let reply = office.enrol(&encode_request(&request, &key).map_err(text)?, at).map_err(text)?;
+        let reply = office
+            .enrol(&encode_request(&request, &key).map_err(text)?, at)
+            .map_err(text)?;
         let reply: EnrolmentReply = cbor::decode(&reply, "reply").map_err(text)?;
         let enrolled = reply.check(&invitation, &request).map_err(text)?;
         self.people += 1;
-        self.access.people.push((person, super::model::access::Post::Delegate));
+        self.access
+            .people
+            .push((person, super::model::access::Post::Delegate));
         self.read_log()?;
         Ok(Rogue {
             chain: Chain::start(key.public_key().device(), enrolled.certificate.incarnation),
@@ -121,21 +128,48 @@ impl World {
         let (own, notes) = (Feed::Outbox(rogue.person), Feed::Notes(rogue.person));
         let signed = |act: &Act| {
             let device = rogue.key.public_key().device();
-            SignedAct::sign(act, device, |domain, bytes| rogue.key.sign(domain, bytes)).ok().map(|it| it.encode())
+            SignedAct::sign(act, device, |domain, bytes| rogue.key.sign(domain, bytes))
+                .ok()
+                .map(|it| it.encode())
         };
         let handed = |feed, kind, payload, expected| {
-            Some(Handed { feed, kind, document, payload, sealed: None, expected })
+            Some(Handed {
+                feed,
+                kind,
+                document,
+                payload,
+                sealed: None,
+                expected,
+            })
         };
-        let sealed = Some(Sealed { epoch: 7, nonce: [3; 24] });
+        let sealed = Some(Sealed {
+            epoch: 7,
+            nonce: [3; 24],
+        });
         match dice.below(15) {
             0 => handed(Feed::Notes(other), Kind::Changes, vec![1], "not_yours"),
-            1 => handed(Feed::Body(self.access.log), Kind::Publication, vec![1], "office_writes"),
+            1 => handed(
+                Feed::Body(self.access.log),
+                Kind::Publication,
+                vec![1],
+                "office_writes",
+            ),
             2 => handed(own, Kind::Certificate, vec![1], "kind"),
-            3 => handed(own, Kind::Act, vec![0; RECORD_PAYLOAD_BYTES_MAX + 1], "too_large"),
+            3 => handed(
+                own,
+                Kind::Act,
+                vec![0; RECORD_PAYLOAD_BYTES_MAX + 1],
+                "too_large",
+            ),
             4 => handed(own, Kind::Act, vec![0xff; 9], "malformed"),
-            5 => handed(notes, Kind::Changes, vec![1], "unsealed").map(|it| Handed { document: rogue.refused, ..it }),
-            6 => handed(notes, Kind::Changes, vec![1], "after_refused")
-                .map(|it| Handed { document: rogue.refused, ..it }),
+            5 => handed(notes, Kind::Changes, vec![1], "unsealed").map(|it| Handed {
+                document: rogue.refused,
+                ..it
+            }),
+            6 => handed(notes, Kind::Changes, vec![1], "after_refused").map(|it| Handed {
+                document: rogue.refused,
+                ..it
+            }),
             7 => handed(notes, Kind::Changes, vec![1], "epoch").map(|it| Handed { sealed, ..it }),
             8 => {
                 let mut act = self.an_act(rogue, dice)?;
@@ -148,19 +182,32 @@ impl World {
                 handed(own, Kind::Act, signed(&act)?, "item_unknown")
             }
             10 => {
-                let act = Act { text: "khác".into(), ..rogue.act.clone()? };
+                let act = Act {
+                    text: "khác".into(),
+                    ..rogue.act.clone()?
+                };
                 handed(own, Kind::Act, signed(&act)?, "act_id_reused")
             }
             11 => {
                 let act = self.an_act(rogue, dice)?;
                 let (device, zero) = (rogue.key.public_key().device(), vec![0; 64]);
-                let payload = SignedAct::sign(&act, device, |_, _| Ok(zero)).ok()?.encode();
+                let payload = SignedAct::sign(&act, device, |_, _| Ok(zero))
+                    .ok()?
+                    .encode();
                 handed(own, Kind::Act, payload, "signature")
             }
-            12 => handed(Feed::Group(OrganisationId::from_bytes([9; 16])), Kind::Changes, vec![1], "not_yours"),
+            12 => handed(
+                Feed::Group(OrganisationId::from_bytes([9; 16])),
+                Kind::Changes,
+                vec![1],
+                "not_yours",
+            ),
             13 => handed(notes, Kind::Vault, vec![1], "malformed"),
             _ => {
-                let act = Act { person: other, ..self.an_act(rogue, dice)? };
+                let act = Act {
+                    person: other,
+                    ..self.an_act(rogue, dice)?
+                };
                 handed(own, Kind::Act, signed(&act)?, "not_yours")
             }
         }
@@ -193,7 +240,9 @@ impl World {
         if reason == expected {
             Ok(())
         } else {
-            Err(format!("S9: what is to be refused with {expected} got {outcome:?}"))
+            Err(format!(
+                "S9: what is to be refused with {expected} got {outcome:?}"
+            ))
         }
     }
 
@@ -248,7 +297,12 @@ impl World {
     }
 
     /// Sends one envelope; with `skip` one that leaves a number of its chain out.
-    fn offer(&mut self, rogue: &mut Rogue, handed: Handed, skip: bool) -> Result<Option<Outcome>, String> {
+    fn offer(
+        &mut self,
+        rogue: &mut Rogue,
+        handed: Handed,
+        skip: bool,
+    ) -> Result<Option<Outcome>, String> {
         let text = |error: nghisu_core::Error| error.to_string();
         let at = self.desk.clock(self.now);
         let subject = Subject {
@@ -264,7 +318,8 @@ impl World {
         if skip {
             chain.device_seq += 1;
         }
-        let envelope = Envelope::sign(&mut chain, subject, handed.payload, at, &rogue.key).map_err(text)?;
+        let envelope =
+            Envelope::sign(&mut chain, subject, handed.payload, at, &rogue.key).map_err(text)?;
         rogue.counter += 1;
         let body = RequestBody {
             envelopes: vec![envelope.encode().into()],

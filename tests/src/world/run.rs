@@ -76,9 +76,20 @@ pub(super) enum Event {
     /// A device does the next thing of its sync.
     Advance { node: usize, waits: u64 },
     /// A request reaches the office. `answered` says whether anybody waits for the reply.
-    Arrive { node: usize, waits: u64, route: Route, bytes: Vec<u8>, answered: bool },
+    Arrive {
+        node: usize,
+        waits: u64,
+        route: Route,
+        bytes: Vec<u8>,
+        answered: bool,
+    },
     /// A reply reaches the device.
-    Answer { node: usize, waits: u64, route: Route, answer: Answer },
+    Answer {
+        node: usize,
+        waits: u64,
+        route: Route,
+        answer: Answer,
+    },
     /// The network is there again.
     Retry { node: usize, waits: u64 },
 }
@@ -164,9 +175,17 @@ impl World {
         let folder = files::folder();
         let pages = *dice.pick(&PAGES).unwrap();
         let desk = Desk::new(folder.path().join("office"), dice.bytes(), pages);
-        let third = if dice.one_in(2) { Post::Guest } else { Post::Secretary };
+        let third = if dice.one_in(2) {
+            Post::Guest
+        } else {
+            Post::Secretary
+        };
         let mut people = Vec::new();
-        for (name, post) in [("Một", Post::Delegate), ("Hai", Post::Delegate), ("Ba", third)] {
+        for (name, post) in [
+            ("Một", Post::Delegate),
+            ("Hai", Post::Delegate),
+            ("Ba", third),
+        ] {
             let role = match post {
                 Post::Delegate => Role::Delegate,
                 Post::Guest => Role::Guest,
@@ -265,12 +284,19 @@ impl World {
     fn happen(&mut self, event: Event) -> Verdict {
         match event {
             Event::Advance { node, waits } if self.nodes[node].waits == waits => self.advance(node),
-            Event::Arrive { node, waits, route, bytes, answered } => {
-                self.arrive(node, waits, route, &bytes, answered)
-            }
-            Event::Answer { node, waits, route, answer } if self.nodes[node].waits == waits => {
-                self.answered(node, route, answer)
-            }
+            Event::Arrive {
+                node,
+                waits,
+                route,
+                bytes,
+                answered,
+            } => self.arrive(node, waits, route, &bytes, answered),
+            Event::Answer {
+                node,
+                waits,
+                route,
+                answer,
+            } if self.nodes[node].waits == waits => self.answered(node, route, answer),
             Event::Retry { node, waits } if self.nodes[node].waits == waits => self.sync(node),
             Event::Advance { .. } | Event::Answer { .. } | Event::Retry { .. } => Ok(()),
         }
@@ -280,11 +306,17 @@ impl World {
     pub(super) fn read_log(&mut self) -> Verdict {
         for read in self.desk.read_log(self.log.seq())? {
             let what = format!("entry {} {:?}", read.logged.seq, read.logged.kind);
-            self.trace.note(self.now, &what, read.logged.envelope.as_bytes());
-            self.coverage.count("entries", format_args!("{:?}", read.logged.kind));
-            self.log.append(read.logged).map_err(|why| format!("S4: {why}"))?;
+            self.trace
+                .note(self.now, &what, read.logged.envelope.as_bytes());
+            self.coverage
+                .count("entries", format_args!("{:?}", read.logged.kind));
+            self.log
+                .append(read.logged)
+                .map_err(|why| format!("S4: {why}"))?;
             if let Some(act) = read.act {
-                self.acts.receive(act).map_err(|why| format!("S10: {why}"))?;
+                self.acts
+                    .receive(act)
+                    .map_err(|why| format!("S10: {why}"))?;
             }
         }
         Ok(())

@@ -132,7 +132,9 @@ impl World {
         let input = match output {
             Output::Load => {
                 let dice = it.draw();
-                it.store().work(dice).map(|work| Input::Loaded(Box::new(work)))
+                it.store()
+                    .work(dice)
+                    .map(|work| Input::Loaded(Box::new(work)))
             }
             Output::Save(step) => return self.save(node, &step),
             Output::Send(bytes) => {
@@ -145,7 +147,8 @@ impl World {
                 return Ok(());
             }
             Output::Finished(Ok(report)) => {
-                self.coverage.add_to("deeds", "entry received", u64::from(report.received));
+                self.coverage
+                    .add_to("deeds", "entry received", u64::from(report.received));
                 return self.begin_round(node);
             }
             Output::Finished(Err(error)) => return self.ended(node, Err(error)),
@@ -177,7 +180,11 @@ impl World {
         };
         let it = &mut self.nodes[node];
         let saved = it.store().save(step);
-        self.trace.note(now, &format!("device {node} saves: {name}"), &[u8::from(saved.is_ok())]);
+        self.trace.note(
+            now,
+            &format!("device {node} saves: {name}"),
+            &[u8::from(saved.is_ok())],
+        );
         self.coverage.count("steps saved", name);
         let it = &mut self.nodes[node];
         let input = match saved {
@@ -232,10 +239,12 @@ impl World {
             return Ok(error);
         }
         let store = self.nodes[node].store();
-        let obeyed = store.note_refusal(error.detail()).and_then(|()| match &order {
-            Some(order) => store.obey(order).map(|_| ()),
-            None => Ok(()),
-        });
+        let obeyed = store
+            .note_refusal(error.detail())
+            .and_then(|()| match &order {
+                Some(order) => store.obey(order).map(|_| ()),
+                None => Ok(()),
+            });
         match obeyed {
             Ok(()) => {}
             // One that was obeyed before comes with every refusal; a full disk hears it again.
@@ -259,13 +268,15 @@ impl World {
         match &ended {
             Ok(_) => {
                 self.coverage.count("syncs", "ended well");
-                self.trace.note(now, &format!("device {node} has synced"), &[]);
+                self.trace
+                    .note(now, &format!("device {node} has synced"), &[]);
             }
             Err(error) => {
                 let code = error.code();
                 self.coverage.count("syncs", code.name());
                 let what = format!("device {node} fails: {} {}", code.name(), error.detail());
-                self.trace.note(now, &what, &short(error.detail().as_bytes())[..0]);
+                self.trace
+                    .note(now, &what, &short(error.detail().as_bytes())[..0]);
                 self.check_excuse(node, error)?;
             }
         }
@@ -287,6 +298,8 @@ impl World {
             return Ok(());
         }
         let excuses: &BTreeSet<&'static str> = &it.excuses;
-        Err(format!("S15: a sync of device {node} failed and nothing was wrong: {error} {excuses:?}"))
+        Err(format!(
+            "S15: a sync of device {node} failed and nothing was wrong: {error} {excuses:?}"
+        ))
     }
 }

@@ -33,7 +33,8 @@ impl Trace {
         if self.told.len() >= 2 * LINES_MAX {
             self.told.drain(..LINES_MAX);
         }
-        self.told.push(format!("{at:>9} ms  {what}  {} bytes", bytes.len()));
+        self.told
+            .push(format!("{at:>9} ms  {what}  {} bytes", bytes.len()));
     }
 
     /// Returns the hash as text.
@@ -93,7 +94,10 @@ impl Subscriber for Listener {
     fn event(&self, event: &Event<'_>) {
         let mut words = Words(String::new());
         event.record(&mut words);
-        ERRORS.lock().unwrap_or_else(PoisonError::into_inner).push(words.0);
+        ERRORS
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(words.0);
     }
 
     fn enter(&self, _: &span::Id) {}

@@ -39,7 +39,11 @@ fn letter(seed: u64, nth: usize) -> char {
         nth -= size;
     }
     let size = usize::try_from(BLOCKS[5].1).unwrap();
-    let (block, nth) = if nth < size { (BLOCKS[5], nth) } else { (BLOCKS[6], nth - size) };
+    let (block, nth) = if nth < size {
+        (BLOCKS[5], nth)
+    } else {
+        (BLOCKS[6], nth - size)
+    };
     char::from_u32(block.0 + u32::try_from(nth).unwrap()).unwrap()
 }
 
@@ -56,7 +60,9 @@ impl World {
     fn letters(&self, account: usize, note: DocumentId, count: usize) -> String {
         let known = self.notes[account].all.get(&note);
         let from = known.map_or(0, |note| note.characters());
-        (from..from + count).map(|nth| letter(self.seed, nth)).collect()
+        (from..from + count)
+            .map(|nth| letter(self.seed, nth))
+            .collect()
     }
 
     pub(super) fn write(&mut self, node: usize, drawn: u32) -> Verdict {
@@ -76,8 +82,18 @@ impl World {
             Err(error) => return self.may_fail(node, &error),
         };
         self.coverage.count("deeds", "note written");
-        let typing = Typing { before: "", position: 0, delete: 0, insert: &text, after: &note.text };
-        self.notes[account].all.entry(id).or_default().typed(author, &typing)?;
+        let typing = Typing {
+            before: "",
+            position: 0,
+            delete: 0,
+            insert: &text,
+            after: &note.text,
+        };
+        self.notes[account]
+            .all
+            .entry(id)
+            .or_default()
+            .typed(author, &typing)?;
         self.check_node(node)
     }
 
@@ -85,7 +101,11 @@ impl World {
     fn a_note(&self, node: usize, dice: &mut Dice) -> Option<(DocumentId, String, bool)> {
         let rows = self.nodes[node].rows("SELECT id, text, deleted FROM note ORDER BY id", |row| {
             let id: Vec<u8> = row.get(0)?;
-            Ok((DocumentId::from_slice(&id).unwrap(), row.get(1)?, row.get(2)?))
+            Ok((
+                DocumentId::from_slice(&id).unwrap(),
+                row.get(1)?,
+                row.get(2)?,
+            ))
         });
         // Mostly one of a few, so that two devices meet in one.
         let few = rows.len().min(if dice.one_in(3) { rows.len() } else { 3 });
@@ -99,10 +119,18 @@ impl World {
         };
         let characters: Vec<char> = before.chars().collect();
         let from = dice.below(characters.len() + 1);
-        let deleted = if dice.one_in(3) { dice.below(4).min(characters.len() - from) } else { 0 };
+        let deleted = if dice.one_in(3) {
+            dice.below(4).min(characters.len() - from)
+        } else {
+            0
+        };
         let units = |part: &[char]| part.iter().map(|it| it.len_utf16()).sum::<usize>();
         let (account, author) = (self.nodes[node].account, self.nodes[node].author);
-        let inserted = if deleted > 0 { dice.below(4) } else { 1 + dice.below(8) };
+        let inserted = if deleted > 0 {
+            dice.below(4)
+        } else {
+            1 + dice.below(8)
+        };
         let insert = self.letters(account, id, inserted);
         let splice = Splice {
             position: units(&characters[..from]),
@@ -111,7 +139,9 @@ impl World {
         };
         let at = self.nodes[node].clock(self.now);
         self.try_wrong_position(node, id, &characters)?;
-        let edited = self.nodes[node].store().edit_note(id, std::slice::from_ref(&splice), at);
+        let edited = self.nodes[node]
+            .store()
+            .edit_note(id, std::slice::from_ref(&splice), at);
         let note = match edited {
             Ok(note) => note,
             Err(error) => return self.may_fail(node, &error),
@@ -123,13 +153,22 @@ impl World {
             insert: &splice.insert,
             after: &note.text,
         };
-        let kept = self.notes[account].all.get_mut(&id).ok_or("S7: a note that nobody wrote")?;
-        let deed = if hidden { "edit of a hidden note" } else { "edit" };
+        let kept = self.notes[account]
+            .all
+            .get_mut(&id)
+            .ok_or("S7: a note that nobody wrote")?;
+        let deed = if hidden {
+            "edit of a hidden note"
+        } else {
+            "edit"
+        };
         self.coverage.count("deeds", deed);
         if kept.is_concurrent(author) {
-            self.coverage.count("deeds", "edit while others have edited too");
+            self.coverage
+                .count("deeds", "edit while others have edited too");
         }
-        kept.typed(author, &typing).map_err(|why| format!("S8: {why}"))?;
+        kept.typed(author, &typing)
+            .map_err(|why| format!("S8: {why}"))?;
         self.check_node(node)
     }
 
@@ -139,7 +178,11 @@ impl World {
             return Ok(());
         };
         let before: usize = characters[..wide].iter().map(|it| it.len_utf16()).sum();
-        let splice = Splice { position: before + 1, delete: 0, insert: "?".into() };
+        let splice = Splice {
+            position: before + 1,
+            delete: 0,
+            insert: "?".into(),
+        };
         let at = self.nodes[node].clock(self.now);
         match self.nodes[node].store().edit_note(id, &[splice], at) {
             Err(error) if error.code() == Code::PositionInvalid => Ok(()),
@@ -159,9 +202,13 @@ impl World {
             Ok(note) => note,
             Err(error) => return self.may_fail(node, &error),
         };
-        let kept = self.notes[account].all.get_mut(&id).ok_or("S7: a note that nobody wrote")?;
+        let kept = self.notes[account]
+            .all
+            .get_mut(&id)
+            .ok_or("S7: a note that nobody wrote")?;
         if !hidden && kept.is_concurrent(author) {
-            self.coverage.count("faults", "deletion while the other device types");
+            self.coverage
+                .count("faults", "deletion while the other device types");
         }
         self.coverage.count("deeds", "note deleted");
         kept.hidden(author, &note.text);
@@ -178,9 +225,16 @@ impl World {
             return Ok(());
         };
         let meeting = row.id;
-        let programme = it.store().programme(meeting).map_err(|error| error.to_string())?;
+        let programme = it
+            .store()
+            .programme(meeting)
+            .map_err(|error| error.to_string())?;
         let items: Vec<_> = programme.programme.items.keys().cloned().collect();
-        let item = if dice.one_in(3) { None } else { dice.pick(&items).cloned() };
+        let item = if dice.one_in(3) {
+            None
+        } else {
+            dice.pick(&items).cloned()
+        };
         let made = self.acts.made.iter();
         let mine: Vec<ActId> = made
             .filter(|(_, act)| {

@@ -30,13 +30,17 @@ pub(in crate::world) struct Access {
 impl Access {
     /// Returns the number after which a person is served an audience, by what had happened up to the
     /// entry `upto`; `None` if he is not in it.
-    pub(in crate::world) fn since(&self, person: PersonId, audience: Audience, upto: u64) -> Option<u64> {
+    pub(in crate::world) fn since(
+        &self,
+        person: PersonId,
+        audience: Audience,
+        upto: u64,
+    ) -> Option<u64> {
         let (_, post) = self.people.iter().find(|(id, _)| *id == person)?;
-        let last = self
-            .turns
-            .iter()
-            .rev()
-            .find(|turn| turn.person == person && turn.audience == audience && turn.seq <= upto);
+        let last =
+            self.turns.iter().rev().find(|turn| {
+                turn.person == person && turn.audience == audience && turn.seq <= upto
+            });
         match (last, audience) {
             (Some(turn), _) => turn.member.then_some(turn.seq),
             (None, Audience::Meeting(_)) => (*post != Post::Guest).then_some(0),
@@ -48,15 +52,23 @@ impl Access {
     }
 
     /// Says the same of a feed: of all audiences that read it, the one that was let in first.
-    pub(in crate::world) fn since_feed(&self, person: PersonId, feed: Feed, upto: u64) -> Option<u64> {
+    pub(in crate::world) fn since_feed(
+        &self,
+        person: PersonId,
+        feed: Feed,
+        upto: u64,
+    ) -> Option<u64> {
         let audiences = self.audiences(feed);
-        let since = audiences.into_iter().filter_map(|it| self.since(person, it, upto));
+        let since = audiences
+            .into_iter()
+            .filter_map(|it| self.since(person, it, upto));
         since.min()
     }
 
     /// Says whether a person reads a meeting's open part.
     pub(in crate::world) fn is_in(&self, person: PersonId, meeting: MeetingId) -> bool {
-        self.since(person, Audience::Meeting(meeting), u64::MAX).is_some()
+        self.since(person, Audience::Meeting(meeting), u64::MAX)
+            .is_some()
     }
 
     /// Says who reads a feed, as the design's table has it.

@@ -120,13 +120,21 @@ impl Acts {
 
     /// What a device shows of a meeting's receipts: some first ones of those that were given, or, once
     /// it has read the log to its end, all of them.
-    pub(in crate::world) fn check(&self, meeting: MeetingId, shown: &[Receipt], whole: bool) -> Verdict {
+    pub(in crate::world) fn check(
+        &self,
+        meeting: MeetingId,
+        shown: &[Receipt],
+        whole: bool,
+    ) -> Verdict {
         let given = self.receipts.get(&meeting).map_or(&[][..], Vec::as_slice);
-        let fits = given.get(..shown.len()) == Some(shown) && (!whole || shown.len() == given.len());
+        let fits =
+            given.get(..shown.len()) == Some(shown) && (!whole || shown.len() == given.len());
         if fits {
             Ok(())
         } else {
-            Err(format!("receipts {shown:?} are shown where {given:?} were given"))
+            Err(format!(
+                "receipts {shown:?} are shown where {given:?} were given"
+            ))
         }
     }
 }

@@ -41,11 +41,17 @@ impl Log {
         }
         let newest = self.newest.entry(entry.feed).or_insert(0);
         if entry.feed_seq != *newest + 1 {
-            return Err(format!("number {} of {} follows {newest}", entry.feed_seq, entry.feed));
+            return Err(format!(
+                "number {} of {} follows {newest}",
+                entry.feed_seq, entry.feed
+            ));
         }
         *newest = entry.feed_seq;
         if !self.ids.insert(entry.envelope) {
-            return Err(format!("an envelope stands in the log twice, at last at {}", entry.seq));
+            return Err(format!(
+                "an envelope stands in the log twice, at last at {}",
+                entry.seq
+            ));
         }
         if let Some(since) = self.closed.get(&entry.device) {
             return Err(format!(
@@ -79,8 +85,8 @@ impl Log {
     /// Says whether the log has this envelope under these numbers.
     pub(in crate::world) fn has(&self, envelope: &Hash, seq: u64, feed_seq: u64) -> bool {
         let at = usize::try_from(seq.saturating_sub(1)).unwrap_or(usize::MAX);
-        self.entries
-            .get(at)
-            .is_some_and(|entry| entry.envelope == *envelope && entry.seq == seq && entry.feed_seq == feed_seq)
+        self.entries.get(at).is_some_and(|entry| {
+            entry.envelope == *envelope && entry.seq == seq && entry.feed_seq == feed_seq
+        })
     }
 }

@@ -98,7 +98,13 @@ impl Note {
         if expected != typing.after {
             return Err(format!("typing gave {:?}, not {expected:?}", typing.after));
         }
-        self.note(author, typing.insert.chars().collect(), deleted, false, typing.after);
+        self.note(
+            author,
+            typing.insert.chars().collect(),
+            deleted,
+            false,
+            typing.after,
+        );
         Ok(())
     }
 
@@ -107,7 +113,14 @@ impl Note {
         self.note(author, Vec::new(), Vec::new(), true, text);
     }
 
-    fn note(&mut self, author: Author, inserted: Vec<char>, deleted: Vec<char>, hides: bool, view: &str) {
+    fn note(
+        &mut self,
+        author: Author,
+        inserted: Vec<char>,
+        deleted: Vec<char>,
+        hides: bool,
+        view: &str,
+    ) {
         let nth = self.written.entry(author).or_default();
         *nth += 1;
         let nth = *nth;
@@ -156,11 +169,20 @@ impl Note {
 
     /// Everybody has synced, and this is what they show: all that the living wrote, and of the dead
     /// what the office had said that it has.
-    pub(in crate::world) fn settled(&self, is_alive: impl Fn(Author) -> bool, text: &str, hidden: bool) -> Verdict {
+    pub(in crate::world) fn settled(
+        &self,
+        is_alive: impl Fn(Author) -> bool,
+        text: &str,
+        hidden: bool,
+    ) -> Verdict {
         let mut least = Seen::new();
         for (author, written) in &self.written {
             let confirmed = self.confirmed.get(author).copied().unwrap_or(0);
-            let due = if is_alive(*author) { *written } else { confirmed };
+            let due = if is_alive(*author) {
+                *written
+            } else {
+                confirmed
+            };
             if due > 0 {
                 least.insert(*author, due);
             }
@@ -171,7 +193,12 @@ impl Note {
             if seen.get(&edit.author).is_none_or(|seen| *seen < edit.nth) {
                 continue;
             }
-            let places: Vec<usize> = edit.view.iter().filter_map(|it| shown.get(it)).copied().collect();
+            let places: Vec<usize> = edit
+                .view
+                .iter()
+                .filter_map(|it| shown.get(it))
+                .copied()
+                .collect();
             if places.windows(2).any(|two| two[0] > two[1]) {
                 return Err(format!(
                     "{text:?} has another order than {:?} was saved with",
@@ -194,7 +221,9 @@ impl Note {
             }
             self.witness(&mut seen, edit);
         }
-        let hiding: Vec<usize> = (0..self.edits.len()).filter(|&it| self.edits[it].hides).collect();
+        let hiding: Vec<usize> = (0..self.edits.len())
+            .filter(|&it| self.edits[it].hides)
+            .collect();
         if hidden {
             match hiding[..] {
                 [] => return Err("hidden, and nobody has hidden it".into()),
@@ -249,25 +278,12 @@ impl Note {
 }
 
 impl Notes {
-    /// The folder of `old` was put back as it was when `memory` was taken, and goes on as `new`.
-    pub(in crate::world) fn put_back(&mut self, new: Author, memory: &BTreeMap<DocumentId, Seen>) {
-        for (id, seen) in memory {
-            if let Some(note) = self.all.get_mut(id) {
-                note.seen.insert(new, seen.clone());
-            }
-        }
-    }
-
-    /// Returns what a device has seen.
-    pub(in crate::world) fn memory(&self, author: Author) -> BTreeMap<DocumentId, Seen> {
-        let seen = |note: &Note| note.seen.get(&author).cloned();
-        let of_author = self.all.iter();
-        of_author.filter_map(|(id, note)| Some((*id, seen(note)?))).collect()
-    }
-
     /// Returns what the office has said that it has.
     pub(in crate::world) fn confirmed(&self) -> BTreeMap<DocumentId, Seen> {
-        self.all.iter().map(|(id, note)| (*id, note.confirmed.clone())).collect()
+        self.all
+            .iter()
+            .map(|(id, note)| (*id, note.confirmed.clone()))
+            .collect()
     }
 
     /// The office was put back: of what it had said since, nothing counts any more.
