@@ -51,14 +51,32 @@ fn git(folder: &Path, arguments: &[&str]) -> Result<Output, String> {
     run(Command::new("git").arg("-C").arg(folder).args(arguments))
 }
 
-/// Links what is built already, so that only what a patch changes is built again.
+/// Links the libraries that are built already, so that only what a patch changes is built again. They are
+/// never written to in place; our own crates are built anew.
 fn link_built(from: &Path, to: &Path) -> Result<(), String> {
     if to.exists() || !from.exists() {
         return Ok(());
     }
-    let parent = to.parent().unwrap_or(to);
-    fs::create_dir_all(parent).map_err(|error| error.to_string())?;
-    run(Command::new("cp").arg("-a").arg(from).arg(to)).map(drop)
+    let failed = |error: std::io::Error| error.to_string();
+    fs::create_dir_all(to.join("deps")).map_err(failed)?;
+    for folder in [".fingerprint", "build"] {
+        run(Command::new("cp")
+            .arg("-a")
+            .arg(from.join(folder))
+            .arg(to.join(folder)))?;
+    }
+    for file in fs::read_dir(from.join("deps")).map_err(failed)? {
+        let path = file.map_err(failed)?.path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if name.contains('.') && !name.contains("nghisu") {
+            fs::hard_link(&path, to.join("deps").join(&name)).map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 /// Returns the test's program from what Cargo says.
