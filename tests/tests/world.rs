@@ -17,7 +17,6 @@ fn setting(name: &str, otherwise: u64) -> u64 {
 }
 
 /// Lives a life that failed once.
-#[cfg_attr(not(test), expect(dead_code))]
 fn story(seed: u64, steps: &[Step]) {
     if let Err(failure) = live(seed, steps) {
         panic!("{}", failure.why);
@@ -62,4 +61,33 @@ fn the_same_seed_gives_the_same_trace() {
     let traces: Vec<String> = (0..2).map(|_| live(seed, &steps).unwrap().trace).collect();
     assert_eq!(traces[0], traces[1]);
     report(&format!("the trace of seed {seed} is {}", traces[0]));
+}
+
+#[test]
+fn a_store_that_is_enrolled_anew_goes_through_all_that_was_given_and_taken() {
+    use nghisu_tests::world::Step::*;
+    story(
+        49,
+        &[
+            Publish(0),
+            Invite(0),
+            Invite(0),
+            Invite(1),
+            Invite(0),
+            Invite(1),
+            Sync(4),
+            Wait(2_000),
+            Confirm,
+            Wait(2_000),
+            Access(3_170_391_008),
+            Sync(4),
+            Wait(14_899),
+            Revoke(4),
+            Sync(4),
+            Wait(4_062),
+            Rejoin(4),
+            Wait(12_728_821),
+            Access(4_073_341_128),
+        ],
+    );
 }

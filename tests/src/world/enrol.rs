@@ -315,7 +315,8 @@ impl World {
 
     pub(super) fn has_vault(&self, node: usize) -> bool {
         let it = &self.nodes[node];
-        it.is_usable()
+        !it.closed
+            && it.is_usable()
             && it
                 .read()
                 .vault_status()

@@ -53,6 +53,15 @@ pub struct Failure {
     pub after: usize,
 }
 
+impl Failure {
+    /// Returns which of the numbered sentences was broken; what else failed is one more kind.
+    pub fn sentence(&self) -> &str {
+        let words = self.why.split([' ', '\n']).take(4);
+        let mut numbered = words.filter(|word| word.starts_with('S') && word.ends_with(':'));
+        numbered.next().unwrap_or_default()
+    }
+}
+
 /// Where a message goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {
@@ -90,6 +99,7 @@ pub(super) struct Then {
     pub(super) log: Log,
     pub(super) acts: Acts,
     pub(super) turns: Vec<Turn>,
+    pub(super) meetings: BTreeMap<usize, MeetingId>,
     pub(super) confirmed: Vec<BTreeMap<nghisu_core::ids::DocumentId, Seen>>,
     pub(super) people: u64,
 }
@@ -153,7 +163,7 @@ pub fn live(seed: u64, steps: &[Step]) -> Result<Life, Failure> {
             coverage: world.coverage,
         }),
         Err(why) => Err(Failure {
-            why: format!("{why}\n{}", world.trace.last(60)),
+            why: format!("{why}\n{}", world.trace.last(80)),
             after: world.taken,
         }),
     }
