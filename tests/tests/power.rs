@@ -6,6 +6,8 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "how long it took is reported")]
 
+#[path = "power/beginnings.rs"]
+mod beginnings;
 #[path = "power/faults.rs"]
 mod faults;
 #[path = "power/pair.rs"]
