@@ -21,6 +21,7 @@ mod own_devices;
 mod publications;
 mod salvage;
 mod schema;
+mod snapshots;
 mod vault;
 mod wipe;
 
@@ -38,6 +39,7 @@ use crate::{
     document::Document,
     error::{Code, Error, Result},
     ids::{DocumentId, LogId, PersonId},
+    limits::SNAPSHOT_ENTRIES,
     sync::wire::Cursor,
     time::Timestamp,
     trust::{
@@ -114,6 +116,7 @@ pub struct Store {
     open: VecDeque<(DocumentId, Document)>,
     salvage: Option<Salvage>,
     former: Option<Arc<dyn DeviceSigner>>,
+    snapshot_entries: u64,
     _lock: File,
 }
 
@@ -152,6 +155,7 @@ impl Store {
             open: VecDeque::new(),
             salvage,
             former: None,
+            snapshot_entries: SNAPSHOT_ENTRIES,
             _lock: lock,
         };
         if wiped {

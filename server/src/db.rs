@@ -40,6 +40,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("db/migrations/0004_rights.sql"),
     include_str!("db/migrations/0005_vault.sql"),
     include_str!("db/migrations/0006_devices.sql"),
+    include_str!("db/migrations/0007_snapshots.sql"),
+    include_str!("db/migrations/0011_publication_keys.sql"),
 ];
 
 /// What the writer does within a savepoint.

@@ -28,6 +28,7 @@ mod people;
 mod publish;
 mod rights;
 pub mod root;
+mod snapshots;
 pub(crate) mod tls;
 mod vault;
 

@@ -51,6 +51,7 @@ pub fn sync(
     mut alter: impl FnMut(Reply) -> Reply,
 ) -> Result<Report> {
     let mut report = Report::default();
+    store.prepare_snapshots(NOW)?;
     for round in 0..SYNC_ROUNDS_MAX {
         let prepared = store.prepare_vault(dice.draw(), NOW)?;
         let again = store.take_vault_again()? || prepared;
