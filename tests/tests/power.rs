@@ -12,6 +12,8 @@ mod beginnings;
 mod faults;
 #[path = "power/pair.rs"]
 mod pair;
+#[path = "power/salvage.rs"]
+mod salvage;
 
 use std::{
     collections::BTreeMap,
