@@ -19,6 +19,7 @@ mod orders;
 mod outbox;
 mod own_devices;
 mod publications;
+mod room;
 mod salvage;
 mod schema;
 mod snapshots;

@@ -13,6 +13,7 @@ pub mod local;
 pub mod process;
 pub mod scan;
 pub mod vfs;
+pub mod world;
 
 use std::{io::Write, path::PathBuf};
 

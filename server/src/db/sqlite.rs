@@ -4,6 +4,7 @@ mod devices;
 mod keys;
 mod publications;
 mod rights;
+mod room;
 mod snapshots;
 mod vault;
 
