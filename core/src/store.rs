@@ -140,10 +140,12 @@ impl Store {
                 .map_err(|error| folder(directory, &error))?;
         }
         let path = directory.join(FILE_NAME);
-        let (connection, salvage) = match schema::open(&path) {
+        salvage::resume(&path)?;
+        let connection = match schema::open(&path) {
             Err(error) if error.code() == Code::DatabaseCorrupt => salvage::move_aside(&path, now)?,
-            opened => (opened?, None),
+            opened => opened?,
         };
+        let salvage = salvage::carry_over(&connection, &path)?;
         let mut store = Self {
             connection,
             directory: directory.to_owned(),
@@ -168,6 +170,7 @@ impl Store {
         store.rejoin_as_former()?;
         if store.salvage.is_some() {
             store.read_again()?;
+            salvage::end(&store.connection)?;
         } else {
             store.sweep_papers()?;
         }

@@ -208,6 +208,11 @@ fn connect(path: &Path) -> Result<Connection> {
         .query_row("PRAGMA synchronous", [], |row| row.get(0))
         .map_err(opening)?;
     if mode != "wal" || synchronous != 2 {
+        // A full disk leaves the mode as it was without a word; a write says so.
+        connection
+            .pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
+            .and_then(|version| connection.pragma_update(None, "user_version", version))
+            .map_err(opening)?;
         return Err(Error::new(
             Code::Storage,
             format_args!(

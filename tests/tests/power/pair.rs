@@ -370,7 +370,7 @@ impl Pair {
 
 const ACCEPTED: &str = "SELECT id FROM envelope WHERE outcome = 'accepted' ORDER BY device_seq";
 
-fn open_store(folder: &Path) -> Result<Store> {
+pub(crate) fn open_store(folder: &Path) -> Result<Store> {
     let opening = Opening {
         seed: Zeroizing::new([9; 32]),
         sealing: Zeroizing::new([9; 32]),
@@ -388,11 +388,11 @@ fn column<T: rusqlite::types::FromSql>(database: &Connection, query: &str) -> Ve
 /// What a check says.
 pub(crate) type Verdict<T = ()> = std::result::Result<T, String>;
 
-fn ensure(holds: bool, what: impl Fn() -> String) -> Verdict {
+pub(crate) fn ensure(holds: bool, what: impl Fn() -> String) -> Verdict {
     if holds { Ok(()) } else { Err(what()) }
 }
 
-fn told<T>(result: Result<T>, what: &str) -> Verdict<T> {
+pub(crate) fn told<T>(result: Result<T>, what: &str) -> Verdict<T> {
     result.map_err(|error| format!("{what}: {error}"))
 }
 
@@ -405,6 +405,11 @@ fn sound(database: &Connection, what: &str) -> Verdict {
     ensure(found == ["ok"], || format!("{what}: {found:?}"))?;
     let foreign: Vec<String> = column(database, "PRAGMA foreign_key_check");
     ensure(foreign.is_empty(), || format!("{what}: {foreign:?}"))
+}
+
+/// Says whether a database is sound.
+pub(crate) fn sound_at(path: &Path) -> Verdict {
+    sound(&connect(path), "the database")
 }
 
 fn texts(notes: &[Note]) -> BTreeMap<DocumentId, String> {
