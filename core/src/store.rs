@@ -12,6 +12,7 @@ mod alerts;
 mod devices;
 mod documents;
 mod inbox;
+mod incarnation;
 mod listing;
 mod membership;
 mod notes;
@@ -19,6 +20,7 @@ mod orders;
 mod outbox;
 mod own_devices;
 mod publications;
+mod rebuild;
 mod salvage;
 mod schema;
 mod vault;
@@ -114,6 +116,8 @@ pub struct Store {
     open: VecDeque<(DocumentId, Document)>,
     salvage: Option<Salvage>,
     former: Option<Arc<dyn DeviceSigner>>,
+    /// Whether documents were made anew since the listeners heard of changes.
+    rebuilt: bool,
     _lock: File,
 }
 
@@ -152,6 +156,7 @@ impl Store {
             open: VecDeque::new(),
             salvage,
             former: None,
+            rebuilt: false,
             _lock: lock,
         };
         if wiped {

@@ -40,6 +40,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("db/migrations/0004_rights.sql"),
     include_str!("db/migrations/0005_vault.sql"),
     include_str!("db/migrations/0006_devices.sql"),
+    include_str!("db/migrations/0009_fork.sql"),
 ];
 
 /// What the writer does within a savepoint; what it returns is called after the commit.

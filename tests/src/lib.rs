@@ -6,6 +6,7 @@
 )]
 
 pub mod canary;
+pub mod copies;
 pub mod link;
 pub mod local;
 pub mod process;
