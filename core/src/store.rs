@@ -12,6 +12,7 @@ mod alerts;
 mod devices;
 mod documents;
 mod inbox;
+mod incarnation;
 mod listing;
 mod membership;
 mod notes;
@@ -19,6 +20,7 @@ mod orders;
 mod outbox;
 mod own_devices;
 mod publications;
+mod rebuild;
 mod room;
 mod salvage;
 mod schema;
@@ -118,6 +120,8 @@ pub struct Store {
     salvage: Option<Salvage>,
     former: Option<Arc<dyn DeviceSigner>>,
     snapshot_entries: u64,
+    /// Whether documents were made anew since the listeners heard of changes.
+    rebuilt: bool,
     _lock: File,
 }
 
@@ -159,6 +163,7 @@ impl Store {
             salvage,
             former: None,
             snapshot_entries: SNAPSHOT_ENTRIES,
+            rebuilt: false,
             _lock: lock,
         };
         if wiped {

@@ -41,6 +41,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("db/migrations/0005_vault.sql"),
     include_str!("db/migrations/0006_devices.sql"),
     include_str!("db/migrations/0007_snapshots.sql"),
+    include_str!("db/migrations/0009_fork.sql"),
     include_str!("db/migrations/0011_publication_keys.sql"),
 ];
 

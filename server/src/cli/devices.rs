@@ -266,6 +266,8 @@ fn device_json(device: &DeviceInfo) -> serde_json::Value {
         "digits": device.digits,
         "synced_at": device.synced_at,
         "waiting": device.waiting,
+        "incarnation": device.incarnation,
+        "copied": device.copied,
     })
 }
 
