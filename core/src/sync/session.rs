@@ -219,6 +219,9 @@ pub struct Report {
     pub refused: u32,
     /// Entries received.
     pub received: u32,
+    /// Milliseconds after which the office wants envelopes offered again that it has held; 0 if it has
+    /// held none.
+    pub held_ms: u64,
 }
 
 impl Report {
@@ -230,6 +233,18 @@ impl Report {
             accepted: self.accepted + next.accepted,
             refused: self.refused + next.refused,
             received: self.received + next.received,
+            held_ms: next.held_ms,
+        }
+    }
+
+    fn count(&mut self, outcomes: &[Outcome]) {
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Accepted { .. } => self.accepted += 1,
+                Outcome::Refused { .. } => self.refused += 1,
+                Outcome::Held { retry_after_ms, .. } => self.held_ms = (*retry_after_ms).max(1),
+                Outcome::Redo { .. } => {}
+            }
         }
     }
 }
@@ -327,6 +342,11 @@ impl<'s> Session<'s> {
     /// Returns the next thing to do. Call it after every [`Session::handle`] until it returns `None`.
     pub fn poll(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// Returns what the sync that runs, or the last one, has done so far.
+    pub const fn report(&self) -> Report {
+        self.report
     }
 
     /// Returns when to say [`Input::Wanted`] again after a failure. Changes when a sync ends.
@@ -552,13 +572,7 @@ impl<'s> Session<'s> {
             });
         }
         let held = synced.outcomes.iter().any(|outcome| !outcome.is_final());
-        for outcome in &synced.outcomes {
-            match outcome {
-                Outcome::Accepted { .. } => self.report.accepted += 1,
-                Outcome::Refused { .. } => self.report.refused += 1,
-                Outcome::Held { .. } | Outcome::Redo { .. } => {}
-            }
-        }
+        self.report.count(&synced.outcomes);
         let unanswered = sent.len() > synced.outcomes.len() && synced.stopped.is_none();
         if unanswered && !held {
             return Err(malformed("fewer outcomes than envelopes"));
