@@ -19,6 +19,7 @@ use std::{
 
 use nghisu_core::{Code, Error, Result};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tokio::sync::watch;
 
 pub(crate) use sqlite::Tx;
 
@@ -52,6 +53,7 @@ pub(crate) struct Db {
     queue: Option<mpsc::SyncSender<Job>>,
     writer: Option<JoinHandle<()>>,
     readers: Mutex<Vec<Connection>>,
+    commits: watch::Sender<u64>,
 }
 
 impl Db {
@@ -60,16 +62,24 @@ impl Db {
         let mut connection = connect(path)?;
         migrate(&mut connection)?;
         let (queue, jobs) = mpsc::sync_channel(QUEUE_JOBS_MAX);
+        let commits = watch::Sender::new(0);
+        let committed = commits.clone();
         let writer = std::thread::Builder::new()
             .name("nghisu-writer".into())
-            .spawn(move || write_all(&connection, &jobs))
+            .spawn(move || write_all(&connection, &jobs, &committed))
             .map_err(|error| Error::new(Code::Internal, format_args!("writer thread: {error}")))?;
         Ok(Self {
             path: path.to_owned(),
             queue: Some(queue),
             writer: Some(writer),
             readers: Mutex::default(),
+            commits,
         })
+    }
+
+    /// Changes with every commit of this process; holds their number.
+    pub(crate) fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
     }
 
     /// Runs `job` in a transaction of the writer and returns its result once it is on disk.
@@ -123,16 +133,20 @@ impl Drop for Db {
     }
 }
 
-fn write_all(connection: &Connection, jobs: &mpsc::Receiver<Job>) {
+fn write_all(connection: &Connection, jobs: &mpsc::Receiver<Job>, commits: &watch::Sender<u64>) {
     while let Ok(first) = jobs.recv() {
         let group = std::iter::once(first)
             .chain(jobs.try_iter())
             .take(GROUP_JOBS_MAX);
-        write_group(connection, group);
+        write_group(connection, group, commits);
     }
 }
 
-fn write_group(connection: &Connection, jobs: impl Iterator<Item = Job>) {
+fn write_group(
+    connection: &Connection,
+    jobs: impl Iterator<Item = Job>,
+    commits: &watch::Sender<u64>,
+) {
     let begun = connection.execute_batch("BEGIN IMMEDIATE").map_err(error);
     let mut answers = Vec::new();
     let mut lost = begun.err();
@@ -147,7 +161,9 @@ fn write_group(connection: &Connection, jobs: impl Iterator<Item = Job>) {
         Some(error) => Err(error),
         None => connection.execute_batch("COMMIT").map_err(error),
     };
-    if committed.is_err() && !connection.is_autocommit() {
+    if committed.is_ok() {
+        commits.send_modify(|count| *count += 1);
+    } else if !connection.is_autocommit() {
         let _ = connection.execute_batch("ROLLBACK");
     }
     for answer in answers {

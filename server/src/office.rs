@@ -25,6 +25,7 @@ pub(crate) mod orders;
 mod page;
 pub mod pem;
 mod people;
+pub mod pokes;
 mod publish;
 mod rights;
 pub mod root;

@@ -2,6 +2,7 @@
 
 mod devices;
 mod keys;
+mod pokes;
 mod publications;
 mod rights;
 mod vault;
