@@ -27,6 +27,7 @@ pub mod pem;
 mod people;
 pub mod pokes;
 mod publish;
+mod receipts;
 mod rights;
 pub mod root;
 pub(crate) mod tls;

@@ -4,6 +4,7 @@ mod devices;
 mod keys;
 mod pokes;
 mod publications;
+mod receipts;
 mod rights;
 mod vault;
 

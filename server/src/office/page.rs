@@ -26,7 +26,7 @@ use super::{
     admit::{Admitted, Offered, admit},
     asking::{Asking, allow, known_device},
     log::Appending,
-    office_row,
+    office_row, receipts,
     rights::Audiences,
 };
 use crate::db::{
@@ -56,6 +56,7 @@ impl Office {
     /// Carries out what is asked for, if the device may still sync when it is appended and when it is
     /// answered.
     pub(crate) fn carry_out(&self, asking: Asking, now: Timestamp) -> Result<Vec<u8>> {
+        let _coming = self.db.expect();
         let Asking { request, key, .. } = asking;
         let id = request.head.device;
         if request.head.log != self.log {
@@ -69,9 +70,10 @@ impl Office {
             .map(|bytes| Offered::read(bytes.to_vec(), &key))
             .collect();
         let (keys, secret) = (self.keys.clone(), self.secret);
+        let closing = self.keys.clone();
         let (counter, cursor) = (request.head.counter, request.head.cursor.clone());
         let waiting = u64::from(request.body.waiting);
-        let carried_out = self.db.write(move |tx| {
+        let carry_out = move |tx: &Tx<'_>| {
             let (mut device, person) = known_device(tx, id)?;
             let office = office_row(tx)?;
             if counter <= device.counter {
@@ -91,7 +93,9 @@ impl Office {
             let waiting = waiting + (batch.len() - settled) as u64;
             tx.set_device_synced(id, now, waiting)?;
             Ok(Ok(admitted))
-        })?;
+        };
+        let close = move |tx: &Tx<'_>| receipts::write_due(tx, &closing, now);
+        let carried_out = self.db.write_and_close(carry_out, close)?;
         let reply = match carried_out {
             Ok(admitted) => Reply::Synced(Box::new(self.page(&request, admitted, now)?)),
             Err(reply) => reply,
