@@ -5,6 +5,8 @@
 //! unpacks to gigabytes. Automerge panics on some inputs that it should refuse, so whoever applies
 //! bytes from outside does it on a copy and throws the copy away when [`Document::apply`] fails.
 
+pub mod packed;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use automerge::{

@@ -23,6 +23,9 @@ pub const NOTE_PAYLOAD_BYTES_MAX: usize = 256 << 10;
 /// Bytes of changes that are sealed into one payload: padded and sealed they stay under
 /// [`NOTE_PAYLOAD_BYTES_MAX`].
 pub const NOTE_PLAIN_BYTES_MAX: usize = 224 << 10;
+/// Bytes of changes that a sealed payload may unpack to: the same, and more than any change of a large
+/// piece of text takes.
+pub const NOTE_UNPACKED_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a step of the owner's chain of devices: a new epoch's key for all its members.
 pub const VAULT_STEP_BYTES_MAX: usize = 16 << 10;
 /// Rounds of one sync: what the vault needs can only be made once the round before is read.
