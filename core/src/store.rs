@@ -19,8 +19,10 @@ mod orders;
 mod outbox;
 mod own_devices;
 mod publications;
+mod room;
 mod salvage;
 mod schema;
+mod snapshots;
 mod vault;
 mod wipe;
 
@@ -38,6 +40,7 @@ use crate::{
     document::Document,
     error::{Code, Error, Result},
     ids::{DocumentId, LogId, PersonId},
+    limits::SNAPSHOT_ENTRIES,
     sync::wire::Cursor,
     time::Timestamp,
     trust::{
@@ -114,6 +117,7 @@ pub struct Store {
     open: VecDeque<(DocumentId, Document)>,
     salvage: Option<Salvage>,
     former: Option<Arc<dyn DeviceSigner>>,
+    snapshot_entries: u64,
     _lock: File,
 }
 
@@ -152,6 +156,7 @@ impl Store {
             open: VecDeque::new(),
             salvage,
             former: None,
+            snapshot_entries: SNAPSHOT_ENTRIES,
             _lock: lock,
         };
         if wiped {

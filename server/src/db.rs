@@ -49,18 +49,23 @@ const MIGRATIONS: &[&str] = &[
     include_str!("db/migrations/0004_rights.sql"),
     include_str!("db/migrations/0005_vault.sql"),
     include_str!("db/migrations/0006_devices.sql"),
+    include_str!("db/migrations/0007_snapshots.sql"),
+    include_str!("db/migrations/0011_publication_keys.sql"),
     include_str!("db/migrations/0010_cadence.sql"),
 ];
 
-/// What the writer does within a savepoint; what it returns is called after the commit.
+/// What the writer does within a savepoint.
 type Job = Box<dyn FnOnce(&Connection) -> Done + Send>;
-type Answer = Box<dyn FnOnce(Result<()>) + Send>;
 /// What is done once before the commit, for all jobs together.
 type Close = Box<dyn FnOnce(&Tx<'_>) -> Result<()> + Send>;
 
-/// What a job leaves.
+/// What a job has come to.
 struct Done {
-    answer: Answer,
+    /// Why it failed, if it did.
+    failure: Option<Error>,
+    /// Is called after the commit.
+    answer: Box<dyn FnOnce(Result<()>) + Send>,
+    /// What it wants done before the commit.
     close: Option<Close>,
 }
 
@@ -138,12 +143,14 @@ impl Db {
         let (sender, receiver) = mpsc::sync_channel(1);
         let job: Job = Box::new(move |connection| {
             let result = in_savepoint(connection, job);
-            let close = close.filter(|_| result.is_ok());
-            let answer: Answer = Box::new(move |committed| {
-                // Whoever asked may be gone.
-                let _ = sender.send(committed.and(result));
-            });
-            Done { answer, close }
+            Done {
+                failure: result.as_ref().err().map(same),
+                close: close.filter(|_| result.is_ok()),
+                answer: Box::new(move |committed| {
+                    // Whoever asked may be gone.
+                    let _ = sender.send(committed.and(result));
+                }),
+            }
         });
         let gone = || Error::new(Code::Closed, "writer");
         let queue = self.queue.as_ref().ok_or_else(gone)?;
@@ -246,9 +253,11 @@ fn write_group(connection: &Connection, jobs: Group<'_>, commits: &watch::Sender
         let done = job(connection);
         answers.push(done.answer);
         close = done.close.or(close);
-        // A full disk makes SQLite give up the whole transaction, not only the savepoint.
+        let failure = done.failure;
+        // A full or failing disk makes SQLite give up the whole transaction, not only the savepoint.
         if lost.is_none() && connection.is_autocommit() {
-            lost = Some(Error::new(Code::DiskFull, "the transaction was given up"));
+            let given_up = || Error::new(Code::Storage, "the transaction was given up");
+            lost = Some(failure.unwrap_or_else(given_up));
         }
     }
     if let (None, Some(close)) = (&lost, close) {
@@ -266,9 +275,14 @@ fn write_group(connection: &Connection, jobs: Group<'_>, commits: &watch::Sender
     for answer in answers {
         answer(match &committed {
             Ok(()) => Ok(()),
-            Err(error) => Err(Error::new(error.code(), error.detail())),
+            Err(error) => Err(same(error)),
         });
     }
+}
+
+/// Says the same to another one who asked.
+fn same(error: &Error) -> Error {
+    Error::new(error.code(), error.detail())
 }
 
 fn in_savepoint<T>(connection: &Connection, job: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {

@@ -29,7 +29,9 @@ pub mod pokes;
 mod publish;
 mod receipts;
 mod rights;
+mod room;
 pub mod root;
+mod snapshots;
 pub(crate) mod tls;
 mod vault;
 
