@@ -7,6 +7,7 @@
 
 mod carry;
 mod difference;
+pub mod packed;
 
 pub use carry::change_hashes;
 

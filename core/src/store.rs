@@ -301,7 +301,15 @@ impl Store {
         Ok(self.number("synced_at")?.map(Timestamp::from_unix_ms))
     }
 
-    /// Returns the token that opens papers, from the newest sync.
+    /// Returns up to which number the log was read; 0 before the first sync.
+    ///
+    /// # Errors
+    /// [`Code::Storage`].
+    pub fn read_to(&self) -> Result<u64> {
+        Ok(self.cursor()?.map_or(0, |cursor| cursor.seq))
+    }
+
+    /// Returns the token that opens papers and lets the device listen, from the newest sync.
     ///
     /// # Errors
     /// [`Code::Storage`].

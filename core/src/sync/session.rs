@@ -240,6 +240,9 @@ pub struct Report {
     pub held: u32,
     /// Entries received.
     pub received: u32,
+    /// Milliseconds after which the office wants envelopes offered again that it has held; 0 if it has
+    /// held none.
+    pub held_ms: u64,
 }
 
 impl Report {
@@ -252,6 +255,7 @@ impl Report {
             refused: self.refused + next.refused,
             held: self.held + next.held,
             received: self.received + next.received,
+            held_ms: next.held_ms,
         }
     }
 }
@@ -355,6 +359,11 @@ impl<'s> Session<'s> {
     /// Returns the next thing to do. Call it after every [`Session::handle`] until it returns `None`.
     pub fn poll(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// Returns what the sync that runs, or the last one, has done so far.
+    pub const fn report(&self) -> Report {
+        self.report
     }
 
     /// Returns when to say [`Input::Wanted`] again: after a failure, or because the office holds

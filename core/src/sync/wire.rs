@@ -31,6 +31,8 @@ use crate::{
 pub const VERSION: u8 = 1;
 /// The media type of every request and reply: what has another one does not come from an office.
 pub const MEDIA_TYPE: &str = "application/vnd.nghisu.v1+cbor";
+/// The media type of `GET /v1/pokes`: server-sent events, each a number of the log.
+pub const POKES_TYPE: &str = "text/event-stream";
 
 /// How far a device has read a log. Only the office looks inside; a device keeps it and sends it back.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]

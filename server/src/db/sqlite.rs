@@ -3,7 +3,9 @@
 mod devices;
 mod incarnations;
 mod keys;
+mod pokes;
 mod publications;
+mod receipts;
 mod rights;
 mod room;
 mod snapshots;

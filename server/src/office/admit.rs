@@ -5,18 +5,16 @@
 //! A batch stops at a quota, at what leaves out a part of the chain, and at what forks it; then nothing
 //! of the rest is remembered.
 
-use std::collections::BTreeMap;
-
 use nghisu_core::{
-    Result, cbor,
-    ids::{ActId, DeviceId, DocumentId, Feed, Hash, Kind, LogId, MeetingId, PersonId, domain},
+    Result,
+    ids::{ActId, DeviceId, Feed, Hash, Kind, LogId, PersonId, domain},
     limits::{
         DRAFT_PAYLOAD_BYTES_MAX, ENVELOPES_PER_DEVICE_AND_DAY_MAX, OFFICE_PAYLOAD_BYTES_MAX,
         RECORD_PAYLOAD_BYTES_MAX,
     },
     meeting::{
         ItemId,
-        act::{Act, ActKind, Receipt, ReceiptBatch, SignedAct},
+        act::{Act, ActKind, Receipt, SignedAct},
     },
     sync::{
         envelope::{Chain, Envelope},
@@ -89,9 +87,8 @@ pub(crate) fn admit(
     batch: &[Offered],
 ) -> Result<Admitted> {
     let mut admitted = Admitted::default();
-    let mut receipts = BTreeMap::new();
     for offered in batch {
-        match admit_one(log, device, terms, offered, &mut receipts)? {
+        match admit_one(log, device, terms, offered)? {
             Step::Settled(outcome) => admitted.outcomes.push(outcome),
             Step::Held(outcome) => {
                 admitted.outcomes.push(outcome);
@@ -111,17 +108,7 @@ pub(crate) fn admit(
             }
         }
     }
-    for (meeting, receipts) in receipts {
-        let document = receipts_document(meeting);
-        let batch = cbor::encode(&ReceiptBatch { meeting, receipts });
-        log.write(Feed::Receipts(meeting), document, Kind::Receipts, batch)?;
-    }
     Ok(admitted)
-}
-
-/// The series of a meeting's receipts is one document, known to all by the meeting's own id.
-fn receipts_document(meeting: MeetingId) -> DocumentId {
-    DocumentId::from_bytes(*meeting.as_bytes())
 }
 
 enum Step {
@@ -137,7 +124,6 @@ fn admit_one(
     device: &mut DeviceRow,
     terms: Terms,
     offered: &Offered,
-    receipts: &mut BTreeMap<MeetingId, Vec<Receipt>>,
 ) -> Result<Step> {
     let Some(envelope) = &offered.envelope else {
         return Ok(Step::Stopped("malformed"));
@@ -172,7 +158,7 @@ fn admit_one(
             let place = log.append(envelope, &offered.bytes)?;
             if let Some(act) = act {
                 let receipt = receive(log, &act)?;
-                receipts.entry(act.meeting).or_default().push(receipt);
+                log.tx.add_due_receipt(act.meeting, &receipt)?;
             }
             log.accepted(place)
         }

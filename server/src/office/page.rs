@@ -27,7 +27,7 @@ use super::{
     asking::{Asking, allow, known_device},
     incarnation::{self, Spoken},
     log::Appending,
-    office_row,
+    office_row, receipts,
     rights::Audiences,
     snapshots::LeftOut,
 };
@@ -58,6 +58,7 @@ impl Office {
     /// Carries out what is asked for, if the device may still sync when it is appended and when it is
     /// answered.
     pub(crate) fn carry_out(&self, asking: Asking, now: Timestamp) -> Result<Vec<u8>> {
+        let _coming = self.db.expect();
         let Asking { request, key, .. } = asking;
         let id = request.head.device;
         if request.head.log != self.log {
@@ -71,11 +72,12 @@ impl Office {
             .map(|bytes| Offered::read(bytes.to_vec(), &key))
             .collect();
         let (keys, secret) = (self.keys.clone(), self.secret);
+        let closing = self.keys.clone();
         let (counter, cursor) = (request.head.counter, request.head.cursor.clone());
         let waiting = u64::from(request.body.waiting);
         let note_bytes_max = self.note_bytes_max;
         let (said, anew) = (request.body.incarnation, request.body.anew);
-        let carried_out = self.db.write(move |tx| {
+        let carry_out = move |tx: &Tx<'_>| {
             let (mut device, person) = known_device(tx, id)?;
             let office = office_row(tx)?;
             if counter <= device.counter {
@@ -110,7 +112,9 @@ impl Office {
             let waiting = waiting + (batch.len() - settled) as u64;
             tx.set_device_synced(id, now, waiting)?;
             Ok(Carried::Out(admitted))
-        })?;
+        };
+        let close = move |tx: &Tx<'_>| receipts::write_due(tx, &closing, now);
+        let carried_out = self.db.write_and_close(carry_out, close)?;
         let reply = match carried_out {
             Carried::Out(admitted) => Reply::Synced(Box::new(self.page(&request, admitted, now)?)),
             Carried::Not(reply) => reply,

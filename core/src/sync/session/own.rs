@@ -26,6 +26,7 @@ impl Session<'_> {
                 } => {
                     self.report.held += 1;
                     self.hold_ms = self.hold_ms.max(*retry_after_ms);
+                    self.report.held_ms = (*retry_after_ms).max(1);
                     stops |= reason != MISSING_DEPENDENCY;
                 }
             }
