@@ -7,6 +7,7 @@
 
 mod carry;
 mod difference;
+mod replay;
 
 pub use carry::change_hashes;
 
