@@ -21,8 +21,10 @@ mod outbox;
 mod own_devices;
 mod publications;
 mod rebuild;
+mod room;
 mod salvage;
 mod schema;
+mod snapshots;
 mod vault;
 mod wipe;
 
@@ -40,6 +42,7 @@ use crate::{
     document::Document,
     error::{Code, Error, Result},
     ids::{DocumentId, LogId, PersonId},
+    limits::SNAPSHOT_ENTRIES,
     sync::wire::Cursor,
     time::Timestamp,
     trust::{
@@ -116,6 +119,7 @@ pub struct Store {
     open: VecDeque<(DocumentId, Document)>,
     salvage: Option<Salvage>,
     former: Option<Arc<dyn DeviceSigner>>,
+    snapshot_entries: u64,
     /// Whether documents were made anew since the listeners heard of changes.
     rebuilt: bool,
     _lock: File,
@@ -140,10 +144,12 @@ impl Store {
                 .map_err(|error| folder(directory, &error))?;
         }
         let path = directory.join(FILE_NAME);
-        let (connection, salvage) = match schema::open(&path) {
+        salvage::resume(&path)?;
+        let connection = match schema::open(&path) {
             Err(error) if error.code() == Code::DatabaseCorrupt => salvage::move_aside(&path, now)?,
-            opened => (opened?, None),
+            opened => opened?,
         };
+        let salvage = salvage::carry_over(&connection, &path)?;
         let mut store = Self {
             connection,
             directory: directory.to_owned(),
@@ -156,6 +162,7 @@ impl Store {
             open: VecDeque::new(),
             salvage,
             former: None,
+            snapshot_entries: SNAPSHOT_ENTRIES,
             rebuilt: false,
             _lock: lock,
         };
@@ -168,6 +175,7 @@ impl Store {
         store.rejoin_as_former()?;
         if store.salvage.is_some() {
             store.read_again()?;
+            salvage::end(&store.connection)?;
         } else {
             store.sweep_papers()?;
         }

@@ -19,4 +19,5 @@ pub mod envelope;
 pub mod proof;
 pub mod publication;
 pub mod session;
+pub mod snapshot;
 pub mod wire;

@@ -28,7 +28,9 @@ pub mod pem;
 mod people;
 mod publish;
 mod rights;
+mod room;
 pub mod root;
+mod snapshots;
 pub(crate) mod tls;
 mod vault;
 

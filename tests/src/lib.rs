@@ -1,5 +1,6 @@
 //! Whole devices and a whole office together: real processes, real sockets, real disks.
 
+#![deny(unsafe_code)]
 #![allow(
     clippy::disallowed_methods,
     reason = "tests wait for programs and measure them"
@@ -7,10 +8,14 @@
 
 pub mod canary;
 pub mod copies;
+pub mod disk;
+pub mod fixture;
 pub mod link;
 pub mod local;
 pub mod process;
 pub mod scan;
+pub mod vfs;
+pub mod world;
 
 use std::{io::Write, path::PathBuf};
 

@@ -40,6 +40,62 @@ pub fn folder() -> TempDir {
     made.expect("a temporary folder can be made")
 }
 
+/// Syncs a store with an office. Each request and its reply pass through `between`, which may alter the
+/// reply.
+///
+/// # Errors
+/// What the session says.
+pub fn sync(
+    store: &mut Store,
+    dice: &mut Dice,
+    office: &Office,
+    mut between: impl FnMut(&[u8], Reply) -> Reply,
+) -> Result<Report> {
+    let mut report = Report::default();
+    store.prepare_snapshots(NOW)?;
+    for round in 0..SYNC_ROUNDS_MAX {
+        let prepared = store.prepare_vault(dice.draw(), NOW)?;
+        let again = store.take_vault_again()? || prepared;
+        if round > 0 && !again {
+            break;
+        }
+        report = report.and(sync_once(store, dice, office, &mut between)?);
+    }
+    Ok(report)
+}
+
+fn sync_once(
+    store: &mut Store,
+    dice: &mut Dice,
+    office: &Office,
+    between: &mut impl FnMut(&[u8], Reply) -> Reply,
+) -> Result<Report> {
+    let signer = store.signer();
+    let mut session = Session::new(store.parties()?, signer.as_ref(), 7);
+    session.handle(NOW, Input::Wanted);
+    while let Some(output) = session.poll() {
+        let input = match output {
+            Output::Load => store
+                .work(dice.draw())
+                .map(|work| Input::Loaded(Box::new(work))),
+            Output::Save(step) => store.save(&step).and_then(|_| {
+                Ok(if store.is_unfinished()? {
+                    Input::SavedUnfinished
+                } else {
+                    Input::Saved
+                })
+            }),
+            Output::Send(request) => office
+                .sync(&request, NOW)
+                .and_then(|reply| Reply::decode(&reply))
+                .map(|reply| Input::Replied(cbor::encode(&between(&request, reply)))),
+            Output::Finished(ended) => return ended,
+        };
+        session.handle(NOW, input.unwrap_or_else(Input::Failed));
+    }
+    Err(Error::from(nghisu_core::Code::Internal))
+}
+
 /// A device in this process.
 #[derive(Debug)]
 pub struct Local {
@@ -47,6 +103,7 @@ pub struct Local {
     pub store: Store,
     dice: Dice,
     folder: TempDir,
+    recorded: Option<Vec<(Vec<u8>, Vec<u8>)>>,
 }
 
 impl Local {
@@ -91,6 +148,7 @@ impl Local {
             store,
             dice,
             folder,
+            recorded: None,
         }
     }
 
@@ -121,44 +179,27 @@ impl Local {
         office: &Office,
         mut alter: impl FnMut(Reply) -> Reply,
     ) -> Result<Report> {
-        let mut report = Report::default();
-        for round in 0..SYNC_ROUNDS_MAX {
-            let prepared = self.store.prepare_vault(self.dice.draw(), NOW)?;
-            let again = self.store.take_vault_again()? || prepared;
-            if round > 0 && !again {
-                break;
+        let recorded = &mut self.recorded;
+        sync(&mut self.store, &mut self.dice, office, |request, reply| {
+            let reply = alter(reply);
+            if let Some(recorded) = recorded {
+                recorded.push((request.to_vec(), cbor::encode(&reply)));
             }
-            report = report.and(self.round(office, &mut alter)?);
-        }
-        Ok(report)
+            reply
+        })
     }
 
-    fn round(&mut self, office: &Office, alter: &mut impl FnMut(Reply) -> Reply) -> Result<Report> {
-        let signer = self.store.signer();
-        let mut session = Session::new(self.store.parties()?, signer.as_ref(), 7);
-        session.handle(NOW, Input::Wanted);
-        while let Some(output) = session.poll() {
-            let input = match output {
-                Output::Load => self
-                    .store
-                    .work(self.dice.draw())
-                    .map(|work| Input::Loaded(Box::new(work))),
-                Output::Save(step) => self.store.save(&step).and_then(|_| {
-                    Ok(if self.store.is_unfinished()? {
-                        Input::SavedUnfinished
-                    } else {
-                        Input::Saved
-                    })
-                }),
-                Output::Send(request) => office
-                    .sync(&request, NOW)
-                    .and_then(|reply| Reply::decode(&reply))
-                    .map(|reply| Input::Replied(cbor::encode(&alter(reply)))),
-                Output::Finished(ended) => return ended,
-            };
-            session.handle(NOW, input.unwrap_or_else(Input::Failed));
-        }
-        Err(Error::from(nghisu_core::Code::Internal))
+    /// Records every request and reply from here on.
+    pub fn record(&mut self) {
+        self.recorded = Some(Vec::new());
+    }
+
+    /// Returns what was recorded so far.
+    pub fn recorded(&mut self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        self.recorded
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
     }
 
     /// Writes a note.

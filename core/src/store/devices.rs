@@ -394,8 +394,8 @@ fn leave_device(transaction: &Transaction<'_>, key: &PublicKey, left_at: Timesta
 pub(super) fn set_aside(transaction: &Transaction<'_>, device: DeviceId) -> Result<()> {
     transaction
         .execute(
-            "DELETE FROM pending WHERE kind = ?1",
-            [Kind::Vault.number()],
+            "DELETE FROM pending WHERE kind IN (?1, ?2)",
+            [Kind::Vault.number(), Kind::Snapshot.number()],
         )
         .map_err(sql)?;
     let unsettled = bytes_of(

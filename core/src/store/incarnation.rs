@@ -61,7 +61,7 @@ impl Store {
         let mut changed = BTreeSet::from([Changed::Everything]);
         self.write(|transaction| {
             for (id, outcome) in outcomes {
-                settle(transaction, id, outcome, &mut changed)?;
+                settle(transaction, id, outcome, device, &mut changed)?;
             }
             if chain.incarnation < own {
                 return Ok(());

@@ -263,12 +263,12 @@ impl Store {
         Ok(())
     }
 
-    /// Takes a change into what the office has of a document that is to be made anew. Returns whether
+    /// Takes changes into what the office has of a document that is to be made anew. Returns whether
     /// it is one.
     pub(super) fn take_for_rebuild(
         &self,
         header: &Header,
-        payload: &[u8],
+        take: impl Fn(&mut Document) -> Result<()>,
         taken: &mut Taken,
     ) -> Result<bool> {
         let id = header.document;
@@ -293,7 +293,7 @@ impl Store {
             return Ok(false);
         };
         let mut tried = document.clone();
-        let applied = tried.apply(payload);
+        let applied = take(&mut tried);
         let kept = if applied.is_ok() { tried } else { document };
         taken.at_office.insert(id, kept);
         applied.map(|()| true)

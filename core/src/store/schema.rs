@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_rights.sql"),
     include_str!("migrations/0005_vault.sql"),
     include_str!("migrations/0006_devices.sql"),
+    include_str!("migrations/0007_snapshots.sql"),
     include_str!("migrations/0009_fork.sql"),
 ];
 
@@ -56,9 +57,16 @@ fn check(connection: &Connection, version: i64) -> Result<()> {
             "not a store of this software",
         ));
     }
-    let found: String = connection
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(sql)?;
+    let look = || -> Result<String> {
+        connection
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+            .map_err(sql)
+    };
+    // A disk that failed to read once, or memory that ran out, looks like damage the first time.
+    if look()? == "ok" {
+        return Ok(());
+    }
+    let found = look()?;
     if found == "ok" {
         Ok(())
     } else {
@@ -91,6 +99,11 @@ fn prepare(connection: &Connection) -> Result<()> {
         .pragma_query_value(None, "synchronous", |row| row.get(0))
         .map_err(sql)?;
     if (mode.as_str(), level) != ("wal", 2) {
+        // A full disk leaves the mode as it was without a word; a write says so.
+        connection
+            .pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
+            .and_then(|version| connection.pragma_update(None, "user_version", version))
+            .map_err(sql)?;
         return Err(Error::new(
             Code::Storage,
             format_args!("journal mode {mode}, synchronous {level}"),

@@ -19,7 +19,10 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::{
     error::{Code, Error, Result},
     ids::{DeviceId, Feed, Hash, Kind, LogId, domain},
-    limits::{REQUEST_BYTES_MAX, REQUEST_ENVELOPES_MAX, STEP_BYTES_MAX, STEP_ENTRIES_MAX},
+    limits::{
+        COVERED_ENTRIES_MAX, REQUEST_BYTES_MAX, REQUEST_ENVELOPES_MAX, STEP_BYTES_MAX,
+        STEP_ENTRIES_MAX,
+    },
     sync::{
         authors::{office_author, take_office_key},
         backoff::Backoff,
@@ -167,6 +170,8 @@ pub struct Page {
     pub entries: Vec<Incoming>,
     /// Up to which number the office has answered ranges of feeds that were asked for.
     pub answered: Vec<(Feed, u64)>,
+    /// Ranges that are left out since a snapshot holds what they say.
+    pub covered: Vec<Backfill>,
     /// Set in a page's last part: where the device stands, and what else the reply said.
     pub end: Option<Box<PageEnd>>,
 }
@@ -633,6 +638,10 @@ impl<'s> Session<'s> {
                 "reply: an entry beyond its cursor",
             ));
         }
+        let lengths = synced.covered.iter().map(Backfill::length);
+        if lengths.fold(0, u64::saturating_add) > COVERED_ENTRIES_MAX {
+            return Err(Error::new(Code::Malformed, "reply: too much left out"));
+        }
         let (mut keys, mut revoked) = (work.keys.clone(), work.revoked.clone());
         let entries: Vec<_> = entries.into_iter().map(decoded).collect();
         for (entry, envelope) in &entries {
@@ -665,6 +674,7 @@ impl<'s> Session<'s> {
             entries: entries.collect(),
             backfilled,
             answered,
+            covered: synced.covered.clone(),
         })
     }
 
@@ -702,6 +712,7 @@ impl<'s> Session<'s> {
                     log: self.parties.log,
                     roots: all_keys.roots(),
                     server: all_keys.server_publishes(entry.seq),
+                    withdrawn: all_keys.withdrawn(entry.seq),
                 };
                 publishers.check(envelope.payload(), envelope.header().feed)?;
             }
@@ -765,6 +776,7 @@ struct Checked {
     entries: Vec<Incoming>,
     backfilled: Vec<Incoming>,
     answered: Vec<(Feed, u64)>,
+    covered: Vec<Backfill>,
 }
 
 impl Incoming {
@@ -775,6 +787,12 @@ impl Incoming {
             Err(_) => Envelope::decode(&self.bytes),
         };
         read.ok().map(|envelope| envelope.header().feed)
+    }
+
+    /// Says whether it is a snapshot.
+    pub fn is_snapshot(&self) -> bool {
+        let kind = self.envelope.as_ref().map(|it| it.header().kind);
+        matches!(kind, Ok(Kind::Snapshot))
     }
 
     /// Says whether it gives access to an audience or ends it.
@@ -789,6 +807,7 @@ impl Incoming {
 fn cut(outcomes: Vec<(Hash, Outcome)>, incoming: Checked, end: PageEnd) -> Vec<Page> {
     let mut pages = vec![Page {
         outcomes,
+        covered: incoming.covered,
         ..Page::default()
     }];
     let mut bytes = 0;

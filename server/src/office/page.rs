@@ -29,6 +29,7 @@ use super::{
     log::Appending,
     office_row,
     rights::Audiences,
+    snapshots::LeftOut,
 };
 use crate::db::{
     Tx,
@@ -164,6 +165,7 @@ impl Office {
                 successions,
                 order: self.release_order(tx, device.id)?,
                 backfilled_to: backfilled.to,
+                covered: scan.covered,
                 own: Some(OwnChain {
                     incarnation: device.chain.incarnation,
                     device_seq: device.chain.device_seq,
@@ -258,10 +260,12 @@ struct Picked {
 struct Scan {
     picked: BTreeMap<Audience, Picked>,
     to: u64,
+    covered: Vec<Backfill>,
 }
 
 /// Picks the entries after `after` in the order of the log, until a page is full. An entry stands in
-/// one segment, also for somebody who reads it in two audiences.
+/// one segment, also for somebody who reads it in two audiences. `own` is the device whose entries
+/// are left out; without it nothing is left out, not even what a snapshot covers.
 fn scan(
     tx: &Tx<'_>,
     readable: &Audiences,
@@ -281,6 +285,7 @@ fn scan(
     }
     let mut picked: BTreeMap<Audience, Picked> = BTreeMap::new();
     let (mut bytes, mut newest, mut full_before) = (0, after, None);
+    let mut left_out = LeftOut::default();
     while let Some(Reverse((seq, audience))) = next.pop() {
         let Some(source) = sources.get_mut(&audience) else {
             continue;
@@ -290,7 +295,8 @@ fn scan(
         };
         let twice = seq == newest;
         let mine = own == Some(entry.device);
-        if !twice && !mine {
+        let covered = entry.covered && own.is_some();
+        if !twice && !mine && !covered {
             let size = entry.length + ENTRY_BYTES;
             if bytes > 0 && bytes + size > page_bytes_max {
                 full_before = Some(seq);
@@ -298,8 +304,12 @@ fn scan(
             }
             bytes += size;
         }
+        if covered && !mine && !left_out.add(&entry) {
+            full_before = Some(seq);
+            break;
+        }
         let of_audience = picked.entry(audience).or_default();
-        if twice || mine {
+        if twice || mine || covered {
             of_audience.filtered = true;
         } else {
             of_audience.entries.push(entry);
@@ -311,7 +321,11 @@ fn scan(
     }
     picked.retain(|_, picked| !picked.entries.is_empty());
     let to = full_before.map_or_else(|| upto.max(after), |seq| seq - 1);
-    Ok(Scan { picked, to })
+    Ok(Scan {
+        picked,
+        to,
+        covered: left_out.ranges,
+    })
 }
 
 /// The entries of one audience, fetched a few at a time.

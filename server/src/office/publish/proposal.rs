@@ -397,6 +397,7 @@ fn secretaries(office: &OfficeKeys) -> Publishers<'_> {
         log: office.log(),
         roots: office.roots(),
         server: false,
+        withdrawn: &office.newest().withdrawn,
     }
 }
 
