@@ -8,6 +8,7 @@
 mod carry;
 mod difference;
 pub mod packed;
+mod replay;
 
 pub use carry::change_hashes;
 

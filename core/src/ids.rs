@@ -37,6 +37,8 @@ pub mod domain {
     pub const DEVICE: &[u8] = b"nghisu/device/1";
     /// An Automerge actor, from device, document, incarnation and generation.
     pub const ACTOR: &[u8] = b"nghisu/actor/1";
+    /// The actor of a change that was made again, from the hash of the old one.
+    pub const CARRIED: &[u8] = b"nghisu/carried/1";
     /// The name of a device's request for another incarnation.
     pub const INCARNATION: &[u8] = b"nghisu/incarnation/1";
     /// The pinned fingerprint of an office's root key.

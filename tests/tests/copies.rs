@@ -2,6 +2,8 @@
 //! there twice, and two copies of one key do not go on.
 #![expect(clippy::unwrap_used, reason = "the helpers of the tests are tests too")]
 
+use std::{fs, path::Path};
+
 use nghisu_core::{
     Code,
     ids::{ActId, DocumentId, MeetingId, PersonId},
@@ -11,7 +13,9 @@ use nghisu_core::{
 use nghisu_server::{Office, RootKey};
 use nghisu_tests::{
     copies::{Moment, Phone, publish},
+    link::Link,
     local::{NOW, folder},
+    process::{self, Device},
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -439,4 +443,108 @@ fn a_refusal_that_is_never_taken_back_ends_in_the_tray_and_stops_nothing() {
     assert_eq!(texts, ["mới", "sau"]);
     assert!(phone.notes().iter().all(|note| note.id != new));
     assert_eq!(all.acts(), ["câu hỏi"]);
+}
+
+/// The same as programs over HTTPS, with replies that break off and kills in between.
+#[test]
+fn copied_and_restored_phones_lose_nothing_over_a_network_that_breaks() {
+    const DELEGATE: &str = "Đại biểu 03";
+    let server = process::Office::start(true);
+    let programme = "id = 'kh-1'\nkind = 'regular_session'\ntitle = 'Kỳ họp'\n";
+    server.publish("kh-1.toml", programme.as_bytes());
+    let cable = Link::to(server.address());
+    let tablet = Device::enrol(&server, DELEGATE);
+    let phone = tablet.another_at(&server, DELEGATE, &cable.address());
+    let meeting = phone.must(&["show"])[0]["id"].as_str().unwrap().to_owned();
+    let note = phone.must(&["note", "create", "gốc"])["id"].clone();
+    let note = note.as_str().unwrap();
+    let write = |device: &Device, text: &str| device.must(&["note", "edit", note, text]);
+    let text = |device: &Device| {
+        let notes = device.must(&["note", "list"]);
+        let notes = notes.as_array().unwrap();
+        let found = notes.iter().find(|it| it["id"] == note).unwrap();
+        found["text"].as_str().unwrap().to_owned()
+    };
+    phone.must(&["sync"]);
+    write(&phone, "trước ");
+    phone.must(&["act", "ask", &meeting, "câu trước"]);
+
+    // The folder is copied while something is unsent; both go on.
+    let place = folder();
+    let (copied, backup) = (place.path().join("copy"), place.path().join("backup"));
+    for to in [&copied, &backup] {
+        copy_folder(phone.folder(), to);
+    }
+    let copy = Device::at(&copied);
+    write(&phone, "một ");
+    write(&copy, "hai ");
+    copy.must(&["act", "ask", &meeting, "câu hai"]);
+    phone.must(&["sync"]);
+    for at in [0, 500, 2_000, 3_000, 4_000, 5_000] {
+        cable.break_after(at);
+        copy.run(&["sync"]);
+        let mut child = copy.start(&["sync"]);
+        std::thread::sleep(std::time::Duration::from_millis(5 + at as u64 / 50));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    cable.break_after(usize::MAX);
+    copy.must(&["sync"]);
+    copy.must(&["sync"]);
+    tablet.must(&["sync"]);
+    once(&text(&tablet), &["gốc", "trước", "một", "hai"]);
+    assert_eq!(text(&copy), text(&tablet));
+    assert_eq!(tablet.must(&["alerts"])[0]["kind"], "device_forked");
+
+    // The closed incarnation speaks again.
+    write(&phone, "sau ");
+    assert_eq!(phone.error(&["sync"]), "locked");
+    assert_eq!(copy.error(&["sync"]), "locked");
+    let listed = server.must(&["device", "list", "--json"]);
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let of = |listed: &Value, status: &str| {
+        let all = listed.as_array().unwrap().iter();
+        all.filter(|it| it["status"] == status).count()
+    };
+    assert_eq!((of(&listed, "locked"), of(&listed, "active")), (1, 1));
+    let locked = listed.as_array().unwrap().iter();
+    let locked = locked.clone().find(|it| it["status"] == "locked").unwrap();
+    assert_eq!(
+        (&locked["incarnation"], &locked["copied"]),
+        (&2.into(), &true.into())
+    );
+    let told = server.must(&["device", "list"]);
+    assert!(told.contains("two copies"), "{told}");
+    for device in [&phone, &copy] {
+        device.must(&["enrol", &server.invite(DELEGATE, &cable.address())]);
+    }
+    phone.must(&["sync"]);
+    tablet.let_in(&copy);
+
+    // And a phone comes back from the backup that was made before all that.
+    fs::remove_dir_all(phone.folder()).unwrap();
+    copy_folder(&backup, phone.folder());
+    write(&phone, "xưa ");
+    assert_eq!(phone.error(&["sync"]), "locked");
+    phone.must(&["enrol", &server.invite(DELEGATE, &cable.address())]);
+    tablet.let_in(&phone);
+    for device in [&phone, &copy, &tablet, &phone, &copy, &tablet] {
+        device.must(&["sync"]);
+    }
+    let shown = text(&tablet);
+    once(&shown, &["gốc", "trước", "một", "hai", "sau", "xưa"]);
+    assert_eq!([text(&phone), text(&copy)], [shown.clone(), shown]);
+    let acts = phone.must(&["act", "list", "--receipts", &meeting]);
+    assert_eq!(acts.as_array().unwrap().len(), 2);
+    server.must(&["verify"]);
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for file in fs::read_dir(from).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_file() && path.extension() != Some("lock".as_ref()) {
+            fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+        }
+    }
 }

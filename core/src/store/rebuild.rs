@@ -107,14 +107,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<()> {
         let (generation, mut here) = self.document_and_generation(id)?;
-        let mut office = self.at_office(id, bytes)?;
-        let base = here.common_with(&mut office)?;
-        let mut office = office.written_by(self.actor(id, generation + 1)?);
-        let changes = if here.hashes().is_subset(&office.hashes()) {
-            Vec::new()
-        } else {
-            office.bring_over(&base, &here)?
-        };
+        let actor = self.actor(id, generation + 1)?;
+        let mut office = self.at_office(id, bytes)?.written_by(actor);
+        let changes = office.make_again(&mut here)?;
         self.put_rebuilt((id, feed, generation + 1), office, &changes, &[], now)
     }
 
