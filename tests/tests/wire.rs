@@ -114,6 +114,7 @@ impl Sent {
             Kind::Revocation => self.add("revocation", payload),
             Kind::Grant => self.add("grant", payload),
             Kind::Withdrawal => self.add("withdrawal", payload),
+            Kind::Incarnation => self.add("incarnation", payload),
             Kind::Changes
             | Kind::Snapshot
             | Kind::Audit
@@ -241,7 +242,7 @@ fn all_that_devices_and_an_office_send_fits_the_schema() {
     let parts = [
         "id", "hash", "time", "algorithm", "public-key", "signed", "feed", "audience", "reason", "range",
         "cursor", "synced", "own-chain", "outcome", "stopped", "segment", "entry", "kind", "covers", "receipt",
-        "succession", "signed-order", "order", "snapshot",
+        "succession", "signed-order", "order", "snapshot", "incarnation",
     ];
     let named: BTreeSet<&str> = sent.0.keys().copied().chain(parts).collect();
     let rules: BTreeSet<&str> = schema.rules.keys().map(String::as_str).collect();

@@ -10,7 +10,39 @@ use nghisu_tests::{
 };
 
 /// Worlds, unless `NGHISU_WORLDS` says another number.
-const WORLDS: u64 = 30;
+const WORLDS: u64 = 40;
+/// What a run must have met: one that never did shows nothing.
+const MET: [(&str, &str); 29] = [
+    ("faults", "captive portal"),
+    ("faults", "clock jump of a device"),
+    ("faults", "clock jump of the office"),
+    ("faults", "delay"),
+    ("faults", "deletion while the other device types"),
+    ("faults", "flapping"),
+    ("faults", "full disk of a device"),
+    ("faults", "full disk of the office"),
+    ("faults", "grant or withdrawal between two messages"),
+    ("faults", "kill of a device"),
+    ("faults", "kill of the office before a request"),
+    ("faults", "kill of the office before its reply"),
+    ("faults", "office put back without an epoch"),
+    ("faults", "order between two messages"),
+    ("faults", "reply cut in mid-body"),
+    ("faults", "reply lost after commit"),
+    ("faults", "request cut in mid-body"),
+    ("faults", "request lost"),
+    ("faults", "request repeated"),
+    ("faults", "requests reordered"),
+    ("deeds", "a full disk refused to save"),
+    ("deeds", "edit while others have edited too"),
+    ("deeds", "backfill asked for"),
+    ("deeds", "range left out for a snapshot"),
+    ("deeds", "recovery by code"),
+    ("deeds", "nothing left of what one may not read"),
+    ("outcomes", "redo: epoch"),
+    ("outcomes", "stopped: chain"),
+    ("steps saved", "read again"),
+];
 
 fn setting(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
@@ -33,6 +65,11 @@ fn in_any_life_nothing_is_lost_doubled_or_shown_to_others() {
         match live(seed, &steps) {
             Ok(life) => coverage.add(&life.coverage),
             Err(failure) => {
+                report(&format!(
+                    "world {seed} fails after {} steps: {}",
+                    failure.after,
+                    failure.why.lines().next().unwrap_or_default()
+                ));
                 let runs = usize::try_from(setting("NGHISU_SHRINK", 300)).unwrap();
                 let left = shrink(seed, &steps, runs);
                 let why_left = live(seed, &left)
@@ -52,6 +89,11 @@ fn in_any_life_nothing_is_lost_doubled_or_shown_to_others() {
         "{worlds} worlds from seed {first} in {:.1} s\n{coverage}",
         begun.elapsed().as_secs_f64()
     ));
+    if worlds >= WORLDS {
+        for (group, name) in MET {
+            assert!(coverage.of(group, name) > 0, "no world had: {name}");
+        }
+    }
 }
 
 #[test]

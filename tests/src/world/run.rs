@@ -125,6 +125,8 @@ pub struct World {
     pub(super) lost_vaults: std::collections::BTreeSet<usize>,
     pub(super) meetings: BTreeMap<usize, MeetingId>,
     pub(super) publications: u64,
+    /// Devices that the office has still to close since their owners have them anew.
+    pub(super) to_close: std::collections::BTreeSet<nghisu_core::ids::DeviceId>,
     /// What each envelope was answered with.
     pub(super) outcomes: BTreeMap<Hash, Outcome>,
     pub(super) then: Option<Then>,
@@ -216,6 +218,7 @@ impl World {
             lost_vaults: std::collections::BTreeSet::new(),
             meetings: BTreeMap::new(),
             publications: 0,
+            to_close: std::collections::BTreeSet::new(),
             outcomes: BTreeMap::new(),
             then: None,
             people: 0,
