@@ -7,7 +7,9 @@
 mod driver;
 mod enrol;
 mod http;
+mod listen;
 mod orders;
+mod pace;
 mod pin;
 mod vault;
 
@@ -46,10 +48,13 @@ use crate::{
 };
 use driver::{StoreHandle, StoreThread};
 use http::Http;
+use pace::Pacer;
 use pin::Trust;
 use rustls::RootCertStore;
 
 pub use crate::store::PendingEnrolment;
+pub use crate::sync::cadence::Pace;
+pub use pace::{SyncStatus, SyncStatuses};
 
 /// Where a device keeps what it has, and what it is called.
 #[derive(Debug, Clone)]
@@ -109,6 +114,7 @@ pub struct Client {
     store: RwLock<Option<StoreThread>>,
     http: RwLock<Option<Http>>,
     syncing: Mutex<()>,
+    pacer: Arc<Pacer>,
     changed: broadcast::Sender<Changed>,
     salvage: Option<Salvage>,
     opened: Instant,
@@ -137,10 +143,10 @@ impl Client {
             .handle()
             .call(|store| {
                 let known = store.identity()?.zip(store.office_keys()?);
-                Ok((known, store.salvage().cloned()))
+                Ok((known, store.salvage().cloned(), store.synced_at()?))
             })
             .await?;
-        let (known, salvage) = begun;
+        let (known, salvage, synced_at) = begun;
         let http = known
             .map(|(identity, office)| {
                 Http::new(
@@ -149,15 +155,17 @@ impl Client {
                 )
             })
             .transpose()?;
+        let opened = running_clock();
         Ok(Self {
             config,
             authorities,
             store: RwLock::new(Some(thread)),
             http: RwLock::new(http),
             syncing: Mutex::new(()),
+            pacer: Arc::new(Pacer::new(opened, synced_at)?),
             changed: broadcast::channel(256).0,
             salvage,
-            opened: running_clock(),
+            opened,
         })
     }
 
@@ -180,16 +188,8 @@ impl Client {
         Http::new(address, Trust::known(office, Arc::clone(&self.authorities)))
     }
 
-    /// Hands in what the office has not settled and reads what is new, until both are done. A second
-    /// call while one runs waits for it and then syncs again.
-    ///
-    /// # Errors
-    /// [`Code::NotEnrolled`]; [`Code::OfficeUnreachable`], [`Code::OfficeBusy`], [`Code::NotAnOffice`]
-    /// and [`Code::OfficeCertificate`], after which nothing is lost and it can be tried again;
-    /// [`Code::DeviceRefused`], [`Code::Locked`], [`Code::Wiped`], [`Code::KeyMissing`],
-    /// [`Code::LogChanged`], [`Code::DiskFull`], [`Code::Storage`].
-    pub async fn sync(&self) -> Result<Report> {
-        let _one = self.syncing.lock().await;
+    /// One sync, while no other runs; see [`Client::sync`].
+    async fn sync_once(&self) -> Result<Report> {
         let store = self.handle().await?;
         let (parties, signer) = store
             .call(|store| match store.standing_ordered()? {
@@ -393,7 +393,8 @@ impl Client {
         let (id, text) = (DocumentId::from_bytes(random()?), text.to_owned());
         let note = self
             .call(move |store| store.create_note(id, &target, &text, clock()))
-            .await?;
+            .await;
+        let note = self.edited(id, note)?;
         self.tell(BTreeSet::from([Changed::Note(note.id)]));
         Ok(note)
     }
@@ -404,9 +405,10 @@ impl Client {
     /// [`Code::NoteUnknown`], [`Code::PositionInvalid`], [`Code::TooLarge`], [`Code::DiskFull`],
     /// [`Code::Storage`], [`Code::Closed`].
     pub async fn edit_note(&self, note: DocumentId, splices: Vec<Splice>) -> Result<Note> {
-        let note = self
+        let edited = self
             .call(move |store| store.edit_note(note, &splices, clock()))
-            .await?;
+            .await;
+        let note = self.edited(note, edited)?;
         self.tell(BTreeSet::from([Changed::Note(note.id)]));
         Ok(note)
     }
@@ -416,8 +418,8 @@ impl Client {
     /// # Errors
     /// [`Code::NoteUnknown`], [`Code::DiskFull`], [`Code::Storage`], [`Code::Closed`].
     pub async fn delete_note(&self, note: DocumentId) -> Result<()> {
-        self.call(move |store| store.delete_note(note, clock()))
-            .await?;
+        let deleted = self.call(move |store| store.delete_note(note, clock()));
+        self.edited(note, deleted.await)?;
         self.tell(BTreeSet::from([Changed::Note(note)]));
         Ok(())
     }
@@ -516,7 +518,8 @@ impl Client {
                 };
                 store.put_act(&act, document)
             })
-            .await?;
+            .await;
+        let changed = self.soon(changed)?;
         self.tell(BTreeSet::from([changed]));
         Ok(id)
     }
@@ -581,9 +584,10 @@ impl Client {
         }
     }
 
-    /// Closes the store: waits for a sync that runs and releases every lock. Later calls fail with
+    /// Closes the store: ends the automatic sync, waits for any other that runs and releases every lock. Later calls fail with
     /// [`Code::Closed`]; a second call does nothing.
     pub async fn shut_down(&self) {
+        self.stop_syncing();
         let _one = self.syncing.lock().await;
         let thread = self.store.write().await.take();
         if let Some(thread) = thread {

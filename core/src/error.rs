@@ -366,6 +366,7 @@ codes! {
 pub struct Error {
     code: Code,
     detail: String,
+    retry_after_ms: u64,
 }
 
 /// The result of what can fail.
@@ -377,7 +378,20 @@ impl Error {
         Self {
             code,
             detail: detail.to_string(),
+            retry_after_ms: 0,
         }
+    }
+
+    /// Notes for how many milliseconds the office asked to be left alone.
+    #[must_use]
+    pub const fn with_retry_after(mut self, ms: u64) -> Self {
+        self.retry_after_ms = ms;
+        self
+    }
+
+    /// Returns for how many milliseconds the office asked to be left alone; 0 if it asked for none.
+    pub const fn retry_after_ms(&self) -> u64 {
+        self.retry_after_ms
     }
 
     /// Returns what happened.
@@ -406,6 +420,7 @@ impl From<Code> for Error {
         Self {
             code,
             detail: String::new(),
+            retry_after_ms: 0,
         }
     }
 }

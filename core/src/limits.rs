@@ -34,6 +34,9 @@ pub const NOTE_PAYLOAD_BYTES_MAX: usize = 256 << 10;
 /// Bytes of changes that are sealed into one payload: padded and sealed they stay under
 /// [`NOTE_PAYLOAD_BYTES_MAX`].
 pub const NOTE_PLAIN_BYTES_MAX: usize = 224 << 10;
+/// Bytes of changes that a sealed payload may unpack to: the same, and more than any change of a large
+/// piece of text takes.
+pub const NOTE_UNPACKED_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a step of the owner's chain of devices: a new epoch's key for all its members.
 pub const VAULT_STEP_BYTES_MAX: usize = 16 << 10;
 /// Rounds of one sync: what the vault needs can only be made once the round before is read.
@@ -80,6 +83,15 @@ pub const LEASE_RUNNING_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 pub const LEASE_STEP_MS: u64 = 60 * 1000;
 /// Milliseconds that a read token stays valid.
 pub const READ_TOKEN_MS: u64 = 15 * 60 * 1000;
+/// Milliseconds for which a device leaves the office alone because an answer asks for it: who answers
+/// may be a proxy.
+pub const RETRY_AFTER_MS_MAX: u64 = 15 * 60 * 1000;
+/// Milliseconds after which an office that has nothing to say shows that it is still there: well within
+/// what proxies and radio networks keep open, and what a device waits for.
+pub const POKE_KEEP_ALIVE_MS: u64 = 15_000;
+/// Milliseconds that a device waits for the first word of an office that it listens to. Where nothing
+/// comes, something between them keeps it back.
+pub const POKE_FIRST_MS: u64 = 10_000;
 /// Milliseconds that a device certificate stays valid: one year.
 pub const CERTIFICATE_MS: u64 = 365 * 24 * 60 * 60 * 1000;
 /// Milliseconds by which the clocks of the body are ahead of UTC: Vietnam's, all year round.

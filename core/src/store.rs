@@ -12,6 +12,7 @@ mod alerts;
 mod devices;
 mod documents;
 mod inbox;
+mod incarnation;
 mod listing;
 mod membership;
 mod notes;
@@ -19,6 +20,7 @@ mod orders;
 mod outbox;
 mod own_devices;
 mod publications;
+mod rebuild;
 mod room;
 mod salvage;
 mod schema;
@@ -118,6 +120,8 @@ pub struct Store {
     salvage: Option<Salvage>,
     former: Option<Arc<dyn DeviceSigner>>,
     snapshot_entries: u64,
+    /// Whether documents were made anew since the listeners heard of changes.
+    rebuilt: bool,
     _lock: File,
 }
 
@@ -159,6 +163,7 @@ impl Store {
             salvage,
             former: None,
             snapshot_entries: SNAPSHOT_ENTRIES,
+            rebuilt: false,
             _lock: lock,
         };
         if wiped {
@@ -296,7 +301,15 @@ impl Store {
         Ok(self.number("synced_at")?.map(Timestamp::from_unix_ms))
     }
 
-    /// Returns the token that opens papers, from the newest sync.
+    /// Returns up to which number the log was read; 0 before the first sync.
+    ///
+    /// # Errors
+    /// [`Code::Storage`].
+    pub fn read_to(&self) -> Result<u64> {
+        Ok(self.cursor()?.map_or(0, |cursor| cursor.seq))
+    }
+
+    /// Returns the token that opens papers and lets the device listen, from the newest sync.
     ///
     /// # Errors
     /// [`Code::Storage`].

@@ -15,6 +15,7 @@
 
 pub mod authors;
 pub mod backoff;
+pub mod cadence;
 pub mod envelope;
 pub mod proof;
 pub mod publication;

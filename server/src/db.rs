@@ -12,18 +12,27 @@ mod sqlite;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError, mpsc},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     thread::JoinHandle,
     time::Duration,
 };
 
 use nghisu_core::{Code, Error, Result};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tokio::sync::watch;
 
 pub(crate) use sqlite::Tx;
 
 /// Jobs in one commit: bounds how long the first waits for the last.
 const GROUP_JOBS_MAX: usize = 64;
+/// How long the writer waits at most for those who are about to write …
+const LINGER: Duration = Duration::from_millis(10);
+/// … looking so often whether they still are.
+const LINGER_STEP: Duration = Duration::from_millis(1);
 /// Jobs that may wait: whoever comes after them waits to be queued.
 const QUEUE_JOBS_MAX: usize = 256;
 /// Connections that are kept open for reading.
@@ -41,11 +50,15 @@ const MIGRATIONS: &[&str] = &[
     include_str!("db/migrations/0005_vault.sql"),
     include_str!("db/migrations/0006_devices.sql"),
     include_str!("db/migrations/0007_snapshots.sql"),
+    include_str!("db/migrations/0009_fork.sql"),
     include_str!("db/migrations/0011_publication_keys.sql"),
+    include_str!("db/migrations/0010_cadence.sql"),
 ];
 
 /// What the writer does within a savepoint.
 type Job = Box<dyn FnOnce(&Connection) -> Done + Send>;
+/// What is done once before the commit, for all jobs together.
+type Close = Box<dyn FnOnce(&Tx<'_>) -> Result<()> + Send>;
 
 /// What a job has come to.
 struct Done {
@@ -53,6 +66,8 @@ struct Done {
     failure: Option<Error>,
     /// Is called after the commit.
     answer: Box<dyn FnOnce(Result<()>) + Send>,
+    /// What it wants done before the commit.
+    close: Option<Close>,
 }
 
 /// An open database.
@@ -61,6 +76,8 @@ pub(crate) struct Db {
     queue: Option<mpsc::SyncSender<Job>>,
     writer: Option<JoinHandle<()>>,
     readers: Mutex<Vec<Connection>>,
+    commits: watch::Sender<u64>,
+    coming: Arc<AtomicUsize>,
 }
 
 impl Db {
@@ -69,16 +86,27 @@ impl Db {
         let mut connection = connect(path)?;
         migrate(&mut connection)?;
         let (queue, jobs) = mpsc::sync_channel(QUEUE_JOBS_MAX);
+        let commits = watch::Sender::new(0);
+        let committed = commits.clone();
+        let coming = Arc::new(AtomicUsize::new(0));
+        let expected = Arc::clone(&coming);
         let writer = std::thread::Builder::new()
             .name("nghisu-writer".into())
-            .spawn(move || write_all(&connection, &jobs))
+            .spawn(move || write_all(&connection, &jobs, &expected, &committed))
             .map_err(|error| Error::new(Code::Internal, format_args!("writer thread: {error}")))?;
         Ok(Self {
             path: path.to_owned(),
             queue: Some(queue),
             writer: Some(writer),
             readers: Mutex::default(),
+            commits,
+            coming,
         })
+    }
+
+    /// Changes with every commit of this process; holds their number.
+    pub(crate) fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
     }
 
     /// Runs `job` in a transaction of the writer and returns its result once it is on disk.
@@ -87,11 +115,38 @@ impl Db {
         &self,
         job: impl FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.queue(job, None)
+    }
+
+    /// Runs `job` like [`Db::write`]. Before the commit `close` is run, once for all jobs of the
+    /// transaction that brought one: the last one's, so all must do the same. If it fails, none of them
+    /// stays.
+    pub(crate) fn write_and_close<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
+        close: impl FnOnce(&Tx<'_>) -> Result<()> + Send + 'static,
+    ) -> Result<T> {
+        self.queue(job, Some(Box::new(close)))
+    }
+
+    /// Says that somebody is about to write: the writer waits for him a moment, so that those who come
+    /// together share a transaction.
+    pub(crate) fn expect(&self) -> Coming {
+        self.coming.fetch_add(1, Ordering::Relaxed);
+        Coming(Arc::clone(&self.coming))
+    }
+
+    fn queue<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
+        close: Option<Close>,
+    ) -> Result<T> {
         let (sender, receiver) = mpsc::sync_channel(1);
         let job: Job = Box::new(move |connection| {
             let result = in_savepoint(connection, job);
             Done {
                 failure: result.as_ref().err().map(same),
+                close: close.filter(|_| result.is_ok()),
                 answer: Box::new(move |committed| {
                     // Whoever asked may be gone.
                     let _ = sender.send(committed.and(result));
@@ -135,33 +190,87 @@ impl Drop for Db {
     }
 }
 
-fn write_all(connection: &Connection, jobs: &mpsc::Receiver<Job>) {
-    while let Ok(first) = jobs.recv() {
-        let group = std::iter::once(first)
-            .chain(jobs.try_iter())
-            .take(GROUP_JOBS_MAX);
-        write_group(connection, group);
+/// Somebody who is about to write.
+pub(crate) struct Coming(Arc<AtomicUsize>);
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-fn write_group(connection: &Connection, jobs: impl Iterator<Item = Job>) {
+fn write_all(
+    connection: &Connection,
+    jobs: &mpsc::Receiver<Job>,
+    coming: &AtomicUsize,
+    commits: &watch::Sender<u64>,
+) {
+    while let Ok(first) = jobs.recv() {
+        let group = Group {
+            first: Some(first),
+            jobs,
+            coming,
+            taken: 0,
+            waited: Duration::ZERO,
+        };
+        write_group(connection, group, commits);
+    }
+}
+
+/// The jobs of one commit, each taken when those before it are done: what comes meanwhile is among them.
+struct Group<'q> {
+    first: Option<Job>,
+    jobs: &'q mpsc::Receiver<Job>,
+    coming: &'q AtomicUsize,
+    taken: usize,
+    waited: Duration,
+}
+
+impl Iterator for Group<'_> {
+    type Item = Job;
+
+    fn next(&mut self) -> Option<Job> {
+        if self.taken == GROUP_JOBS_MAX {
+            return None;
+        }
+        let mut job = self.first.take().or_else(|| self.jobs.try_recv().ok());
+        while job.is_none()
+            && self.waited < LINGER
+            && self.coming.load(Ordering::Relaxed) > self.taken
+        {
+            job = self.jobs.recv_timeout(LINGER_STEP).ok();
+            self.waited += LINGER_STEP;
+        }
+        self.taken += usize::from(job.is_some());
+        job
+    }
+}
+
+fn write_group(connection: &Connection, jobs: Group<'_>, commits: &watch::Sender<u64>) {
     let begun = connection.execute_batch("BEGIN IMMEDIATE").map_err(error);
-    let mut answers = Vec::new();
+    let (mut answers, mut close) = (Vec::new(), None);
     let mut lost = begun.err();
     for job in jobs {
-        let Done { failure, answer } = job(connection);
-        answers.push(answer);
+        let done = job(connection);
+        answers.push(done.answer);
+        close = done.close.or(close);
+        let failure = done.failure;
         // A full or failing disk makes SQLite give up the whole transaction, not only the savepoint.
         if lost.is_none() && connection.is_autocommit() {
             let given_up = || Error::new(Code::Storage, "the transaction was given up");
             lost = Some(failure.unwrap_or_else(given_up));
         }
     }
+    if let (None, Some(close)) = (&lost, close) {
+        lost = in_savepoint(connection, close).err();
+    }
     let committed = match lost {
         Some(error) => Err(error),
         None => connection.execute_batch("COMMIT").map_err(error),
     };
-    if committed.is_err() && !connection.is_autocommit() {
+    if committed.is_ok() {
+        commits.send_modify(|count| *count += 1);
+    } else if !connection.is_autocommit() {
         let _ = connection.execute_batch("ROLLBACK");
     }
     for answer in answers {
@@ -310,5 +419,78 @@ fn code_of(failure: &rusqlite::Error) -> Code {
         (None, _) if extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) => Code::DiskFull,
         (None, rusqlite::Error::InvalidColumnType(..)) => Code::DatabaseCorrupt,
         (None, _) => Code::Storage,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nghisu_core::{
+        ids::{ActId, Hash, MeetingId, PersonId},
+        meeting::act::{ActKind, Receipt},
+        time::Timestamp,
+    };
+
+    use super::*;
+
+    const MEETING: MeetingId = MeetingId::from_bytes([1; 16]);
+
+    fn receipt(act: u8) -> Receipt {
+        Receipt {
+            number: None,
+            person: PersonId::from_bytes([2; 16]),
+            item: None,
+            kind: ActKind::QuestionSlip,
+            received_at: Timestamp::default(),
+            act: ActId::from_bytes([act; 16]),
+            act_hash: Hash::ZERO,
+            refers_to: None,
+            late: false,
+        }
+    }
+
+    fn due(tx: &Tx<'_>) -> Result<Vec<(MeetingId, Receipt)>> {
+        tx.take_due_receipts()
+    }
+
+    #[test]
+    fn the_close_of_a_transaction_sees_what_succeeded_and_nothing_of_what_failed() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let db = Db::open(&folder.path().join("office.db")).unwrap();
+        let close = |tx: &Tx<'_>| {
+            let acts = due(tx)?.into_iter().map(|(_, receipt)| receipt.act);
+            assert_eq!(acts.collect::<Vec<_>>(), [ActId::from_bytes([7; 16])]);
+            Ok(())
+        };
+        let connection = connect(&folder.path().join("office.db")).unwrap();
+        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let failed = in_savepoint(&connection, |tx| {
+            tx.add_due_receipt(MEETING, &receipt(6))?;
+            Err::<(), _>(Code::Internal.into())
+        });
+        assert!(failed.is_err());
+        in_savepoint(&connection, |tx| tx.add_due_receipt(MEETING, &receipt(7))).unwrap();
+        in_savepoint(&connection, close).unwrap();
+        connection.execute_batch("COMMIT").unwrap();
+        assert_eq!(db.read(due).unwrap(), []);
+    }
+
+    #[test]
+    fn when_the_close_fails_nothing_of_the_transaction_stays() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let db = Db::open(&folder.path().join("office.db")).unwrap();
+        let before = *db.commits().borrow();
+
+        let failed = db.write_and_close(
+            |tx| tx.add_due_receipt(MEETING, &receipt(1)),
+            |_| Err(Code::DiskFull.into()),
+        );
+
+        assert_eq!(failed.unwrap_err().code(), Code::DiskFull);
+        assert_eq!(*db.commits().borrow(), before);
+        db.write(|tx| {
+            assert_eq!(due(tx)?, []);
+            Ok(())
+        })
+        .unwrap();
     }
 }

@@ -3,6 +3,7 @@
 mod gate;
 mod office;
 mod papers;
+pub(crate) mod pokes;
 mod sync;
 
 use std::{sync::Arc, time::Duration};
@@ -25,9 +26,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{Office, clock};
 use gate::Claim;
+use pokes::Hub;
 
 /// Requests that are worked on at once: bounds memory, since each may hold a body of some MiB.
 const REQUESTS_MAX: usize = 64;
+/// Requests that wait: each holds a connection, and none of its body.
+const WAITING_MAX: usize = 1_024;
+/// Seconds after which a device is to ask again that was told that the office is busy, at least and at
+/// most: drawn for each, so that they do not come back together.
+const RETRY_AFTER_S: (u64, u64) = (2, 10);
 /// How long a request waits for its turn before it is told that the office is busy.
 const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a body may take to arrive.
@@ -65,6 +72,7 @@ enum Endpoint {
     Sync,
     Enrol,
     Paper,
+    Pokes,
     Health,
     Office,
 }
@@ -74,6 +82,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/sync", Action::Sync, Endpoint::Sync),
     route("POST", "/v1/enrol", Action::Enrol, Endpoint::Enrol),
     route("GET", "/v1/papers/{hash}", Action::Papers, Endpoint::Paper),
+    route("GET", "/v1/pokes", Action::Pokes, Endpoint::Pokes),
     route("GET", "/health", Action::Health, Endpoint::Health),
     route("GET", "/v1/office", Action::Hello, Endpoint::Office),
 ];
@@ -88,7 +97,7 @@ const fn route(
         Endpoint::Health | Endpoint::Office => Needs::Nothing,
         Endpoint::Enrol => Needs::Invitation,
         Endpoint::Sync => Needs::Device,
-        Endpoint::Paper => Needs::ReadToken,
+        Endpoint::Paper | Endpoint::Pokes => Needs::ReadToken,
     };
     Route {
         method,
@@ -99,11 +108,40 @@ const fn route(
     }
 }
 
+/// How many requests are worked on at once, how many may wait, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Turns {
+    /// Requests that are worked on at once.
+    pub at_once: usize,
+    /// Requests that wait for their turn; another one is told at once that the office is busy.
+    pub waiting: usize,
+    /// How long a request waits for its turn before it is told that the office is busy.
+    pub patience: Duration,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self {
+            at_once: REQUESTS_MAX,
+            waiting: WAITING_MAX,
+            patience: TURN_TIMEOUT,
+        }
+    }
+}
+
 /// Returns the table as a service.
 pub fn router(office: Arc<Office>) -> Router {
+    router_with(office, Turns::default(), Arc::default())
+}
+
+/// Returns the table as a service that takes so many requests at once, with the devices that listen.
+pub(crate) fn router_with(office: Arc<Office>, turns: Turns, pokes: Arc<Hub>) -> Router {
     let app = App {
         office,
-        turns: Arc::new(Semaphore::new(REQUESTS_MAX)),
+        pokes,
+        limits: turns,
+        turns: Arc::new(Semaphore::new(turns.at_once)),
+        places: Arc::new(Semaphore::new(turns.at_once + turns.waiting)),
     };
     let mut router = Router::new();
     for route in ROUTES {
@@ -151,22 +189,44 @@ async fn serve(app: &App, route: &Route, request: Request, claim: &mut Claim) ->
             let bearer = gate::bearer(route.action, app, &parts.headers, claim).await?;
             papers::paper(app, bearer, &parts).await
         }
+        Endpoint::Pokes => {
+            let bearer = gate::bearer(route.action, app, &parts.headers, claim).await?;
+            pokes::pokes(app, bearer).await
+        }
     }
 }
 
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) office: Arc<Office>,
+    pub(crate) pokes: Arc<Hub>,
+    limits: Turns,
     turns: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+}
+
+/// The right to be worked on. Dropping it lets the next one in.
+pub(crate) struct Turn {
+    _place: OwnedSemaphorePermit,
+    _turn: OwnedSemaphorePermit,
 }
 
 impl App {
-    /// Waits for a turn.
-    pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit> {
+    /// Waits for a turn, if there is a place to wait.
+    ///
+    /// # Errors
+    /// [`Code::OfficeBusy`].
+    pub(crate) async fn turn(&self) -> Result<Turn> {
+        let busy = || Error::from(Code::OfficeBusy);
+        let place = self.places.clone().try_acquire_owned();
+        let place = place.map_err(|_| busy())?;
         let turn = self.turns.clone().acquire_owned();
-        match tokio::time::timeout(TURN_TIMEOUT, turn).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) | Err(_) => Err(Code::OfficeBusy.into()),
+        match tokio::time::timeout(self.limits.patience, turn).await {
+            Ok(Ok(turn)) => Ok(Turn {
+                _place: place,
+                _turn: turn,
+            }),
+            Ok(Err(_)) | Err(_) => Err(busy()),
         }
     }
 
@@ -225,10 +285,22 @@ pub(crate) fn refuse(error: &Error) -> Response {
     if !status.is_server_error() {
         return refusal(status, error.code(), error.detail().to_owned());
     }
-    tracing::error!(code = error.code().name(), detail = error.detail());
+    if error.code() == Code::OfficeBusy {
+        tracing::warn!(detail = error.detail(), "busy");
+    } else {
+        tracing::error!(code = error.code().name(), detail = error.detail());
+    }
     let told = [Code::OfficeBusy, Code::DiskFull, Code::OnlineKeyExpired].contains(&error.code());
     let code = if told { error.code() } else { Code::Internal };
-    refusal(status, code, String::new())
+    let mut response = refusal(status, code, String::new());
+    if code == Code::OfficeBusy {
+        let (least, most) = RETRY_AFTER_S;
+        let dice = clock::random().map_or(0, u64::from_be_bytes);
+        let seconds = least + dice % (most - least + 1);
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
 }
 
 fn refusal(status: StatusCode, code: Code, detail: String) -> Response {

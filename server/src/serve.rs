@@ -15,7 +15,10 @@ use hyper_util::rt::TokioTimer;
 use nghisu_core::{Code, Error, Result, ids::DeviceId, time::Timestamp};
 use tokio::task::JoinHandle;
 
-use crate::{Office, clock, routes};
+use crate::{
+    Office, clock,
+    routes::{self, Turns, pokes::Hub},
+};
 
 /// How long the head of a request and a TLS handshake may take.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -42,6 +45,7 @@ pub struct ServerHandle {
     handle: Handle<SocketAddr>,
     task: JoinHandle<std::io::Result<()>>,
     following: JoinHandle<()>,
+    pokes: Arc<Hub>,
 }
 
 impl Server {
@@ -51,6 +55,19 @@ impl Server {
     /// # Errors
     /// If the keys cannot be read or the listener cannot be used.
     pub fn start(office: Arc<Office>, listener: TcpListener, tls: bool) -> Result<ServerHandle> {
+        Self::start_with(office, listener, tls, Turns::default())
+    }
+
+    /// Serves `office` as [`Server::start`] does, and takes so many requests at once.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_with(
+        office: Arc<Office>,
+        listener: TcpListener,
+        tls: bool,
+        turns: Turns,
+    ) -> Result<ServerHandle> {
         let unusable = |error: std::io::Error| Error::new(Code::AddressInvalid, error);
         let addr = listener.local_addr().map_err(unusable)?;
         listener.set_nonblocking(true).map_err(unusable)?;
@@ -63,7 +80,8 @@ impl Server {
         let config = RustlsConfig::from_config(office.tls_config(addr.ip(), now)?);
         let weak = Arc::downgrade(&office);
         let following = tokio::spawn(follow_keys(weak, addr, config.clone(), seen));
-        let service = routes::router(office).into_make_service();
+        let pokes = Arc::new(Hub::default());
+        let service = routes::router_with(office, turns, Arc::clone(&pokes)).into_make_service();
         let mut server = axum_server::from_tcp(listener)
             .map_err(unusable)?
             .handle(handle.clone());
@@ -90,6 +108,7 @@ impl Server {
             handle,
             task,
             following,
+            pokes,
         })
     }
 }
@@ -165,6 +184,7 @@ impl ServerHandle {
     pub async fn shutdown(self) -> Result<()> {
         self.following.abort();
         self.handle.listening().await;
+        self.pokes.close();
         self.handle.graceful_shutdown(Some(STOP_TIMEOUT));
         match self.task.await {
             Ok(Ok(())) => Ok(()),

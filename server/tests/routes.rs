@@ -66,6 +66,9 @@ GET /v1/papers/{hash}  | active                         | guest | paper_missing
 GET /v1/papers/{hash}  | active                         | *     | ok
 GET /v1/papers/{hash}  | *                              | *     | device_refused
 
+GET /v1/pokes          | active                         | *     | ok
+GET /v1/pokes          | *                              | *     | device_refused
+
 GET /health            | *                              | *     | ok
 GET /v1/office         | *                              | *     | ok
 ";
@@ -178,7 +181,7 @@ impl Http {
         match route {
             "POST /v1/sync" => Proof::body(self.sync_proof(state, person)),
             "POST /v1/enrol" => Proof::body(self.enrol_proof(state, person)),
-            "GET /v1/papers/{hash}" => Proof {
+            "GET /v1/papers/{hash}" | "GET /v1/pokes" => Proof {
                 body: Vec::new(),
                 token: self.token(state, person),
             },
@@ -266,6 +269,11 @@ fn elsewhere() -> Device {
 
 async fn outcome(response: Response<Body>) -> String {
     let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE).cloned();
+    if status == StatusCode::OK && kind.is_some_and(|kind| kind == "text/event-stream") {
+        // It does not end by itself.
+        return "ok".into();
+    }
     let body = response.into_body().collect().await.unwrap().to_bytes();
     if status == StatusCode::OK {
         return "ok".into();

@@ -109,7 +109,11 @@ fn fold(folder: &Path, name: &str) {
     }
 }
 
-fn publish(office: &Office, folder: &Path) {
+/// Imports and publishes a meeting with a paper.
+///
+/// # Panics
+/// If that does not succeed.
+pub fn publish(office: &Office, folder: &Path) {
     let papers = tempfile::TempDir::new_in(folder).expect("a folder is made");
     let folder = papers.path();
     let file = folder.join("kh.toml");

@@ -7,6 +7,7 @@
 )]
 
 pub mod canary;
+pub mod copies;
 pub mod disk;
 pub mod fixture;
 pub mod link;

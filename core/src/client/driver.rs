@@ -1,18 +1,20 @@
 //! The loop between session, store and network: it waits for one thing at a time and passes it on.
 
 use std::{
-    collections::BTreeSet,
     sync::mpsc,
     thread::{self, JoinHandle},
 };
 
 use tokio::sync::oneshot;
 
-use super::{clock, http::Http, orders, random};
+use super::{Client, clock, http::Http, orders, random};
 use crate::{
     error::{Code, Result},
-    store::{Changed, Store},
-    sync::session::{Input, Output, Report, Session},
+    store::Store,
+    sync::{
+        cadence::Elsewhere,
+        session::{Input, Output, Report, Session, Step},
+    },
 };
 
 type Job = Box<dyn FnOnce(&mut Store) + Send>;
@@ -86,35 +88,44 @@ impl StoreHandle {
     }
 }
 
-/// Carries a sync out. `tell` hears of every change of rows, after it is on disk.
+/// Carries a sync out. `client` hears of every change of rows, after it is on disk.
 pub(super) async fn run(
     session: &mut Session<'_>,
     store: &StoreHandle,
     http: &Http,
-    tell: impl Fn(BTreeSet<Changed>),
+    client: &Client,
 ) -> Result<Report> {
+    let mut elsewhere = Elsewhere::default();
     session.handle(clock(), Input::Wanted);
     while let Some(output) = session.poll() {
+        client.pacer.progress(&session.report());
         let input = match output {
             Output::Load => {
                 let dice = random()?;
                 let work = store.call(move |store| store.work(dice)).await;
                 work.map(|work| Input::Loaded(Box::new(work)))
             }
-            Output::Save(step) => store
-                .call(move |store| Ok((store.save(&step)?, store.is_unfinished()?)))
-                .await
-                .map(|(changed, unfinished)| {
-                    tell(changed);
-                    if unfinished {
-                        Input::SavedUnfinished
-                    } else {
-                        Input::Saved
-                    }
-                }),
+            Output::Save(step) => {
+                let mut written = Vec::new();
+                if let Step::Page(page) = step.as_ref() {
+                    written = elsewhere.take(page);
+                }
+                store
+                    .call(move |store| Ok((store.save(&step)?, store.is_unfinished()?)))
+                    .await
+                    .map(|(changed, unfinished)| {
+                        client.tell(changed);
+                        client.pacer.written_elsewhere(written);
+                        if unfinished {
+                            Input::SavedUnfinished
+                        } else {
+                            Input::Saved
+                        }
+                    })
+            }
             Output::Send(request) => match http.post("/v1/sync", request).await {
                 Ok(reply) => Ok(Input::Replied(reply)),
-                Err(refused) => Err(orders::refused(store, refused, &tell).await),
+                Err(refused) => Err(orders::refused(store, refused, |it| client.tell(it)).await),
             },
             Output::Finished(ended) => return ended,
         };

@@ -12,6 +12,7 @@ use crate::{
     error::{Code, Error, Result},
     limits::{CONFIRMATION_POLL_MAX_MS, CONFIRMATION_POLL_MS},
     store::Identity,
+    sync::cadence::Input,
     trust::enrol::{EnrolmentReply, EnrolmentRequest, Invitation, encode_request},
 };
 
@@ -130,6 +131,7 @@ impl Client {
                 store.identity()
             })
             .await?;
+        self.pacer.tell(Input::Enrolled);
         identity.ok_or_else(|| Code::Internal.into())
     }
 

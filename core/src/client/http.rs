@@ -8,14 +8,15 @@ use reqwest::{RequestBuilder, Response, StatusCode, header};
 use rustls::ClientConfig;
 
 use super::{
+    listen::{Heard, PokeLines},
     pin::{OFFICE_PATH, Proven, Trust, office_config, question_config},
     random,
 };
 use crate::{
     error::{Code, Error, Result},
     ids::Hash,
-    limits::REPLY_BYTES_MAX,
-    sync::wire::{MEDIA_TYPE, Refusal},
+    limits::{REPLY_BYTES_MAX, RETRY_AFTER_MS_MAX},
+    sync::wire::{MEDIA_TYPE, POKES_TYPE, Refusal},
     trust::{enrol::Address, office::OfficeShown, orders::SignedOrder},
 };
 
@@ -113,9 +114,12 @@ impl Http {
                 .body(body.clone())
         });
         let response = response.await?;
-        let status = response.status();
+        let (status, retry_after_ms) = (response.status(), retry_after_ms(&response));
         if media_type(&response) != Some(MEDIA_TYPE) {
-            return Err(self.stranger(status).into());
+            return Err(self
+                .stranger(status)
+                .with_retry_after(retry_after_ms)
+                .into());
         }
         let bytes = self.read(response).await?;
         if status == StatusCode::OK {
@@ -123,7 +127,7 @@ impl Http {
         }
         let mut refusal: Refusal = crate::cbor::decode(&bytes, "refusal")?;
         let order = refusal.order.take().map(Box::new);
-        let error = refusal.into_error();
+        let error = refusal.into_error().with_retry_after(retry_after_ms);
         Err(Refused { error, order })
     }
 
@@ -160,6 +164,28 @@ impl Http {
                 Err(refusal.into_error())
             }
             status => Err(self.stranger(status)),
+        }
+    }
+
+    /// Begins to hear from the office that there is something new.
+    pub(super) async fn pokes(&self, token: &[u8]) -> Result<Pokes> {
+        let url = format!("{}/v1/pokes", self.url);
+        let bearer = format!("Bearer {}", BASE64URL_NOPAD.encode(token));
+        let response = self.send(|client| client.get(&url).header(header::AUTHORIZATION, &bearer));
+        let response = response.await?;
+        let (status, after_ms) = (response.status(), retry_after_ms(&response));
+        match media_type(&response) {
+            Some(POKES_TYPE) if status == StatusCode::OK => Ok(Pokes {
+                http: self.clone(),
+                response,
+                lines: PokeLines::default(),
+            }),
+            Some(MEDIA_TYPE) => {
+                let bytes = self.read(response).await?;
+                let refusal: Refusal = crate::cbor::decode(&bytes, "refusal")?;
+                Err(refusal.into_error().with_retry_after(after_ms))
+            }
+            _ => Err(self.stranger(status).with_retry_after(after_ms)),
         }
     }
 
@@ -250,6 +276,31 @@ impl Paper {
             .map_err(|error| self.http.failed(&error))?;
         Ok(chunk.map(Into::into))
     }
+}
+
+/// What the office says while it is listened to.
+pub(super) struct Pokes {
+    http: Http,
+    response: Response,
+    lines: PokeLines,
+}
+
+impl Pokes {
+    /// Waits until the office says something, and returns what it said; `None` at the end.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<Heard>>> {
+        let chunk = self.response.chunk().await;
+        match chunk.map_err(|error| self.http.failed(&error))? {
+            Some(chunk) => self.lines.take(&chunk).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// For how many milliseconds an answer asks to be left alone; 0 if it does not say.
+fn retry_after_ms(response: &Response) -> u64 {
+    let header = response.headers().get(header::RETRY_AFTER);
+    let seconds: Option<u64> = header.and_then(|it| it.to_str().ok()?.trim().parse().ok());
+    seconds.map_or(0, |it| it.saturating_mul(1000).min(RETRY_AFTER_MS_MAX))
 }
 
 fn client(config: ClientConfig) -> Result<reqwest::Client> {

@@ -39,7 +39,7 @@ impl Client {
             if round > 0 && !again {
                 break;
             }
-            let one = driver::run(session, store, http, |changed| self.tell(changed)).await?;
+            let one = driver::run(session, store, http, self).await?;
             report = report.and(one);
         }
         Ok(report)
@@ -79,8 +79,8 @@ impl Client {
     /// As [`Store::link_code`](crate::store::Store::link_code).
     pub async fn link_code(&self) -> Result<Zeroizing<String>> {
         let random = random()?;
-        let code = self.call(move |store| store.link_code(random)).await?;
-        Ok(code.to_text())
+        let code = self.call(move |store| store.link_code(random)).await;
+        Ok(self.soon(code)?.to_text())
     }
 
     /// Measures what sealing has cost on the network since envelope number `after` of this device.
@@ -105,7 +105,7 @@ impl Client {
     /// As [`Store::approve_device`](crate::store::Store::approve_device).
     pub async fn approve_device(&self, link_code: &str) -> Result<DeviceId> {
         let code: LinkCode = link_code.parse()?;
-        self.call(move |store| store.approve_device(&code)).await
+        self.soon(self.call(move |store| store.approve_device(&code)).await)
     }
 
     /// Opens the vault with the recovery code. It takes effect with the next sync.
@@ -116,7 +116,7 @@ impl Client {
     /// mistyped, where one is.
     pub async fn restore(&self, recovery_code: &str) -> Result<()> {
         let code: RecoveryCode = recovery_code.parse()?;
-        self.call(move |store| store.restore(&code)).await
+        self.soon(self.call(move |store| store.restore(&code)).await)
     }
 
     /// Removes a device from the vault: what is written from the next sync on it cannot open.
@@ -124,7 +124,7 @@ impl Client {
     /// # Errors
     /// As [`Store::remove_device`](crate::store::Store::remove_device).
     pub async fn remove_device(&self, device: DeviceId) -> Result<()> {
-        self.call(move |store| store.remove_device(device)).await
+        self.soon(self.call(move |store| store.remove_device(device)).await)
     }
 
     /// Puts another recovery code in force with the next sync; [`Client::recovery_code`] then returns
@@ -134,8 +134,8 @@ impl Client {
     /// As [`Store::renew_recovery_code`](crate::store::Store::renew_recovery_code).
     pub async fn renew_recovery_code(&self) -> Result<()> {
         let random = random()?;
-        self.call(move |store| store.renew_recovery_code(random))
-            .await
+        let renewed = self.call(move |store| store.renew_recovery_code(random));
+        self.soon(renewed.await)
     }
 
     /// Begins a new vault because every device of the old one and its code are lost: what was sealed
@@ -145,6 +145,6 @@ impl Client {
     /// As [`Store::start_over`](crate::store::Store::start_over).
     pub async fn start_over(&self) -> Result<()> {
         let random = random()?;
-        self.call(move |store| store.start_over(random)).await
+        self.soon(self.call(move |store| store.start_over(random)).await)
     }
 }

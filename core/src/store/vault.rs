@@ -21,9 +21,10 @@ use zeroize::Zeroizing;
 use super::{Store, column, put_state, signed, sql, unsigned};
 use crate::{
     cbor,
-    document::Document,
+    document::{Document, packed},
     error::{Code, Error, Result},
     ids::{DeviceId, DocumentId, Feed, Hash, Kind, PersonId},
+    limits::NOTE_UNPACKED_BYTES_MAX,
     sync::{
         envelope::{Envelope, Sealed},
         session::{Incoming, Page, Pending, Via},
@@ -102,7 +103,10 @@ impl Sealing {
         let subject = &mut pending.subject;
         let nonce = self.dice.draw();
         let place = Place::new(self.vault, self.epoch, subject.document, subject.kind);
-        let payload = Zeroizing::new(std::mem::take(&mut pending.payload));
+        let mut payload = Zeroizing::new(std::mem::take(&mut pending.payload));
+        if subject.kind == Kind::Changes {
+            *payload = packed::pack(std::mem::take(&mut *payload));
+        }
         pending.payload = self.key.seal(&place, &nonce, &payload)?;
         subject.sealed = Some(Sealed {
             epoch: self.epoch,
@@ -272,8 +276,7 @@ impl Store {
         if place.feed != header.feed {
             return Err(Error::new(Code::Malformed, "notes of somebody else"));
         }
-        key.open(&place, &sealed.nonce, envelope.payload())
-            .map(Unsealed::Opened)
+        open(&key, &place, &sealed.nonce, envelope.payload()).map(Unsealed::Opened)
     }
 
     /// Takes in what a page says of the vault, before its other entries: they may need the keys.
@@ -707,7 +710,7 @@ pub(super) fn put_back(transaction: &Transaction<'_>, envelope: &Envelope) -> Re
     let key = column(&Zeroizing::new(key), EpochKey::from_slice)?;
     let vault: VaultId = cbor::decode(&vault, "vault")?;
     let place = Place::new(vault, sealed.epoch, header.document, header.kind);
-    let payload = key.open(&place, &sealed.nonce, envelope.payload())?;
+    let payload = open(&key, &place, &sealed.nonce, envelope.payload())?;
     transaction
         .prepare_cached(
             "INSERT INTO pending (n, feed, document, kind, generation, payload, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -726,6 +729,20 @@ pub(super) fn put_back(transaction: &Transaction<'_>, envelope: &Envelope) -> Re
         .map_err(sql)?;
     put_state(transaction, "vault_again", &[1])?;
     Ok(true)
+}
+
+/// Opens a payload, and unpacks the changes of one that was packed.
+fn open(
+    key: &EpochKey,
+    place: &Place,
+    nonce: &[u8; 24],
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>> {
+    let payload = key.open(place, nonce, sealed)?;
+    if place.kind == Kind::Changes {
+        return packed::unpack(&payload, NOTE_UNPACKED_BYTES_MAX).map(Zeroizing::new);
+    }
+    Ok(payload)
 }
 
 /// Larger than every number of an envelope: what is put back stands before what was written later.

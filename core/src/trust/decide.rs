@@ -72,6 +72,8 @@ pub enum Action {
     Hello,
     /// To ask for papers with a read token. Which ones depends on the feeds that name them.
     Papers,
+    /// To be told with a read token that there is something newer.
+    Pokes,
 }
 
 /// What the answer depends on beside the actor: where he belongs. The office fills it in from its table of
@@ -140,9 +142,12 @@ pub fn decide(actor: Actor, action: Action, state: State) -> Decision {
     match action {
         Action::Read(feed) => read(person, role, feed, state),
         Action::Append(feed, kind) => append(person, role, feed, kind, state),
-        Action::Sync | Action::Papers | Action::Enrol | Action::Health | Action::Hello => {
-            Decision::Allow
-        }
+        Action::Sync
+        | Action::Papers
+        | Action::Pokes
+        | Action::Enrol
+        | Action::Health
+        | Action::Hello => Decision::Allow,
     }
 }
 

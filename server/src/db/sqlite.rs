@@ -1,8 +1,11 @@
 //! What the office asks of its database, one method a need, in SQLite's words.
 
 mod devices;
+mod incarnations;
 mod keys;
+mod pokes;
 mod publications;
+mod receipts;
 mod rights;
 mod room;
 mod snapshots;

@@ -2,7 +2,7 @@
 
 use nghisu_core::{
     Code, Error, Result,
-    ids::{Audience, DocumentId, Feed, Hash, Kind, domain},
+    ids::{Audience, DocumentId, Feed, Hash, Kind, LogId, domain},
     sync::{
         envelope::{Chain, Envelope, Subject},
         wire::{LogHead, Outcome, chain_after},
@@ -100,11 +100,8 @@ impl<'t> Appending<'t> {
             covered: false,
         };
         self.tx.add_entry(&entry, bytes)?;
-        let log = self.office.log;
-        self.tx.add_entry_audience(feed.audience(log), place.seq)?;
-        if matches!(feed, Feed::Outbox(_)) {
-            self.tx
-                .add_entry_audience(Audience::Office(log), place.seq)?;
+        for audience in audiences_of(feed, self.office.log) {
+            self.tx.add_entry_audience(audience, place.seq)?;
         }
         snapshots::entered(self.tx, envelope, place)?;
         self.counter.seq = place.seq;
@@ -168,6 +165,12 @@ impl<'t> Appending<'t> {
             received_at: self.now,
         }
     }
+}
+
+/// Returns the audiences in whose index the entries of a feed stand.
+pub(crate) fn audiences_of(feed: Feed, log: LogId) -> impl Iterator<Item = Audience> {
+    let office = matches!(feed, Feed::Outbox(_)).then_some(Audience::Office(log));
+    std::iter::once(feed.audience(log)).chain(office)
 }
 
 /// Signs the head of the log.

@@ -94,10 +94,26 @@ pub(crate) fn another(office: &Office, person: PersonId, seed: u8) -> Device {
     Device::of(seed, &invitation, &reply)
 }
 
+/// Enrols the `n`th of many devices for a person.
+pub(crate) fn numbered(office: &Office, person: PersonId, n: usize) -> Device {
+    let mut seed = [255; 32];
+    seed[..8].copy_from_slice(&(n as u64).to_be_bytes());
+    let key = SoftwareKey::from_seed(&seed);
+    let invitation = office
+        .invite(person, address(), Confirmation::AtOnce, 60_000, NOW)
+        .unwrap();
+    let request = encode_request(&asked(&key, &invitation), &key).unwrap();
+    let reply = office.enrol(&request, NOW).unwrap();
+    Device::with(key, &invitation, &reply)
+}
+
 impl Device {
     /// Becomes what an enrolment reply makes of the device of `seed`.
     pub(crate) fn of(seed: u8, invitation: &Invitation, reply: &[u8]) -> Self {
-        let key = SoftwareKey::from_seed(&[seed; 32]);
+        Self::with(SoftwareKey::from_seed(&[seed; 32]), invitation, reply)
+    }
+
+    fn with(key: SoftwareKey, invitation: &Invitation, reply: &[u8]) -> Self {
         let reply: EnrolmentReply = cbor::decode(reply, "reply").unwrap();
         let Enrolled {
             online,

@@ -175,8 +175,8 @@ impl World {
             Stored::ReadAgain => "read again",
             Stored::Order(_) => "order",
             Stored::Parked => "parked",
-            #[allow(unreachable_patterns, reason = "steps that came later")]
-            _ => "another step",
+            Stored::Own { .. } => "own chain",
+            Stored::Anew => "anew",
         };
         let it = &mut self.nodes[node];
         let saved = it.store().save(step);
@@ -186,6 +186,11 @@ impl World {
             &[u8::from(saved.is_ok())],
         );
         self.coverage.count("steps saved", name);
+        if matches!(step, Stored::Own { .. } | Stored::Anew) {
+            return Err(
+                "S5: a device that nobody copied or put back meets another chain of its own".into(),
+            );
+        }
         let it = &mut self.nodes[node];
         let input = match saved {
             Ok(_) => {

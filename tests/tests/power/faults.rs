@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Of so many operations one is tried, unless `NGHISU_FAULTS` is 1.
-const FULL_STEP: u64 = 4;
+const FULL_STEP: u64 = 8;
 const ERROR_STEP: u64 = 16;
 
 fn script() -> Vec<Deed> {

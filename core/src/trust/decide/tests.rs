@@ -52,6 +52,7 @@ hello  | stranger active pending locked revoked
 enrol  | stranger active pending locked revoked
 sync   | active
 papers | active
+pokes  | active
 ";
 
 fn feeds(owner: PersonId) -> Vec<(&'static str, Feed)> {
@@ -180,6 +181,7 @@ fn at_the_door_the_state_of_the_device_decides_and_nothing_else() {
         ("enrol", Action::Enrol),
         ("sync", Action::Sync),
         ("papers", Action::Papers),
+        ("pokes", Action::Pokes),
     ];
     let table: Vec<_> = rows(AT_THE_DOOR).collect();
     assert_eq!(table.len(), actions.len());

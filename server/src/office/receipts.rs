@@ -1,0 +1,47 @@
+//! Receipts: given with each act, written as one batch for each meeting at the end of the transaction.
+//!
+//! Requests that come at one moment are carried out in one transaction. That five hundred delegates
+//! register at once is so some batches to read, not five hundred.
+
+use std::collections::BTreeMap;
+
+use nghisu_core::{
+    Result, cbor,
+    ids::{DocumentId, Feed, Kind, MeetingId},
+    meeting::act::{Receipt, ReceiptBatch},
+    time::Timestamp,
+};
+
+use super::{keys::Keys, log::Appending};
+use crate::db::Tx;
+
+/// Receipts in one batch: it stays far below what one entry may hold.
+const BATCH_MAX: usize = 512;
+
+/// Writes what the requests of this transaction were given.
+pub(super) fn write_due(tx: &Tx<'_>, keys: &Keys, now: Timestamp) -> Result<()> {
+    let mut due: BTreeMap<MeetingId, Vec<Receipt>> = BTreeMap::new();
+    for (meeting, receipt) in tx.take_due_receipts()? {
+        due.entry(meeting).or_default().push(receipt);
+    }
+    if due.is_empty() {
+        return Ok(());
+    }
+    let mut log = Appending::begin(tx, keys, now)?;
+    for (meeting, receipts) in due {
+        for receipts in receipts.chunks(BATCH_MAX) {
+            let batch = ReceiptBatch {
+                meeting,
+                receipts: receipts.to_vec(),
+            };
+            let (feed, document) = (Feed::Receipts(meeting), document_of(meeting));
+            log.write(feed, document, Kind::Receipts, cbor::encode(&batch))?;
+        }
+    }
+    log.finish()
+}
+
+/// The series of a meeting's receipts is one document, known to all by the meeting's own id.
+const fn document_of(meeting: MeetingId) -> DocumentId {
+    DocumentId::from_bytes(*meeting.as_bytes())
+}
