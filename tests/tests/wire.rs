@@ -23,8 +23,8 @@ use nghisu_core::{
         wire::{Refusal, Reply, Request},
     },
     trust::{
-        decide::{DeviceStatus, Role},
-        enrol::{Address, EnrolmentRequest, Signed, encode_request},
+        decide::Role,
+        enrol::{Address, EnrolmentReply, EnrolmentRequest, Signed, encode_request},
         keys::{DeviceSigner, SoftwareKey},
     },
 };
@@ -120,6 +120,7 @@ impl Sent {
             Kind::Revocation => self.add("revocation", payload),
             Kind::Grant => self.add("grant", payload),
             Kind::Withdrawal => self.add("withdrawal", payload),
+            Kind::Incarnation => self.add("incarnation", payload),
             Kind::Changes
             | Kind::Snapshot
             | Kind::Audit
@@ -174,9 +175,8 @@ fn live() -> Sent {
     Office::renew_online_key(&path, &root, None, NOW).unwrap();
     let new = RootKey::draw().unwrap();
     Office::succeed_root(&path, &root, &new, "", NOW).unwrap();
-    office
-        .set_device_status(second.id(), DeviceStatus::Revoked)
-        .unwrap();
+    office.revoke_device(second.id(), NOW).unwrap();
+    let order = office.standing_order(second.id()).unwrap();
     first.sync(&office).unwrap();
     // A new device is served the snapshot.
     let mut third = Local::enrol(&office, person, [3; 32]);
@@ -189,7 +189,7 @@ fn live() -> Sent {
     let refusal = Refusal {
         code: "device_refused".into(),
         detail: "locked".into(),
-        order: None,
+        order,
     };
     sent.add("refusal", cbor::encode(&refusal));
     assert_eq!(office.audience(Asked::Group("Tổ 1")).unwrap(), group);
@@ -240,7 +240,10 @@ fn enrol(office: &Office, person: PersonId, sent: &mut Sent) {
         person: Some(person),
     };
     let bytes = encode_request(&request, &key).unwrap();
-    sent.add("enrolment-reply", office.enrol(&bytes, NOW).unwrap());
+    let reply = office.enrol(&bytes, NOW).unwrap();
+    let read: EnrolmentReply = cbor::decode(&reply, "reply").unwrap();
+    sent.signed("certificate", &read.certificate.unwrap());
+    sent.add("enrolment-reply", reply);
     sent.add("enrolment", bytes);
     sent.add("enrolment-request", cbor::encode(&request));
 }
@@ -275,7 +278,7 @@ fn all_that_devices_and_an_office_send_fits_the_schema() {
     let parts = [
         "id",
         "hash",
-        "time",
+        "timestamp",
         "algorithm",
         "public-key",
         "signed",
@@ -297,6 +300,7 @@ fn all_that_devices_and_an_office_send_fits_the_schema() {
         "signed-order",
         "order",
         "snapshot",
+        "incarnation",
     ];
     let named: BTreeSet<&str> = sent.0.keys().copied().chain(parts).collect();
     let rules: BTreeSet<&str> = schema.rules.keys().map(String::as_str).collect();

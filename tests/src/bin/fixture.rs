@@ -1,5 +1,7 @@
 //! Writes what every later version must read: `fixture FOLDER`.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a command")]
+
 use std::{path::PathBuf, process::ExitCode};
 
 fn main() -> ExitCode {
