@@ -17,8 +17,9 @@ use super::{
 
 /// Requests of one sync: a full log in pages of one entry, and as much again.
 const REQUESTS_MAX: u32 = 4_000;
-/// Milliseconds that an effect on a device takes.
-const EFFECT_MS: u64 = 3;
+/// Milliseconds that an effect on a device takes at most: long enough that people and the office get in
+/// between.
+const EFFECT_MS_MAX: usize = 80;
 
 impl World {
     /// Somebody wants a device to sync.
@@ -88,7 +89,8 @@ impl World {
 
     fn next(&mut self, node: usize) {
         let waits = self.nodes[node].waits;
-        self.plan(EFFECT_MS, Event::Advance { node, waits });
+        let after = 1 + self.dice.below(EFFECT_MS_MAX) as u64;
+        self.plan(after, Event::Advance { node, waits });
     }
 
     /// Kills the device's program if it is time. Says whether it was.
