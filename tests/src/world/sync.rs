@@ -17,8 +17,9 @@ use super::{
 
 /// Requests of one sync: a full log in pages of one entry, and as much again.
 const REQUESTS_MAX: u32 = 4_000;
-/// Milliseconds that an effect on a device takes.
-const EFFECT_MS: u64 = 3;
+/// Milliseconds that an effect on a device takes at most: long enough that people and the office get in
+/// between.
+const EFFECT_MS_MAX: usize = 80;
 
 impl World {
     /// Somebody wants a device to sync.
@@ -88,7 +89,8 @@ impl World {
 
     fn next(&mut self, node: usize) {
         let waits = self.nodes[node].waits;
-        self.plan(EFFECT_MS, Event::Advance { node, waits });
+        let after = 1 + self.dice.below(EFFECT_MS_MAX) as u64;
+        self.plan(after, Event::Advance { node, waits });
     }
 
     /// Kills the device's program if it is time. Says whether it was.
@@ -175,8 +177,8 @@ impl World {
             Stored::ReadAgain => "read again",
             Stored::Order(_) => "order",
             Stored::Parked => "parked",
-            #[allow(unreachable_patterns, reason = "steps that came later")]
-            _ => "another step",
+            Stored::Own { .. } => "own chain",
+            Stored::Anew => "anew",
         };
         let it = &mut self.nodes[node];
         let saved = it.store().save(step);
@@ -186,6 +188,11 @@ impl World {
             &[u8::from(saved.is_ok())],
         );
         self.coverage.count("steps saved", name);
+        if matches!(step, Stored::Own { .. } | Stored::Anew) {
+            return Err(
+                "S5: a device that nobody copied or put back meets another chain of its own".into(),
+            );
+        }
         let it = &mut self.nodes[node];
         let input = match saved {
             Ok(_) => {

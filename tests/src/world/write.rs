@@ -167,6 +167,10 @@ impl World {
             self.coverage
                 .count("deeds", "edit while others have edited too");
         }
+        if kept.is_hidden_elsewhere(author) {
+            self.coverage
+                .count("faults", "deletion while the other device types");
+        }
         kept.typed(author, &typing)
             .map_err(|why| format!("S8: {why}"))?;
         self.check_node(node)

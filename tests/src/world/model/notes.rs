@@ -77,6 +77,14 @@ impl Note {
         })
     }
 
+    /// Says whether somebody has hidden the note and somebody who edits now does not know it.
+    pub(in crate::world) fn is_hidden_elsewhere(&self, author: Author) -> bool {
+        let seen = self.seen.get(&author);
+        let known = |of: Author| seen.and_then(|seen| seen.get(&of)).copied().unwrap_or(0);
+        let mut hiding = self.edits.iter().filter(|edit| edit.hides);
+        hiding.any(|edit| edit.author != author && known(edit.author) < edit.nth)
+    }
+
     /// An edit was said to be saved.
     pub(in crate::world) fn typed(&mut self, author: Author, typing: &Typing<'_>) -> Verdict {
         let (mut expected, mut deleted, mut units) = (String::new(), Vec::new(), 0);
