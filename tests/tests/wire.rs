@@ -32,7 +32,10 @@ use nghisu_server::{
     Office, RootKey,
     office::{Asked, Confirmation},
 };
-use nghisu_tests::{fixture, local::{self, Local, NOW}};
+use nghisu_tests::{
+    fixture,
+    local::{self, Local, NOW},
+};
 
 const SCHEMA: &str = include_str!("../../core/src/sync/wire.cddl");
 
@@ -76,7 +79,10 @@ impl Sent {
         if let Some(online) = &synced.online {
             self.signed("online-key", online);
         }
-        let served = synced.segments.iter().map(|segment| segment.unpack().unwrap());
+        let served = synced
+            .segments
+            .iter()
+            .map(|segment| segment.unpack().unwrap());
         for entries in served {
             self.add("entries", cbor::encode(&entries));
             for entry in entries {
@@ -148,7 +154,14 @@ fn live() -> Sent {
         first.sync(&office).unwrap();
     }
     let meeting = first.store.meetings().unwrap()[0].id;
-    for (number, kind) in [ActKind::SpeakingRegistration, ActKind::QuestionSlip, ActKind::Withdrawal].into_iter().enumerate() {
+    for (number, kind) in [
+        ActKind::SpeakingRegistration,
+        ActKind::QuestionSlip,
+        ActKind::Withdrawal,
+    ]
+    .into_iter()
+    .enumerate()
+    {
         put_act(&mut first, person, meeting, number, kind);
     }
     first.sync(&office).unwrap();
@@ -162,7 +175,9 @@ fn live() -> Sent {
     Office::renew_online_key(&path, &root, None, NOW).unwrap();
     let new = RootKey::draw().unwrap();
     Office::succeed_root(&path, &root, &new, "", NOW).unwrap();
-    office.set_device_status(second.id(), DeviceStatus::Revoked).unwrap();
+    office
+        .set_device_status(second.id(), DeviceStatus::Revoked)
+        .unwrap();
     first.sync(&office).unwrap();
     // A new device is served the snapshot.
     let mut third = Local::enrol(&office, person, [3; 32]);
@@ -172,14 +187,24 @@ fn live() -> Sent {
         sent.conversation(&device.recorded());
     }
     enrol(&office, person, &mut sent);
-    let refusal = Refusal { code: "device_refused".into(), detail: "locked".into(), order: None };
+    let refusal = Refusal {
+        code: "device_refused".into(),
+        detail: "locked".into(),
+        order: None,
+    };
     sent.add("refusal", cbor::encode(&refusal));
     assert_eq!(office.audience(Asked::Group("Tổ 1")).unwrap(), group);
     assert!(matches!(group, Audience::Group(_)));
     sent
 }
 
-fn put_act(device: &mut Local, person: PersonId, meeting: nghisu_core::ids::MeetingId, number: usize, kind: ActKind) {
+fn put_act(
+    device: &mut Local,
+    person: PersonId,
+    meeting: nghisu_core::ids::MeetingId,
+    number: usize,
+    kind: ActKind,
+) {
     let number = u8::try_from(number).unwrap() + 1;
     let act = Act {
         id: nghisu_core::ids::ActId::from_bytes([number; 16]),
@@ -189,7 +214,8 @@ fn put_act(device: &mut Local, person: PersonId, meeting: nghisu_core::ids::Meet
         kind,
         text: "Câu hỏi".into(),
         addressee: (number == 2).then(|| "Sở Tài chính".into()),
-        withdraws: (kind == ActKind::Withdrawal).then(|| nghisu_core::ids::ActId::from_bytes([1; 16])),
+        withdraws: (kind == ActKind::Withdrawal)
+            .then(|| nghisu_core::ids::ActId::from_bytes([1; 16])),
         made_at: NOW,
     };
     let document = nghisu_core::ids::DocumentId::from_bytes([number; 16]);
@@ -197,8 +223,13 @@ fn put_act(device: &mut Local, person: PersonId, meeting: nghisu_core::ids::Meet
 }
 
 fn enrol(office: &Office, person: PersonId, sent: &mut Sent) {
-    let address = Address { authority: "127.0.0.1:7443".into(), tls: true };
-    let invitation = office.invite(person, address, Confirmation::AtOnce, 60_000, NOW).unwrap();
+    let address = Address {
+        authority: "127.0.0.1:7443".into(),
+        tls: true,
+    };
+    let invitation = office
+        .invite(person, address, Confirmation::AtOnce, 60_000, NOW)
+        .unwrap();
     let key = SoftwareKey::from_seed(&[7; 32]);
     let request = EnrolmentRequest {
         version: 1,
@@ -220,7 +251,10 @@ fn value(bytes: &[u8]) -> Value {
 }
 
 fn fits(schema: &BasicContext, rule: &str, value: &Value) -> bool {
-    let rule = schema.rules.get(rule).unwrap_or_else(|| panic!("no rule {rule}"));
+    let rule = schema
+        .rules
+        .get(rule)
+        .unwrap_or_else(|| panic!("no rule {rule}"));
     validate_cbor(rule, value, schema).is_ok()
 }
 
@@ -240,9 +274,31 @@ fn all_that_devices_and_an_office_send_fits_the_schema() {
     }
     // Rules that no message is named by are parts of others, or sealed.
     let parts = [
-        "id", "hash", "time", "algorithm", "public-key", "signed", "feed", "audience", "reason", "range",
-        "cursor", "synced", "own-chain", "outcome", "stopped", "segment", "entry", "kind", "covers", "receipt",
-        "succession", "signed-order", "order", "snapshot", "incarnation",
+        "id",
+        "hash",
+        "time",
+        "algorithm",
+        "public-key",
+        "signed",
+        "feed",
+        "audience",
+        "reason",
+        "range",
+        "cursor",
+        "synced",
+        "own-chain",
+        "outcome",
+        "stopped",
+        "segment",
+        "entry",
+        "kind",
+        "covers",
+        "receipt",
+        "succession",
+        "signed-order",
+        "order",
+        "snapshot",
+        "incarnation",
     ];
     let named: BTreeSet<&str> = sent.0.keys().copied().chain(parts).collect();
     let rules: BTreeSet<&str> = schema.rules.keys().map(String::as_str).collect();
@@ -264,7 +320,11 @@ fn what_earlier_versions_sent_fits_it_too() {
         sent.conversation(&conversation);
         for (rule, messages) in &sent.0 {
             for message in messages {
-                assert!(fits(&schema, rule, &value(message)), "{rule}: {:?}", value(message));
+                assert!(
+                    fits(&schema, rule, &value(message)),
+                    "{rule}: {:?}",
+                    value(message)
+                );
             }
         }
     }
@@ -282,21 +342,34 @@ fn a_message_that_lacks_a_field_has_another_or_one_of_another_type_does_not_fit(
             };
             let mut more = fields.clone();
             more.push((Value::from(99), Value::from(1)));
-            assert!(!fits(&schema, rule, &Value::Map(more)), "{rule} with a field more");
+            assert!(
+                !fits(&schema, rule, &Value::Map(more)),
+                "{rule} with a field more"
+            );
             for (at, (key, _)) in fields.iter().enumerate() {
                 let number: i128 = key.as_integer().unwrap().into();
                 *seen.entry((rule, number)).or_default() += 1;
                 let mut other = fields.clone();
                 other[at].1 = Value::Float(0.5);
-                assert!(!fits(&schema, rule, &Value::Map(other)), "{rule}: {number} of another type");
+                assert!(
+                    !fits(&schema, rule, &Value::Map(other)),
+                    "{rule}: {number} of another type"
+                );
                 let mut fewer = fields.clone();
                 fewer.remove(at);
                 let optional = SCHEMA_OPTIONAL.contains(&(rule, number));
-                assert_eq!(fits(&schema, rule, &Value::Map(fewer)), optional, "{rule} without {number}");
+                assert_eq!(
+                    fits(&schema, rule, &Value::Map(fewer)),
+                    optional,
+                    "{rule} without {number}"
+                );
             }
         }
     }
-    let never: Vec<_> = SCHEMA_OPTIONAL.iter().filter(|field| !seen.contains_key(field)).collect();
+    let never: Vec<_> = SCHEMA_OPTIONAL
+        .iter()
+        .filter(|field| !seen.contains_key(field))
+        .collect();
     assert!(never.is_empty(), "never sent: {never:?}");
 }
 
