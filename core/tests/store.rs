@@ -252,6 +252,60 @@ fn a_splice_outside_of_the_text_changes_nothing() {
 }
 
 #[test]
+fn what_is_held_keeps_its_bytes_and_is_offered_again_until_it_is_final() {
+    let folder = TempDir::new().unwrap();
+    let mut store = enrolled(folder.path());
+    open_vault(&mut store);
+    let written = note(&mut store, 1, "chờ");
+    let mut work = store.work([3; 32]).unwrap();
+    let signer = store.signer();
+    let mut envelopes = Vec::new();
+    for pending in work.pending {
+        let envelope = Envelope::sign(
+            &mut work.chain,
+            pending.subject,
+            pending.payload,
+            NOW,
+            signer.as_ref(),
+        );
+        envelopes.push((envelope.unwrap(), pending.covers));
+    }
+    store.save(&Step::Envelopes(envelopes.clone())).unwrap();
+    let settle = |store: &mut Store, at: usize, outcome: Outcome| {
+        let outcomes = vec![(envelopes[at].0.id(), outcome)];
+        let page = Page {
+            outcomes,
+            ..Page::default()
+        };
+        store.save(&Step::Page(page)).unwrap();
+    };
+    let accepted = |seq| Outcome::Accepted {
+        seq,
+        feed_seq: seq,
+        received_at: NOW,
+    };
+    let held = |reason: &str| Outcome::Held {
+        reason: reason.into(),
+        retry_after_ms: 1_000,
+    };
+    assert_eq!(envelopes.len(), 2, "the note, and the list of notes");
+
+    settle(&mut store, 0, held("missing_dependency"));
+    settle(&mut store, 1, accepted(2));
+    settle(&mut store, 0, held("quota"));
+    drop(store);
+    let mut store = open(folder.path()).unwrap();
+
+    let offered = store.work([4; 32]).unwrap();
+    assert_eq!(offered.unsettled, [envelopes[0].0.clone()]);
+    assert_eq!(offered.chain.newest, envelopes[1].0.id());
+    assert!(store.not_sent().unwrap().is_empty());
+    settle(&mut store, 0, accepted(3));
+    assert!(store.work([5; 32]).unwrap().unsettled.is_empty());
+    assert_eq!(store.note(written).unwrap().unsent, 0);
+}
+
+#[test]
 fn a_second_opening_is_refused() {
     let directory = TempDir::new().unwrap();
     let _store = open(directory.path()).unwrap();

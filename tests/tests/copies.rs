@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 
 use nghisu_core::{
     Code,
-    ids::{ActId, DocumentId, MeetingId, PersonId},
+    ids::{ActId, DocumentId, Hash, MeetingId, PersonId},
     store::{ActState, AlertKind},
     trust::decide::{DeviceStatus, Role},
 };
@@ -329,6 +329,12 @@ fn an_act_keeps_its_answer_when_its_phone_is_put_back() {
     assert!(again[0].receipt.is_some());
 }
 
+/// A text that stays too long for the office of these tests, however it is packed.
+fn too_long() -> String {
+    let words = (0u32..300).map(|n| Hash::of_content(&n.to_be_bytes()).to_string());
+    words.collect::<Vec<_>>().join(" ") + " "
+}
+
 /// Cuts a sync right before its first request: what was to be sent is an envelope from then on.
 fn seal_up(phone: &mut Phone, office: &Office) {
     let ended = phone.sync_cut(office, |moment| moment == Moment::Send);
@@ -349,7 +355,7 @@ fn a_refused_change_lies_in_the_tray_and_what_was_written_behind_it_arrives() {
     let note = phone.write("gốc");
     let other = phone.write("khác");
     phone.sync(office).unwrap();
-    let long = (0..1000).map(|n| format!("từ{n} ")).collect::<String>();
+    let long = too_long();
     phone.insert(note, 0, &long);
     seal_up(phone, office);
     phone.append(note, " sau");
@@ -397,7 +403,7 @@ fn a_new_note_that_is_refused_lies_in_the_tray_and_can_be_written_again() {
         tablet,
         ..
     } = &mut all;
-    let long = "dài ".repeat(3000);
+    let long = too_long();
     let note = phone.write(&long);
 
     let report = phone.sync(office).unwrap();

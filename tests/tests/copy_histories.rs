@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nghisu_core::{
     Code,
-    ids::{DocumentId, MeetingId, PersonId},
+    ids::{DeviceId, DocumentId, MeetingId, PersonId},
     store::VaultState,
     trust::{
         decide::{DeviceStatus, Role},
@@ -203,9 +203,13 @@ impl<'o> History<'o> {
 
     fn enrol_anew(&mut self, at: usize) {
         self.counts.locked += 1;
-        // Only so many devices of a person stand at a time.
+        // Only so many devices of a person stand at a time: those that nobody holds are closed.
+        let mut held: Vec<DeviceId> = self.phones.iter_mut().map(|it| it.phone.id()).collect();
+        held.push(self.tablet.phone.id());
         for device in self.office.devices(NOW).unwrap() {
-            if device.person.id == self.person && device.status == DeviceStatus::Locked {
+            let closed = device.status == DeviceStatus::Revoked;
+            let used = held.contains(&device.id) && device.status == DeviceStatus::Active;
+            if device.person.id == self.person && !closed && !used {
                 self.counts.granted += device.incarnation as usize - 1;
                 self.office.revoke_device(device.id, NOW).unwrap();
             }
