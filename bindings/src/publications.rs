@@ -36,6 +36,10 @@ pub enum AlertKind {
     Unsigned,
     /// The office's log has lost or hides what this device has received.
     LogRolledBack,
+    /// One of the owner's devices was put back from a copy, or copied: it goes on in another incarnation.
+    DeviceForked,
+    /// Two copies of one of the owner's devices have spoken: its key is locked.
+    DeviceCopied,
 }
 
 impl From<store::AlertKind> for AlertKind {
@@ -45,6 +49,8 @@ impl From<store::AlertKind> for AlertKind {
             store::AlertKind::Fork => Self::Fork,
             store::AlertKind::Unsigned => Self::Unsigned,
             store::AlertKind::LogRolledBack => Self::LogRolledBack,
+            store::AlertKind::DeviceForked => Self::DeviceForked,
+            store::AlertKind::DeviceCopied => Self::DeviceCopied,
         }
     }
 }

@@ -5,7 +5,12 @@
 //! unpacks to gigabytes. Automerge panics on some inputs that it should refuse, so whoever applies
 //! bytes from outside does it on a copy and throws the copy away when [`Document::apply`] fails.
 
+mod carry;
+mod difference;
 pub mod packed;
+mod replay;
+
+pub use carry::change_hashes;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

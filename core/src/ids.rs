@@ -37,6 +37,10 @@ pub mod domain {
     pub const DEVICE: &[u8] = b"nghisu/device/1";
     /// An Automerge actor, from device, document, incarnation and generation.
     pub const ACTOR: &[u8] = b"nghisu/actor/1";
+    /// The actor of a change that was made again, from the hash of the old one.
+    pub const CARRIED: &[u8] = b"nghisu/carried/1";
+    /// The name of a device's request for another incarnation.
+    pub const INCARNATION: &[u8] = b"nghisu/incarnation/1";
     /// The pinned fingerprint of an office's root key.
     pub const ROOT: &[u8] = b"nghisu/root/1";
     /// The office's authentication code over a cursor.
@@ -527,6 +531,8 @@ pub enum Kind {
     Vault,
     /// A document as it stands, in place of the changes before.
     Snapshot,
+    /// One of a person's devices goes on in another incarnation, or was found to be two.
+    Incarnation,
     /// A kind of a later version: kept, passed on, not understood.
     Other(u16),
 }
@@ -550,6 +556,7 @@ impl Kind {
             Self::OfficeKey => 13,
             Self::Vault => 14,
             Self::Snapshot => 15,
+            Self::Incarnation => 20,
             Self::Other(number) => number,
         }
     }
@@ -572,6 +579,7 @@ impl Kind {
             13 => Self::OfficeKey,
             14 => Self::Vault,
             15 => Self::Snapshot,
+            20 => Self::Incarnation,
             other => Self::Other(other),
         }
     }

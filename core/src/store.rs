@@ -12,6 +12,7 @@ mod alerts;
 mod devices;
 mod documents;
 mod inbox;
+mod incarnation;
 mod listing;
 mod membership;
 mod notes;
@@ -19,6 +20,7 @@ mod orders;
 mod outbox;
 mod own_devices;
 mod publications;
+mod rebuild;
 mod room;
 mod salvage;
 mod schema;
@@ -118,6 +120,8 @@ pub struct Store {
     salvage: Option<Salvage>,
     former: Option<Arc<dyn DeviceSigner>>,
     snapshot_entries: u64,
+    /// Whether documents were made anew since the listeners heard of changes.
+    rebuilt: bool,
     _lock: File,
 }
 
@@ -140,10 +144,12 @@ impl Store {
                 .map_err(|error| folder(directory, &error))?;
         }
         let path = directory.join(FILE_NAME);
-        let (connection, salvage) = match schema::open(&path) {
+        salvage::resume(&path)?;
+        let connection = match schema::open(&path) {
             Err(error) if error.code() == Code::DatabaseCorrupt => salvage::move_aside(&path, now)?,
-            opened => (opened?, None),
+            opened => opened?,
         };
+        let salvage = salvage::carry_over(&connection, &path)?;
         let mut store = Self {
             connection,
             directory: directory.to_owned(),
@@ -157,6 +163,7 @@ impl Store {
             salvage,
             former: None,
             snapshot_entries: SNAPSHOT_ENTRIES,
+            rebuilt: false,
             _lock: lock,
         };
         if wiped {
@@ -168,6 +175,7 @@ impl Store {
         store.rejoin_as_former()?;
         if store.salvage.is_some() {
             store.read_again()?;
+            salvage::end(&store.connection)?;
         } else {
             store.sweep_papers()?;
         }

@@ -2,6 +2,7 @@
 
 pub mod decide;
 pub mod enrol;
+pub mod incarnation;
 pub mod keys;
 pub mod lease;
 pub mod membership;

@@ -50,6 +50,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("db/migrations/0005_vault.sql"),
     include_str!("db/migrations/0006_devices.sql"),
     include_str!("db/migrations/0007_snapshots.sql"),
+    include_str!("db/migrations/0009_fork.sql"),
     include_str!("db/migrations/0011_publication_keys.sql"),
     include_str!("db/migrations/0010_cadence.sql"),
 ];
@@ -316,6 +317,11 @@ fn connect(path: &Path) -> Result<Connection> {
         .query_row("PRAGMA synchronous", [], |row| row.get(0))
         .map_err(opening)?;
     if mode != "wal" || synchronous != 2 {
+        // A full disk leaves the mode as it was without a word; a write says so.
+        connection
+            .pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
+            .and_then(|version| connection.pragma_update(None, "user_version", version))
+            .map_err(opening)?;
         return Err(Error::new(
             Code::Storage,
             format_args!(

@@ -18,6 +18,7 @@ mod ceremony;
 mod devices;
 mod export;
 pub(crate) mod files;
+mod incarnation;
 pub(crate) mod keys;
 mod late;
 mod log;
@@ -44,7 +45,7 @@ use std::{
 use nghisu_core::{
     Code, Error, Result,
     ids::{Hash, LogId},
-    limits::PAGE_BYTES_MAX,
+    limits::{NOTE_PAYLOAD_BYTES_MAX, PAGE_BYTES_MAX},
     time::Timestamp,
     trust::{
         enrol::Address,
@@ -80,6 +81,7 @@ pub struct Office {
     secret: [u8; 32],
     segments: page::SegmentCache,
     page_bytes_max: usize,
+    note_bytes_max: usize,
 }
 
 impl Office {
@@ -136,6 +138,7 @@ impl Office {
             secret: row.secret,
             segments: page::SegmentCache::default(),
             page_bytes_max: PAGE_BYTES_MAX,
+            note_bytes_max: NOTE_PAYLOAD_BYTES_MAX,
         })
     }
 
@@ -144,6 +147,14 @@ impl Office {
     #[must_use]
     pub const fn with_pages_of(mut self, bytes_max: usize) -> Self {
         self.page_bytes_max = bytes_max;
+        self
+    }
+
+    /// Takes in payloads of notes of at most so many bytes, in place of [`NOTE_PAYLOAD_BYTES_MAX`]:
+    /// larger ones are refused for good.
+    #[must_use]
+    pub const fn with_notes_of(mut self, bytes_max: usize) -> Self {
+        self.note_bytes_max = bytes_max;
         self
     }
 

@@ -188,6 +188,8 @@ struct Inode {
     since: Vec<Change>,
     /// Whether the next sync makes the names in its folder last, too.
     syncs_folder: bool,
+    /// By which the usual file system knows it.
+    number: Option<u64>,
 }
 
 /// Which file a name means.
@@ -317,7 +319,7 @@ impl Files {
         walk(&self.root, &self.root, &mut image);
         let mercy = Mercy::draw(chance);
         for (path, name) in &self.names {
-            if !path.starts_with(lost) {
+            if !path.starts_with(lost) || !self.is_known(path, name) {
                 continue;
             }
             image.remove(path);
@@ -350,32 +352,38 @@ impl Files {
         self.names.entry(path.to_owned()).or_default()
     }
 
+    /// Says whether a name means the file that SQLite has left there. The product moves databases, too;
+    /// it syncs the folder then, which is not seen here.
+    fn is_known(&self, path: &Path, name: &Name) -> bool {
+        let known = name.now().and_then(|inode| self.inodes[inode].number);
+        known == number_of(&self.root.join(path))
+    }
+
     /// Meets a file that is there already: what is in it lasts.
     fn meet(&mut self, path: &Path) -> Option<usize> {
         let full = self.root.join(path);
-        let there = full.is_file();
-        match (there, self.name(path).now()) {
-            (true, Some(inode)) => Some(inode),
-            (true, None) => {
-                let inode = self.inodes.len();
-                self.inodes.push(Inode {
-                    lasting: fs::read(&full).unwrap_or_default(),
-                    ..Inode::default()
-                });
-                *self.name(path) = Name {
-                    lasting: Some(inode),
-                    since: Vec::new(),
-                };
-                Some(inode)
-            }
-            (false, known) => {
-                if known.is_some() {
-                    // Somebody else than SQLite has taken it away.
-                    *self.name(path) = Name::default();
-                }
-                None
-            }
+        let name = self.names.entry(path.to_owned()).or_default();
+        let now = name.now();
+        let number = number_of(&full);
+        if number == now.and_then(|inode| self.inodes[inode].number) {
+            return now;
         }
+        if now.is_some() {
+            self.sync_folder(path);
+        }
+        let inode = number.is_some().then_some(self.inodes.len());
+        if number.is_some() {
+            self.inodes.push(Inode {
+                lasting: fs::read(&full).unwrap_or_default(),
+                number,
+                ..Inode::default()
+            });
+        }
+        *self.name(path) = Name {
+            lasting: inode,
+            since: Vec::new(),
+        };
+        inode
     }
 
     fn sync_folder(&mut self, of: &Path) {
@@ -386,6 +394,11 @@ impl Files {
             }
         }
     }
+}
+
+fn number_of(path: &Path) -> Option<u64> {
+    let found = fs::metadata(path).ok()?;
+    Some(std::os::unix::fs::MetadataExt::ino(&found))
 }
 
 /// Reads all files under a folder. The index of a write-ahead log is memory, not a file.
@@ -589,15 +602,16 @@ impl Disk {
     pub(crate) fn opened(&self, path: &Path, was_there: bool, syncs_folder: bool) -> usize {
         let mut state = self.state();
         let files = &mut state.files;
-        let inode = match files.meet(path) {
-            Some(inode) if was_there => inode,
-            Some(_) | None => {
-                files.inodes.push(Inode::default());
-                let inode = files.inodes.len() - 1;
-                files.name(path).since.push(Some(inode));
-                inode
-            }
-        };
+        let known = if was_there { files.meet(path) } else { None };
+        let inode = known.unwrap_or_else(|| {
+            files.inodes.push(Inode {
+                number: number_of(&files.root.join(path)),
+                ..Inode::default()
+            });
+            let inode = files.inodes.len() - 1;
+            files.name(path).since.push(Some(inode));
+            inode
+        });
         if syncs_folder {
             files.inodes[inode].syncs_folder = true;
         }

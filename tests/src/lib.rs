@@ -7,7 +7,9 @@
 )]
 
 pub mod canary;
+pub mod copies;
 pub mod disk;
+pub mod fixture;
 pub mod link;
 pub mod local;
 pub mod process;

@@ -40,7 +40,8 @@ pub fn folder() -> TempDir {
     made.expect("a temporary folder can be made")
 }
 
-/// Syncs a store with an office whose replies pass through `alter`.
+/// Syncs a store with an office. Each request and its reply pass through `between`, which may alter the
+/// reply.
 ///
 /// # Errors
 /// What the session says.
@@ -48,7 +49,7 @@ pub fn sync(
     store: &mut Store,
     dice: &mut Dice,
     office: &Office,
-    mut alter: impl FnMut(Reply) -> Reply,
+    mut between: impl FnMut(&[u8], Reply) -> Reply,
 ) -> Result<Report> {
     let mut report = Report::default();
     store.prepare_snapshots(NOW)?;
@@ -58,7 +59,7 @@ pub fn sync(
         if round > 0 && !again {
             break;
         }
-        report = report.and(sync_once(store, dice, office, &mut alter)?);
+        report = report.and(sync_once(store, dice, office, &mut between)?);
     }
     Ok(report)
 }
@@ -67,7 +68,7 @@ fn sync_once(
     store: &mut Store,
     dice: &mut Dice,
     office: &Office,
-    alter: &mut impl FnMut(Reply) -> Reply,
+    between: &mut impl FnMut(&[u8], Reply) -> Reply,
 ) -> Result<Report> {
     let signer = store.signer();
     let mut session = Session::new(store.parties()?, signer.as_ref(), 7);
@@ -87,7 +88,7 @@ fn sync_once(
             Output::Send(request) => office
                 .sync(&request, NOW)
                 .and_then(|reply| Reply::decode(&reply))
-                .map(|reply| Input::Replied(cbor::encode(&alter(reply)))),
+                .map(|reply| Input::Replied(cbor::encode(&between(&request, reply)))),
             Output::Finished(ended) => return ended,
         };
         session.handle(NOW, input.unwrap_or_else(Input::Failed));
@@ -102,6 +103,7 @@ pub struct Local {
     pub store: Store,
     dice: Dice,
     folder: TempDir,
+    recorded: Option<Vec<(Vec<u8>, Vec<u8>)>>,
 }
 
 impl Local {
@@ -146,6 +148,7 @@ impl Local {
             store,
             dice,
             folder,
+            recorded: None,
         }
     }
 
@@ -174,9 +177,29 @@ impl Local {
     pub fn sync_through(
         &mut self,
         office: &Office,
-        alter: impl FnMut(Reply) -> Reply,
+        mut alter: impl FnMut(Reply) -> Reply,
     ) -> Result<Report> {
-        sync(&mut self.store, &mut self.dice, office, alter)
+        let recorded = &mut self.recorded;
+        sync(&mut self.store, &mut self.dice, office, |request, reply| {
+            let reply = alter(reply);
+            if let Some(recorded) = recorded {
+                recorded.push((request.to_vec(), cbor::encode(&reply)));
+            }
+            reply
+        })
+    }
+
+    /// Records every request and reply from here on.
+    pub fn record(&mut self) {
+        self.recorded = Some(Vec::new());
+    }
+
+    /// Returns what was recorded so far.
+    pub fn recorded(&mut self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        self.recorded
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
     }
 
     /// Writes a note.

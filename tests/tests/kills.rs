@@ -9,6 +9,9 @@
     reason = "when a program was killed is measured"
 )]
 
+#[path = "kills/both.rs"]
+mod both;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     process::Child,

@@ -6,10 +6,14 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "how long it took is reported")]
 
+#[path = "power/beginnings.rs"]
+mod beginnings;
 #[path = "power/faults.rs"]
 mod faults;
 #[path = "power/pair.rs"]
 mod pair;
+#[path = "power/salvage.rs"]
+mod salvage;
 
 use std::{
     collections::BTreeMap,

@@ -222,10 +222,10 @@ fn a_snapshot_of_a_log_that_was_put_back_stands_for_nothing() {
     second.edit(note, "trong lúc đó ");
     second.sync(&scene.office).unwrap();
     first.sync(&scene.office).unwrap();
+    assert_eq!(rows(&first, SNAPSHOTS), 0);
     first.sync(&scene.office).unwrap();
     second.sync(&scene.office).unwrap();
 
-    assert_eq!(rows(&first, SNAPSHOTS), 0);
     let third = scene.second(&mut first, 3);
     assert_eq!(texts(&third), texts(&first));
     assert_eq!(texts(&second), texts(&first));

@@ -10,14 +10,45 @@ use nghisu_tests::{
 };
 
 /// Worlds, unless `NGHISU_WORLDS` says another number.
-const WORLDS: u64 = 30;
+const WORLDS: u64 = 40;
+/// What a run must have met: one that never did shows nothing.
+const MET: [(&str, &str); 29] = [
+    ("faults", "captive portal"),
+    ("faults", "clock jump of a device"),
+    ("faults", "clock jump of the office"),
+    ("faults", "delay"),
+    ("faults", "deletion while the other device types"),
+    ("faults", "flapping"),
+    ("faults", "full disk of a device"),
+    ("faults", "full disk of the office"),
+    ("faults", "grant or withdrawal between two messages"),
+    ("faults", "kill of a device"),
+    ("faults", "kill of the office before a request"),
+    ("faults", "kill of the office before its reply"),
+    ("faults", "office put back without an epoch"),
+    ("faults", "order between two messages"),
+    ("faults", "reply cut in mid-body"),
+    ("faults", "reply lost after commit"),
+    ("faults", "request cut in mid-body"),
+    ("faults", "request lost"),
+    ("faults", "request repeated"),
+    ("faults", "requests reordered"),
+    ("deeds", "a full disk refused to save"),
+    ("deeds", "edit while others have edited too"),
+    ("deeds", "backfill asked for"),
+    ("deeds", "range left out for a snapshot"),
+    ("deeds", "recovery by code"),
+    ("deeds", "nothing left of what one may not read"),
+    ("outcomes", "redo: epoch"),
+    ("outcomes", "stopped: chain"),
+    ("steps saved", "read again"),
+];
 
 fn setting(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
 }
 
 /// Lives a life that failed once.
-#[cfg_attr(not(test), expect(dead_code))]
 fn story(seed: u64, steps: &[Step]) {
     if let Err(failure) = live(seed, steps) {
         panic!("{}", failure.why);
@@ -34,6 +65,11 @@ fn in_any_life_nothing_is_lost_doubled_or_shown_to_others() {
         match live(seed, &steps) {
             Ok(life) => coverage.add(&life.coverage),
             Err(failure) => {
+                report(&format!(
+                    "world {seed} fails after {} steps: {}",
+                    failure.after,
+                    failure.why.lines().next().unwrap_or_default()
+                ));
                 let runs = usize::try_from(setting("NGHISU_SHRINK", 300)).unwrap();
                 let left = shrink(seed, &steps, runs);
                 let why_left = live(seed, &left)
@@ -53,6 +89,11 @@ fn in_any_life_nothing_is_lost_doubled_or_shown_to_others() {
         "{worlds} worlds from seed {first} in {:.1} s\n{coverage}",
         begun.elapsed().as_secs_f64()
     ));
+    if worlds >= WORLDS {
+        for (group, name) in MET {
+            assert!(coverage.of(group, name) > 0, "no world had: {name}");
+        }
+    }
 }
 
 #[test]
@@ -62,4 +103,33 @@ fn the_same_seed_gives_the_same_trace() {
     let traces: Vec<String> = (0..2).map(|_| live(seed, &steps).unwrap().trace).collect();
     assert_eq!(traces[0], traces[1]);
     report(&format!("the trace of seed {seed} is {}", traces[0]));
+}
+
+#[test]
+fn a_store_that_is_enrolled_anew_goes_through_all_that_was_given_and_taken() {
+    use nghisu_tests::world::Step::*;
+    story(
+        49,
+        &[
+            Publish(0),
+            Invite(0),
+            Invite(0),
+            Invite(1),
+            Invite(0),
+            Invite(1),
+            Sync(4),
+            Wait(2_000),
+            Confirm,
+            Wait(2_000),
+            Access(3_170_391_008),
+            Sync(4),
+            Wait(14_899),
+            Revoke(4),
+            Sync(4),
+            Wait(4_062),
+            Rejoin(4),
+            Wait(12_728_821),
+            Access(4_073_341_128),
+        ],
+    );
 }

@@ -67,6 +67,16 @@ kinds! {
         vi: "Nhật ký của văn phòng đã mất hoặc che giấu những mục mà thiết bị này đã nhận. Những gì đã công bố vẫn được hiển thị; hãy báo văn phòng.",
         en: "The office's log has lost or hides entries that this device has received. What was published is still shown; tell the office.",
     }
+    /// One of the owner's devices was put back from a copy, or copied: it goes on in another incarnation.
+    DeviceForked = "device_forked" {
+        vi: "Một thiết bị của bạn đã được khôi phục từ một bản sao cũ, hoặc đã bị sao chép. Những gì chưa gửi vẫn được giữ và sẽ được gửi. Nếu bạn không tự khôi phục thiết bị này, hãy báo văn phòng.",
+        en: "One of your devices was put back from an older copy, or was copied. What it had not sent is kept and will be sent. If you have not restored this device yourself, tell the office.",
+    }
+    /// Two copies of one of the owner's devices have spoken: its key is locked.
+    DeviceCopied = "device_copied" {
+        vi: "Hai bản sao của cùng một thiết bị của bạn đang hoạt động, nên thiết bị đó đã bị khóa. Không có gì bị mất: hãy báo văn phòng và đăng ký lại từng bản sao mà bạn đang giữ.",
+        en: "Two copies of one of your devices are in use, so that device is locked. Nothing is lost: tell the office, and enrol anew each copy that you hold.",
+    }
 }
 
 /// Something that the owner should hear. It stays until the store is emptied.

@@ -10,7 +10,9 @@ use std::{fmt, sync::Arc};
 use rusqlite::{OptionalExtension, Transaction};
 use zeroize::Zeroizing;
 
-use super::{Opening, Store, column, outbox::forget_cursor, put_state, signed, sql, vault};
+use super::{
+    Opening, Store, column, outbox::forget_cursor, put_state, rebuild, signed, sql, vault,
+};
 use crate::{
     error::{Code, Error, Result},
     ids::{DeviceId, Feed, Kind, PersonId},
@@ -376,17 +378,24 @@ fn leave_device(transaction: &Transaction<'_>, key: &PublicKey, left_at: Timesta
             ),
         )
         .map_err(sql)?;
-    // Steps of the vault and snapshots are made anew by the new device, as far as they are still wanted.
+    transaction
+        .execute(
+            "DELETE FROM state WHERE name IN ('vault_asked', 'vault_link', 'anew', 'behind')",
+            [],
+        )
+        .map_err(sql)?;
+    rebuild::mark_unsent(transaction)?;
+    set_aside(transaction, device)
+}
+
+/// Puts the envelopes of a device, or of an incarnation that is closed, aside, and what it had not
+/// brought to an end back to what waits. Steps of the vault are made anew, as far as they are still
+/// wanted.
+pub(super) fn set_aside(transaction: &Transaction<'_>, device: DeviceId) -> Result<()> {
     transaction
         .execute(
             "DELETE FROM pending WHERE kind IN (?1, ?2)",
             [Kind::Vault.number(), Kind::Snapshot.number()],
-        )
-        .map_err(sql)?;
-    transaction
-        .execute(
-            "DELETE FROM state WHERE name IN ('vault_asked', 'vault_link')",
-            [],
         )
         .map_err(sql)?;
     let unsettled = bytes_of(

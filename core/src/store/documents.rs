@@ -1,6 +1,6 @@
 //! Documents on disk: a folded history and the changes since.
 
-use rusqlite::{OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::{Store, sql};
 use crate::{
@@ -23,26 +23,19 @@ impl Store {
         if let Some(at) = self.open.iter().position(|(open, _)| *open == id) {
             return Ok(self.open.remove(at).map(|(_, document)| document));
         }
-        let mut statement = self
+        let generation: Option<u32> = self
             .connection
-            .prepare_cached("SELECT generation, saved FROM document WHERE id = ?1")
+            .prepare_cached("SELECT generation FROM document WHERE id = ?1")
+            .and_then(|mut statement| {
+                statement
+                    .query_row([id.as_bytes()], |row| row.get(0))
+                    .optional()
+            })
             .map_err(sql)?;
-        let row: Option<(u32, Vec<u8>)> = statement
-            .query_row([id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()
-            .map_err(sql)?;
-        let Some((generation, mut bytes)) = row else {
+        let Some(generation) = generation else {
             return Ok(None);
         };
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT bytes FROM document_change WHERE document = ?1 ORDER BY n")
-            .map_err(sql)?;
-        let mut rows = statement.query([id.as_bytes()]).map_err(sql)?;
-        while let Some(row) = rows.next().map_err(sql)? {
-            let change: Vec<u8> = row.get(0).map_err(sql)?;
-            bytes.extend(change);
-        }
+        let bytes = stored_bytes(&self.connection, id)?;
         Document::load(&bytes, self.actor(id, generation)?).map(Some)
     }
 
@@ -68,6 +61,28 @@ impl Store {
             .and_then(|number| u32::try_from(number).ok())
             .unwrap_or(1))
     }
+}
+
+/// Returns a document as it is stored, for [`Document::load`]: nothing if it is not there.
+pub(super) fn stored_bytes(connection: &Connection, id: DocumentId) -> Result<Vec<u8>> {
+    let mut bytes: Vec<u8> = connection
+        .prepare_cached("SELECT saved FROM document WHERE id = ?1")
+        .and_then(|mut statement| {
+            statement
+                .query_row([id.as_bytes()], |row| row.get(0))
+                .optional()
+        })
+        .map_err(sql)?
+        .unwrap_or_default();
+    let mut statement = connection
+        .prepare_cached("SELECT bytes FROM document_change WHERE document = ?1 ORDER BY n")
+        .map_err(sql)?;
+    let mut rows = statement.query([id.as_bytes()]).map_err(sql)?;
+    while let Some(row) = rows.next().map_err(sql)? {
+        let change: Vec<u8> = row.get(0).map_err(sql)?;
+        bytes.extend(change);
+    }
+    Ok(bytes)
 }
 
 /// Stores changes of a document, which is made if it is new, and folds its history when it is time.

@@ -11,11 +11,11 @@ use rusqlite::Transaction;
 use super::{
     Changed, Store,
     alerts::{Finding, miss_publications, put_head},
-    documents,
+    documents, incarnation,
     membership::{self, Turn},
     notes, outbox,
     publications::{Accepted, Seen, store_publications, unsigned_publication},
-    put_state, signed, snapshots, sql,
+    put_state, rebuild, signed, snapshots, sql,
     vault::{self, Unsealed},
 };
 use crate::{
@@ -29,6 +29,7 @@ use crate::{
         wire::{LogHead, Outcome},
     },
     trust::{
+        incarnation::Incarnation,
         membership::{Grant, Withdrawal},
         orders::{Order, Revocation},
         vault::chain::index_document,
@@ -39,6 +40,8 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Taken {
     pub(super) documents: BTreeMap<DocumentId, (Feed, Document, Vec<u8>)>,
+    /// What the office has of documents that are to be made anew.
+    pub(super) at_office: BTreeMap<DocumentId, Document>,
     pub(super) programmes: BTreeMap<Feed, Accepted>,
     pub(super) seen: BTreeMap<Feed, Seen>,
     pub(super) findings: Vec<Finding>,
@@ -60,6 +63,8 @@ impl Store {
             Step::Order(order) => return Ok(self.try_order(order)?.into_iter().collect()),
             Step::Page(page) => return self.save_page(page),
             Step::Parked => return self.take_parked(),
+            Step::Own { chain, outcomes } => return self.meet_own_chain(chain, outcomes),
+            Step::Anew => self.ask_anew()?,
         }
         Ok(BTreeSet::new())
     }
@@ -67,7 +72,11 @@ impl Store {
     pub(super) fn save_page(&mut self, page: &Page) -> Result<BTreeSet<Changed>> {
         self.scrub()?;
         let (owner, head) = (self.person()?, self.head()?);
+        let own = (self.device(), self.incarnation()?);
         let mut changed = BTreeSet::new();
+        if std::mem::take(&mut self.rebuilt) {
+            changed.insert(Changed::Everything);
+        }
         if self.take_vault(page)? {
             changed.insert(Changed::Everything);
         }
@@ -92,6 +101,9 @@ impl Store {
                     changed.insert(Changed::Note(*id));
                 }
             }
+            for (id, document) in &mut taken.at_office {
+                rebuild::keep(transaction, *id, document)?;
+            }
             for entry in &opened {
                 vault::forget_unopened(transaction, entry.seq)?;
             }
@@ -109,7 +121,8 @@ impl Store {
                 match (turn, &entry.envelope, bad) {
                     (Turn::Take, Ok(envelope), None) => {
                         snapshots::entered(transaction, envelope, device)?;
-                        keep(transaction, entry, envelope, owner, &mut changed)?
+                        keep(transaction, entry, envelope, owner, &mut changed)?;
+                        incarnation::keep(transaction, entry, envelope, own, &mut changed)?;
                     }
                     (Turn::Take, Err(error), _) | (Turn::Take, Ok(_), Some(error)) => {
                         useless |= entry.is_snapshot() && entry.via != Via::Backfill;
@@ -131,7 +144,10 @@ impl Store {
             }
             store_publications(transaction, &taken, &mut changed)?;
             match &page.end {
-                Some(end) => put_end(transaction, end, head.as_ref(), &mut changed),
+                Some(end) => {
+                    put_end(transaction, end, head.as_ref(), &mut changed)?;
+                    incarnation::end(transaction, end, own)
+                }
                 None => Ok(()),
             }
         })?;
@@ -191,6 +207,10 @@ impl Store {
                 Kind::Withdrawal => {
                     crate::cbor::decode::<Withdrawal>(envelope.payload(), "withdrawal").map(|_| ())
                 }
+                Kind::Incarnation => {
+                    crate::cbor::decode::<Incarnation>(envelope.payload(), "incarnation")
+                        .map(|_| ())
+                }
                 Kind::Certificate
                 | Kind::Audit
                 | Kind::Tombstone
@@ -216,9 +236,12 @@ impl Store {
         &mut self,
         envelope: &Envelope,
         taken: &mut Taken,
-        take: impl FnOnce(&mut Document) -> Result<()>,
+        take: impl Fn(&mut Document) -> Result<()>,
     ) -> Result<()> {
         let header = envelope.header();
+        if self.take_for_rebuild(header, &take, taken)? {
+            return Ok(());
+        }
         let (feed, mut document, mut changes) = match taken.documents.remove(&header.document) {
             Some(open) => open,
             None => {
@@ -261,7 +284,7 @@ impl Store {
     }
 }
 
-fn settle(
+pub(super) fn settle(
     transaction: &Transaction<'_>,
     id: &Hash,
     outcome: &Outcome,

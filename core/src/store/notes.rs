@@ -3,7 +3,9 @@
 use rusqlite::{OptionalExtension, Transaction};
 use serde_json::{Value, json};
 
-use super::{Changed, Note, Store, documents, outbox::put_pending, signed, sql, unsigned, vault};
+use super::{
+    Changed, Note, Store, documents, outbox::put_pending, rebuild, signed, sql, unsigned, vault,
+};
 use crate::{
     document::Document,
     error::{Code, Error, Result},
@@ -147,9 +149,13 @@ impl Store {
         let mut listing = self.list_note(id)?;
         let note = self.write(|transaction| {
             if let Some((listed, change)) = &mut listing {
+                rebuild::mark_written(transaction, index, feed)?;
                 documents::store_changes(transaction, index, feed, change, listed)?;
                 vault::project_index(transaction, listed)?;
                 put_pending(transaction, feed, index, Kind::Changes, change, now)?;
+            }
+            if !changes.is_empty() {
+                rebuild::mark_written(transaction, id, feed)?;
             }
             for change in &changes {
                 documents::store_changes(transaction, id, feed, change, &mut document)?;
@@ -180,7 +186,7 @@ impl Store {
     }
 }
 
-const TEXT: &str = "text";
+pub(super) const TEXT: &str = "text";
 
 /// Applies a splice in pieces that each fit into a payload, and closes a change after each large piece.
 fn write_splice(

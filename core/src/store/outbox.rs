@@ -9,7 +9,7 @@ use super::{
     alerts::{expect_publications, put_alert, rolled_back},
     column,
     devices::offer_former,
-    membership, put_state, signed, snapshots, sql, unsigned,
+    membership, put_state, rebuild, signed, snapshots, sql, unsigned,
     vault::{self, Sealing},
 };
 use crate::{
@@ -51,6 +51,14 @@ impl Store {
     /// [`Code::NotEnrolled`], [`Code::Storage`].
     pub fn work(&self, dice: [u8; 32]) -> Result<Work> {
         let incarnation = self.incarnation()?;
+        let (behind, anew) = (self.behind()?.is_some(), self.anew()?);
+        let quiet = behind || anew.is_some();
+        let (unsettled, pending) = if quiet {
+            (Vec::new(), Vec::new())
+        } else {
+            let pending = self.pending(self.sealing(dice)?)?;
+            (self.unsettled(incarnation)?, pending)
+        };
         Ok(Work {
             epoch: self
                 .number("epoch")?
@@ -59,8 +67,10 @@ impl Store {
             cursor: self.cursor()?,
             counter: self.number("counter")?.unwrap_or(0),
             chain: self.chain(incarnation)?,
-            unsettled: self.unsettled(incarnation)?,
-            pending: self.pending(self.sealing(dice)?)?,
+            unsettled,
+            pending,
+            behind,
+            anew,
             keys: self.keys()?,
             revoked: self.revocations()?,
             unsent: self.unsent()?,
@@ -119,13 +129,14 @@ impl Store {
 
     /// Returns what is in no envelope yet: the changes of one document together, as far as a
     /// payload holds them, in the place of the first; each act by itself. Notes are sealed; while that
-    /// cannot be, they wait.
+    /// cannot be, they wait, and so do documents that are to be made anew.
     fn pending(&self, sealing: Option<Sealing>) -> Result<Vec<Pending>> {
         let Some(identity) = self.identity()? else {
             return Err(Code::NotEnrolled.into());
         };
         let log = identity.certificate.log;
-        let query = "SELECT n, feed, document, kind, generation, payload, at FROM pending ORDER BY n LIMIT 20000";
+        let query = "SELECT n, feed, document, kind, generation, payload, at FROM pending
+            WHERE document NOT IN (SELECT document FROM rebuild) ORDER BY n LIMIT 20000";
         let mut statement = self.connection.prepare_cached(query).map_err(sql)?;
         let mut rows = statement.query([]).map_err(sql)?;
         let mut all: Vec<Pending> = Vec::new();
@@ -255,6 +266,7 @@ pub(super) fn forget_cursor(transaction: &Transaction<'_>) -> Result<()> {
         .execute("DELETE FROM state WHERE name = 'cursor'", [])
         .map_err(sql)?;
     membership::forget_progress(transaction)?;
+    rebuild::begin_again(transaction)?;
     put_state(transaction, "own", &[1])
 }
 
@@ -318,7 +330,8 @@ pub(super) fn put_pending(
     );
     transaction
         .prepare_cached(
-            "INSERT INTO pending (feed, document, kind, generation, payload, at) VALUES (?1, ?2, ?3, 0, ?4, ?5)",
+            "INSERT INTO pending (feed, document, kind, generation, payload, at) VALUES
+             (?1, ?2, ?3, coalesce((SELECT generation FROM document WHERE id = ?2), 0), ?4, ?5)",
         )
         .and_then(|mut statement| statement.execute(row))
         .map(|_| ())
@@ -365,6 +378,11 @@ pub(super) fn settle(
         // One that came too late is made anew when the history has grown.
         _ if envelope.header().kind == Kind::Snapshot => {}
         Outcome::Redo { .. } if vault::put_back(transaction, &envelope)? => {}
+        Outcome::Refused { reason } if envelope.header().kind == Kind::Changes => {
+            if rebuild::refused(transaction, envelope.header(), reason)? {
+                put_not_sent(transaction, id, &envelope, reason)?;
+            }
+        }
         Outcome::Refused { reason } | Outcome::Redo { reason } => {
             put_not_sent(transaction, id, &envelope, reason)?
         }

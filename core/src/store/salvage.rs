@@ -1,13 +1,18 @@
 //! What to do with a database that cannot be read any more: move it aside, carry over what can.
+//!
+//! An interruption anywhere is finished by the next opening. The fresh database is made beside the
+//! damaged one and names it; only then is the damaged one moved, and the fresh one into its place. As
+//! long as the fresh one names it, rows are carried over, those that are there already once.
 
 use std::{
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, OpenFlags, types::Value};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, types::Value};
 
-use super::{file_error, schema, sql};
+use super::{file_error, put_state, schema, sql, wipe::sync_folder};
 use crate::{
     error::{Code, Error, Result},
     time::Timestamp,
@@ -24,34 +29,132 @@ pub struct Salvage {
     pub damaged_tables: Vec<String>,
 }
 
-/// Moves the database at `path` aside, makes a new one and copies into it every row that can be read.
-pub(super) fn move_aside(path: &Path, now: Timestamp) -> Result<(Connection, Option<Salvage>)> {
-    let moved_to = path.with_extension(format!("db.damaged-{}", now.unix_ms()));
-    for suffix in ["-wal", "-shm", ""] {
+/// The row of `state` in which a fresh database names the damaged one.
+const DAMAGED: &str = "salvaging";
+
+/// Moves the database at `path` aside and makes a new one that names it.
+pub(super) fn move_aside(path: &Path, now: Timestamp) -> Result<Connection> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let moved_to = format!("{name}.damaged-{}", now.unix_ms());
+    let fresh = fresh(path);
+    remove(&fresh)?;
+    let mut connection = schema::open(&fresh)?;
+    let transaction = connection.transaction().map_err(sql)?;
+    put_state(&transaction, DAMAGED, moved_to.as_bytes())?;
+    transaction.commit().map_err(sql)?;
+    // It moves without its log.
+    let busy: i64 = connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        .map_err(sql)?;
+    if busy != 0 {
+        return Err(Error::new(Code::Storage, "the checkpoint was kept waiting"));
+    }
+    drop(connection);
+    change_places(path, &moved_to)?;
+    schema::open(path)
+}
+
+/// Finishes a move that was interrupted, before the database at `path` is opened.
+pub(super) fn resume(path: &Path) -> Result<()> {
+    let fresh = fresh(path);
+    if !fresh.exists() {
+        return Ok(());
+    }
+    if path.exists() {
+        // Nothing was moved yet.
+        return remove(&fresh);
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let connection = Connection::open_with_flags(&fresh, flags).map_err(sql)?;
+    let moved_to = damaged(&connection)?;
+    drop(connection);
+    let missing = || Error::new(Code::DatabaseCorrupt, fresh.display());
+    change_places(path, &moved_to.ok_or_else(missing)?)
+}
+
+/// Moves the damaged database first, then what belongs to it, and the fresh one last.
+fn change_places(path: &Path, moved_to: &str) -> Result<()> {
+    let moved_to = path.with_file_name(moved_to);
+    let folder = path.parent().unwrap_or(path);
+    for suffix in ["", "-wal", "-shm"] {
         let (from, to) = (with_suffix(path, suffix), with_suffix(&moved_to, suffix));
         if from.exists() {
             fs::rename(&from, &to).map_err(|error| file_error(&from, &error))?;
         }
     }
-    let fresh = schema::open(path)?;
+    sync_folder(folder)?;
+    let fresh = fresh(path);
+    for suffix in ["-wal", "-shm"] {
+        remove_file(&with_suffix(&fresh, suffix))?;
+    }
+    fs::rename(&fresh, path).map_err(|error| file_error(&fresh, &error))?;
+    sync_folder(folder)
+}
+
+/// Carries every row that can be read over from the damaged database that the one at `path` names, if
+/// it names one. Doing it twice does no harm.
+pub(super) fn carry_over(connection: &Connection, path: &Path) -> Result<Option<Salvage>> {
+    let Some(moved_to) = damaged(connection)? else {
+        return Ok(None);
+    };
     let mut salvage = Salvage {
-        moved_to,
+        moved_to: path.with_file_name(moved_to),
         rows: 0,
         damaged_tables: Vec::new(),
     };
-    for table in tables(&fresh)? {
-        // Opened anew for each table: an error in one must not spoil the next.
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
-        let damaged = Connection::open_with_flags(&salvage.moved_to, flags);
-        let whole = match damaged {
-            Ok(damaged) => copy_table(&damaged, &fresh, &table, &mut salvage.rows)?,
-            Err(_) => false,
-        };
+    for table in tables(connection)? {
+        // Opened anew for each table: an error in one must not spoil the next. Twice if need be: what a
+        // disk failed to read once may be readable the second time.
+        let mut whole = false;
+        for _ in 0..2 {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+            whole = match Connection::open_with_flags(&salvage.moved_to, flags) {
+                Ok(damaged) => copy_table(&damaged, connection, &table, &mut salvage.rows)?,
+                Err(_) => false,
+            };
+            if whole {
+                break;
+            }
+        }
         if !whole {
             salvage.damaged_tables.push(table);
         }
     }
-    Ok((fresh, Some(salvage)))
+    Ok(Some(salvage))
+}
+
+/// Notes that everything that follows from the carrying over is done.
+pub(super) fn end(connection: &Connection) -> Result<()> {
+    let delete = "DELETE FROM state WHERE name = ?1";
+    connection
+        .execute(delete, [DAMAGED])
+        .map(|_| ())
+        .map_err(sql)
+}
+
+fn damaged(connection: &Connection) -> Result<Option<String>> {
+    let query = "SELECT CAST(value AS TEXT) FROM state WHERE name = ?1";
+    connection
+        .query_row(query, [DAMAGED], |row| row.get(0))
+        .optional()
+        .map_err(sql)
+}
+
+fn fresh(path: &Path) -> PathBuf {
+    with_suffix(path, ".fresh")
+}
+
+fn remove(database: &Path) -> Result<()> {
+    ["", "-wal", "-shm"]
+        .iter()
+        .try_for_each(|suffix| remove_file(&with_suffix(database, suffix)))
+}
+
+fn remove_file(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(file_error(path, &error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -91,7 +194,7 @@ fn copy_table(
         let Ok(mut select) =
             damaged.prepare(&format!("SELECT {list} FROM {table} NOT INDEXED {order}"))
         else {
-            break;
+            continue;
         };
         let Ok(mut found) = select.query([]) else {
             continue;
@@ -104,10 +207,13 @@ fn copy_table(
             };
             let values: rusqlite::Result<Vec<Value>> =
                 (0..columns.len()).map(|index| row.get(index)).collect();
-            if let Ok(inserted) =
-                values.and_then(|values| insert.execute(rusqlite::params_from_iter(values)))
-            {
-                *rows += inserted as u64;
+            let Ok(values) = values else { continue };
+            match insert.execute(rusqlite::params_from_iter(values)) {
+                Ok(inserted) => *rows += inserted as u64,
+                // A row that no table takes is damaged; anything else is about the disk.
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                }
+                Err(error) => return Err(sql(error)),
             }
         };
         if whole {

@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_vault.sql"),
     include_str!("migrations/0006_devices.sql"),
     include_str!("migrations/0007_snapshots.sql"),
+    include_str!("migrations/0009_fork.sql"),
 ];
 
 /// `"NGHS"`: tells our files from other SQLite files.
@@ -98,6 +99,11 @@ fn prepare(connection: &Connection) -> Result<()> {
         .pragma_query_value(None, "synchronous", |row| row.get(0))
         .map_err(sql)?;
     if (mode.as_str(), level) != ("wal", 2) {
+        // A full disk leaves the mode as it was without a word; a write says so.
+        connection
+            .pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
+            .and_then(|version| connection.pragma_update(None, "user_version", version))
+            .map_err(sql)?;
         return Err(Error::new(
             Code::Storage,
             format_args!("journal mode {mode}, synchronous {level}"),

@@ -92,7 +92,8 @@ impl Store {
         let query = "SELECT document, bytes FROM history
              WHERE own = 1 AND entries >= ?1 AND entries >= 2 * tried
              AND document NOT IN (SELECT document FROM pending)
-             AND document NOT IN (SELECT document FROM envelope WHERE outcome IS NULL OR outcome = 'refused')
+             AND document NOT IN (SELECT document FROM envelope WHERE outcome IS NULL)
+             AND document NOT IN (SELECT document FROM rebuild)
              ORDER BY entries DESC LIMIT ?2";
         let mut statement = self.connection.prepare_cached(query).map_err(sql)?;
         let limits = (

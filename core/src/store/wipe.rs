@@ -83,7 +83,8 @@ fn overwrite(path: &Path) -> std::io::Result<()> {
     fs::remove_file(path)
 }
 
-fn sync_folder(directory: &Path) -> Result<()> {
+/// Makes sure that a folder's entries are on disk.
+pub(super) fn sync_folder(directory: &Path) -> Result<()> {
     File::open(directory)
         .and_then(|folder| folder.sync_all())
         .map_err(|error| file_error(directory, &error))

@@ -26,12 +26,18 @@ impl Backoff {
         self.until = Some(now.plus_ms(pause.max(retry_after_ms)));
     }
 
+    /// Notes a success after which the office asked to wait.
+    pub fn hold(&mut self, now: Timestamp, retry_after_ms: u64) {
+        self.failures = 0;
+        self.until = Some(now.plus_ms(retry_after_ms));
+    }
+
     /// Notes a success.
     pub fn succeed(&mut self) {
         *self = Self::default();
     }
 
-    /// Returns when to try again; `None` if nothing has failed.
+    /// Returns when to try again; `None` if nothing has failed or is held back.
     pub const fn until(&self) -> Option<Timestamp> {
         self.until
     }

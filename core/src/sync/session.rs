@@ -29,8 +29,8 @@ use crate::{
         envelope::{Chain, Envelope, Subject},
         publication::Publishers,
         wire::{
-            Backfill, Cursor, Entry, LogHead, Outcome, Reply, Request, RequestBody, RequestHead,
-            Synced, VERSION,
+            Backfill, Cursor, Entry, LogHead, Outcome, OwnChain, Reply, Request, RequestBody,
+            RequestHead, Synced, VERSION,
         },
     },
     time::Timestamp,
@@ -76,6 +76,10 @@ pub struct Work {
     pub unsent: u64,
     /// Whether the device has to get its own envelopes back too.
     pub own: bool,
+    /// Whether the device is reading its own chain back: it hands nothing in meanwhile.
+    pub behind: bool,
+    /// Names the device's request for another incarnation, if it asks for one.
+    pub anew: Option<Hash>,
     /// Ranges of feeds that are missing, at most [`crate::limits::BACKFILL_RANGES_MAX`].
     pub backfill: Vec<Backfill>,
     /// Whether entries wait in the store whose feed is whole up to them: [`Step::Parked`] takes them in.
@@ -144,6 +148,16 @@ pub enum Step {
     Order(Box<SignedOrder>),
     /// Entries that waited for others of their feed are taken in, as many as fit into a step.
     Parked,
+    /// The office has this device's own chain in another incarnation, or further on, than the device:
+    /// the log is read again from the beginning before anything else is handed in.
+    Own {
+        /// The chain as the office has it.
+        chain: OwnChain,
+        /// What became of envelopes, by their ids.
+        outcomes: Vec<(Hash, Outcome)>,
+    },
+    /// What is stored cannot continue the chain as the office has it: ask for another incarnation.
+    Anew,
 }
 
 /// A part of a reply.
@@ -222,6 +236,8 @@ pub struct Report {
     pub accepted: u32,
     /// Envelopes refused for good.
     pub refused: u32,
+    /// Envelopes that the office holds back: they are offered again.
+    pub held: u32,
     /// Entries received.
     pub received: u32,
     /// Milliseconds after which the office wants envelopes offered again that it has held; 0 if it has
@@ -237,19 +253,9 @@ impl Report {
             pulls: self.pulls + next.pulls,
             accepted: self.accepted + next.accepted,
             refused: self.refused + next.refused,
+            held: self.held + next.held,
             received: self.received + next.received,
             held_ms: next.held_ms,
-        }
-    }
-
-    fn count(&mut self, outcomes: &[Outcome]) {
-        for outcome in outcomes {
-            match outcome {
-                Outcome::Accepted { .. } => self.accepted += 1,
-                Outcome::Refused { .. } => self.refused += 1,
-                Outcome::Held { retry_after_ms, .. } => self.held_ms = (*retry_after_ms).max(1),
-                Outcome::Redo { .. } => {}
-            }
         }
     }
 }
@@ -288,6 +294,9 @@ pub struct Session<'s> {
     counter_seen: u64,
     resent: bool,
     reread: bool,
+    asked_anew: bool,
+    /// How long the office asked to wait with what it has not taken.
+    hold_ms: u64,
     backoff: Backoff,
     dice: u64,
     now: Timestamp,
@@ -307,6 +316,8 @@ impl<'s> Session<'s> {
             counter_seen: 0,
             resent: false,
             reread: false,
+            asked_anew: false,
+            hold_ms: 0,
             backoff: Backoff::default(),
             dice,
             now: Timestamp::default(),
@@ -321,7 +332,8 @@ impl<'s> Session<'s> {
         match (state, input) {
             (State::Quiet, Input::Wanted) => {
                 self.report = Report::default();
-                (self.resent, self.reread) = (false, false);
+                (self.resent, self.reread, self.asked_anew) = (false, false, false);
+                self.hold_ms = 0;
                 self.unanswered.clear();
                 self.load(true);
             }
@@ -354,7 +366,8 @@ impl<'s> Session<'s> {
         self.report
     }
 
-    /// Returns when to say [`Input::Wanted`] again after a failure. Changes when a sync ends.
+    /// Returns when to say [`Input::Wanted`] again: after a failure, or because the office holds
+    /// something back. Changes when a sync ends.
     pub const fn deadline(&self) -> Option<Timestamp> {
         self.backoff.until()
     }
@@ -380,6 +393,7 @@ impl<'s> Session<'s> {
 
     fn finish(&mut self, ended: Result<Report>) {
         match &ended {
+            Ok(_) if self.hold_ms > 0 => self.backoff.hold(self.now, self.hold_ms),
             Ok(_) => self.backoff.succeed(),
             Err(_) => {
                 self.backoff.fail(self.now, 0, self.dice);
@@ -414,6 +428,8 @@ impl<'s> Session<'s> {
         let mut body = RequestBody {
             own: work.own,
             backfill: work.backfill.clone(),
+            incarnation: work.chain.incarnation,
+            anew: work.anew,
             ..RequestBody::default()
         };
         let mut sent = Vec::new();
@@ -561,25 +577,16 @@ impl<'s> Session<'s> {
         if let Some(order) = synced.order.clone() {
             steps.push_back(Step::Order(Box::new(order)));
         }
-        if let Some(stopped) = &synced.stopped {
-            let retry = stopped.reason == "chain"
-                && stopped.device_seq < work.chain.device_seq
-                && !self.resent;
-            if !retry {
-                return Err(Error::new(
-                    Code::LogChanged,
-                    format_args!("{} at {}", stopped.reason, stopped.device_seq),
-                ));
-            }
-            self.resent = true;
-            steps.push_back(Step::Unsettle {
-                device_seq: stopped.device_seq,
-            });
+        let (stops, progress) = self.count(&synced.outcomes);
+        if let Some(step) = own::other_chain(&work, &sent, &synced) {
+            steps.push_back(step);
+            return Ok((steps, true));
         }
-        let held = synced.outcomes.iter().any(|outcome| !outcome.is_final());
-        self.report.count(&synced.outcomes);
+        if let Some(stopped) = &synced.stopped {
+            steps.push_back(self.after_stop(&work, stopped)?);
+        }
         let unanswered = sent.len() > synced.outcomes.len() && synced.stopped.is_none();
-        if unanswered && !held {
+        if unanswered && !stops {
             return Err(malformed("fewer outcomes than envelopes"));
         }
         let incoming = self.check_entries(&work, &synced, after, &mut office)?;
@@ -612,7 +619,7 @@ impl<'s> Session<'s> {
         steps.extend(cut(outcomes, incoming, end).into_iter().map(Step::Page));
         Ok((
             steps,
-            synced.more || (left_over && !held) || synced.stopped.is_some(),
+            synced.more || (left_over && progress && !stops) || synced.stopped.is_some(),
         ))
     }
 
@@ -846,5 +853,6 @@ fn cut(outcomes: Vec<(Hash, Outcome)>, incoming: Checked, end: PageEnd) -> Vec<P
     pages
 }
 
+mod own;
 #[cfg(test)]
 mod tests;

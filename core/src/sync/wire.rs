@@ -100,6 +100,13 @@ pub struct RequestBody {
     /// Changes and acts that wait on the device beyond this request: what a wipe would destroy.
     #[cbor(n(3), default)]
     pub waiting: u32,
+    /// The incarnation in which the device speaks; 0 of a version that does not say.
+    #[cbor(n(20), default)]
+    pub incarnation: u32,
+    /// Asks for another incarnation, since what is stored cannot continue the chain as the office has
+    /// it. The hash names the request: the same one gets the same grant.
+    #[n(21)]
+    pub anew: Option<Hash>,
 }
 
 /// A range of a feed.
@@ -272,6 +279,21 @@ pub struct Stopped {
     pub newest: Hash,
 }
 
+/// Where the office has a device's own chain. With a higher incarnation than the device's it is a
+/// grant: what the device had not sent is written anew there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct OwnChain {
+    /// The incarnation in which the device may speak.
+    #[n(0)]
+    pub incarnation: u32,
+    /// The number of the newest envelope in it; 0 before the first.
+    #[n(1)]
+    pub device_seq: u64,
+    /// The id of that envelope; zeros before the first.
+    #[n(2)]
+    pub newest: Hash,
+}
+
 /// The newest entry of the log as the office signs it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -422,6 +444,9 @@ pub struct Synced {
     /// they say. At most [`COVERED_ENTRIES_MAX`](crate::limits::COVERED_ENTRIES_MAX) entries.
     #[cbor(n(14), default)]
     pub covered: Vec<Backfill>,
+    /// Where the office has the device's own chain after this request.
+    #[n(20)]
+    pub own: Option<OwnChain>,
 }
 
 /// The answer to a sync request.

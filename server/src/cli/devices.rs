@@ -245,8 +245,21 @@ fn line(device: &DeviceInfo, language: Language) -> String {
         let (first, last) = digits.split_at(digits.len() / 2);
         format!("  {first} {last}")
     });
+    let copies = match (device.copied, device.incarnation) {
+        (true, _) => say(
+            language,
+            "  (có hai bản sao: ghi danh lại từng bản)",
+            "  (two copies: enrol each anew)",
+        ),
+        (false, 1) => "",
+        (false, _) => say(
+            language,
+            "  (đã khôi phục từ bản sao)",
+            "  (put back from a copy)",
+        ),
+    };
     format!(
-        "{}  {}  {}  {}  {}{digits}",
+        "{}  {}  {}  {}  {}{digits}{copies}",
         device.id,
         word(device.status, language),
         device.since,
@@ -266,6 +279,8 @@ fn device_json(device: &DeviceInfo) -> serde_json::Value {
         "digits": device.digits,
         "synced_at": device.synced_at,
         "waiting": device.waiting,
+        "incarnation": device.incarnation,
+        "copied": device.copied,
     })
 }
 

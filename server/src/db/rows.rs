@@ -87,6 +87,16 @@ pub(crate) struct EnrolledRow {
     pub(crate) enrolled_at: Timestamp,
     pub(crate) synced_at: Option<Timestamp>,
     pub(crate) waiting: u64,
+    pub(crate) incarnation: u32,
+    pub(crate) copied: bool,
+}
+
+/// An incarnation that was granted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct IncarnationRow {
+    pub(crate) number: u32,
+    /// The envelope that did not continue the chain, or the device's own request.
+    pub(crate) cause: Hash,
 }
 
 /// A device that has asked to be enrolled and waits to be confirmed.

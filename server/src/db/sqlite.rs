@@ -1,6 +1,7 @@
 //! What the office asks of its database, one method a need, in SQLite's words.
 
 mod devices;
+mod incarnations;
 mod keys;
 mod pokes;
 mod publications;

@@ -2,14 +2,15 @@
 //!
 //! Everything that needs no database is done before the transaction: reading, hashing, signatures.
 //! Accepted and refused are final: they advance the device's chain, and repeats get the same answer.
-//! A batch stops at what does not continue the chain, and at a quota; then nothing is remembered.
+//! A batch stops at a quota, at what leaves out a part of the chain, and at what forks it; then nothing
+//! of the rest is remembered.
 
 use nghisu_core::{
     Result,
-    ids::{ActId, DeviceId, Feed, Kind, LogId, PersonId, domain},
+    ids::{ActId, DeviceId, Feed, Hash, Kind, LogId, PersonId, domain},
     limits::{
-        DRAFT_PAYLOAD_BYTES_MAX, ENVELOPES_PER_DEVICE_AND_DAY_MAX, NOTE_PAYLOAD_BYTES_MAX,
-        OFFICE_PAYLOAD_BYTES_MAX, RECORD_PAYLOAD_BYTES_MAX,
+        DRAFT_PAYLOAD_BYTES_MAX, ENVELOPES_PER_DEVICE_AND_DAY_MAX, OFFICE_PAYLOAD_BYTES_MAX,
+        RECORD_PAYLOAD_BYTES_MAX,
     },
     meeting::{
         ItemId,
@@ -27,7 +28,7 @@ use nghisu_core::{
 };
 
 use super::{
-    late,
+    incarnation, late,
     log::Appending,
     rights::state_of,
     vault::{self, Verdict},
@@ -49,6 +50,12 @@ pub(crate) struct Offered {
 }
 
 impl Offered {
+    /// Returns the envelope's id, if the device that asks has signed it.
+    pub(super) fn id(&self) -> Option<Hash> {
+        let envelope = self.envelope.as_ref().filter(|_| self.signed)?;
+        Some(envelope.id())
+    }
+
     pub(crate) fn read(bytes: Vec<u8>, key: &PublicKey) -> Self {
         let envelope = Envelope::decode(&bytes).ok();
         let signed = envelope
@@ -62,6 +69,9 @@ impl Offered {
     }
 }
 
+/// The role of whoever hands in, and how large payloads of notes may be, in bytes.
+pub(super) type Terms = (Role, usize);
+
 /// What became of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Admitted {
@@ -73,15 +83,19 @@ pub(crate) struct Admitted {
 pub(crate) fn admit(
     log: &mut Appending<'_>,
     device: &mut DeviceRow,
-    role: Role,
+    terms: Terms,
     batch: &[Offered],
 ) -> Result<Admitted> {
     let mut admitted = Admitted::default();
     for offered in batch {
-        match admit_one(log, device, role, offered)? {
+        match admit_one(log, device, terms, offered)? {
             Step::Settled(outcome) => admitted.outcomes.push(outcome),
             Step::Held(outcome) => {
                 admitted.outcomes.push(outcome);
+                break;
+            }
+            Step::Forked(cause) => {
+                incarnation::grant(log, device, cause)?;
                 break;
             }
             Step::Stopped(reason) => {
@@ -101,12 +115,14 @@ enum Step {
     Settled(Outcome),
     Held(Outcome),
     Stopped(&'static str),
+    /// Another copy of the device has written in this place of the chain.
+    Forked(Hash),
 }
 
 fn admit_one(
     log: &mut Appending<'_>,
     device: &mut DeviceRow,
-    role: Role,
+    terms: Terms,
     offered: &Offered,
 ) -> Result<Step> {
     let Some(envelope) = &offered.envelope else {
@@ -116,12 +132,12 @@ fn admit_one(
     if let Some(outcome) = log.tx.outcome(device.id, id)? {
         return Ok(Step::Settled(outcome));
     }
-    let continues = header.log == log.office.log
+    let next = device.chain.device_seq.checked_add(1);
+    let in_place = header.log == log.office.log
         && header.device == device.id
         && header.incarnation == device.chain.incarnation
-        && Some(header.device_seq) == device.chain.device_seq.checked_add(1)
-        && header.previous == device.chain.newest;
-    if !continues {
+        && next.is_some_and(|next| header.device_seq <= next);
+    if !in_place {
         return Ok(Step::Stopped("chain"));
     }
     if !offered.signed {
@@ -133,7 +149,10 @@ fn admit_one(
             retry_after_ms,
         }));
     }
-    let judged = judge(log.tx, device, role, envelope)?;
+    if Some(header.device_seq) != next || header.previous != device.chain.newest {
+        return Ok(Step::Forked(id));
+    }
+    let judged = judge(log.tx, device, terms, envelope)?;
     let outcome = match judged {
         Judged::Accepted(act) => {
             let place = log.append(envelope, &offered.bytes)?;
@@ -167,7 +186,7 @@ fn admit_one(
 
 /// Counts one envelope more; if that is over the quota of the day, returns after how many
 /// milliseconds the next day begins.
-fn over_quota(device: &mut DeviceRow, now: Timestamp) -> Option<u64> {
+pub(super) fn over_quota(device: &mut DeviceRow, now: Timestamp) -> Option<u64> {
     let (day, ms) = (now.unix_ms() / DAY_MS, now.unix_ms() % DAY_MS);
     if device.quota_day != day {
         device.quota_day = day;
@@ -188,14 +207,19 @@ enum Judged {
     Redo(&'static str),
 }
 
-fn judge(tx: &Tx<'_>, device: &DeviceRow, role: Role, envelope: &Envelope) -> Result<Judged> {
+fn judge(
+    tx: &Tx<'_>,
+    device: &DeviceRow,
+    (role, note_bytes_max): Terms,
+    envelope: &Envelope,
+) -> Result<Judged> {
     let header = envelope.header();
     let actor = Actor::Device {
         person: device.person,
         role,
         status: device.status,
     };
-    if envelope.payload().len() > payload_bytes_max(header.feed) {
+    if envelope.payload().len() > payload_bytes_max(header.feed, note_bytes_max) {
         return Ok(Judged::Refused("too_large"));
     }
     let decision = decide(
@@ -221,9 +245,9 @@ fn judge(tx: &Tx<'_>, device: &DeviceRow, role: Role, envelope: &Envelope) -> Re
     }
 }
 
-const fn payload_bytes_max(feed: Feed) -> usize {
+const fn payload_bytes_max(feed: Feed, note_bytes_max: usize) -> usize {
     match feed {
-        Feed::Notes(_) => NOTE_PAYLOAD_BYTES_MAX,
+        Feed::Notes(_) => note_bytes_max,
         Feed::Draft(_) | Feed::MinutesDraft(_) | Feed::Group(_) => DRAFT_PAYLOAD_BYTES_MAX,
         Feed::Outbox(_) => RECORD_PAYLOAD_BYTES_MAX,
         Feed::Body(_)

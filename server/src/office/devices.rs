@@ -49,6 +49,10 @@ pub struct DeviceInfo {
     pub synced_at: Option<Timestamp>,
     /// How many changes and acts it then had that the office had not settled.
     pub waiting: u64,
+    /// In which incarnation it speaks: above 1 it was put back from a copy, or copied.
+    pub incarnation: u32,
+    /// Whether two copies of it have spoken: that locked its key, and both enrol anew.
+    pub copied: bool,
 }
 
 impl Office {
@@ -115,6 +119,8 @@ impl Office {
                 digits: Some(pending.digits),
                 synced_at: None,
                 waiting: 0,
+                incarnation: FIRST_INCARNATION,
+                copied: false,
             })
         })
     }
@@ -306,6 +312,8 @@ fn pending_info(tx: &Tx<'_>, pending: PendingRow) -> Result<DeviceInfo> {
         digits: Some(pending.digits),
         synced_at: None,
         waiting: 0,
+        incarnation: FIRST_INCARNATION,
+        copied: false,
     })
 }
 
@@ -332,5 +340,7 @@ fn enrolled_info(tx: &Tx<'_>, row: EnrolledRow) -> Result<DeviceInfo> {
         digits: None,
         synced_at: row.synced_at,
         waiting: row.waiting,
+        incarnation: row.incarnation,
+        copied: row.copied,
     })
 }

@@ -13,7 +13,7 @@ use nghisu_core::{
     Code, Error, Result, cbor,
     ids::{Audience, DeviceId, Feed, Hash, LogId, domain},
     limits::READ_TOKEN_MS,
-    sync::wire::{Backfill, Cursor, Entry, Reply, Request, Segment, Synced},
+    sync::wire::{Backfill, Cursor, Entry, OwnChain, Reply, Request, Segment, Synced},
     time::Timestamp,
     trust::{
         decide::{Action, Actor, Decision, decide},
@@ -23,8 +23,9 @@ use nghisu_core::{
 
 use super::{
     Office,
-    admit::{Admitted, Offered, admit},
+    admit::{Admitted, Offered, admit, over_quota},
     asking::{Asking, allow, known_device},
+    incarnation::{self, Spoken},
     log::Appending,
     office_row, receipts,
     rights::Audiences,
@@ -74,32 +75,50 @@ impl Office {
         let closing = self.keys.clone();
         let (counter, cursor) = (request.head.counter, request.head.cursor.clone());
         let waiting = u64::from(request.body.waiting);
+        let note_bytes_max = self.note_bytes_max;
+        let (said, anew) = (request.body.incarnation, request.body.anew);
         let carry_out = move |tx: &Tx<'_>| {
             let (mut device, person) = known_device(tx, id)?;
             let office = office_row(tx)?;
             if counter <= device.counter {
                 let counter = device.counter;
-                return Ok(Err(Reply::CounterTooLow { counter }));
+                return Ok(Carried::Not(Reply::CounterTooLow { counter }));
             }
             if !cursor_holds(tx, &office, &secret, id, cursor.as_ref())? {
                 let epoch = office.epoch;
-                return Ok(Err(Reply::LogChanged { epoch }));
+                return Ok(Carried::Not(Reply::LogChanged { epoch }));
             }
             device.counter = counter;
             let mut log = Appending::begin(tx, &keys, now)?;
-            let admitted = admit(&mut log, &mut device, person.role, &batch)?;
+            let admitted = match incarnation::spoken(tx, &mut device, said, anew, &batch)? {
+                Spoken::Copy => {
+                    incarnation::lock_copies(&mut log, &device)?;
+                    log.finish()?;
+                    tx.set_device(&device)?;
+                    return Ok(Carried::Locked);
+                }
+                Spoken::Again => incarnation::settled(tx, &device, &batch)?,
+                Spoken::Now => match anew.filter(|_| over_quota(&mut device, now).is_none()) {
+                    Some(cause) => {
+                        incarnation::grant(&mut log, &mut device, cause)?;
+                        Admitted::default()
+                    }
+                    None => admit(&mut log, &mut device, (person.role, note_bytes_max), &batch)?,
+                },
+            };
             log.finish()?;
             tx.set_device(&device)?;
             let settled = admitted.outcomes.iter().filter(|it| it.is_final()).count();
             let waiting = waiting + (batch.len() - settled) as u64;
             tx.set_device_synced(id, now, waiting)?;
-            Ok(Ok(admitted))
+            Ok(Carried::Out(admitted))
         };
         let close = move |tx: &Tx<'_>| receipts::write_due(tx, &closing, now);
         let carried_out = self.db.write_and_close(carry_out, close)?;
         let reply = match carried_out {
-            Ok(admitted) => Reply::Synced(Box::new(self.page(&request, admitted, now)?)),
-            Err(reply) => reply,
+            Carried::Out(admitted) => Reply::Synced(Box::new(self.page(&request, admitted, now)?)),
+            Carried::Not(reply) => reply,
+            Carried::Locked => return Err(Error::new(Code::DeviceRefused, "locked")),
         };
         Ok(cbor::encode(&reply))
     }
@@ -151,6 +170,11 @@ impl Office {
                 order: self.release_order(tx, device.id)?,
                 backfilled_to: backfilled.to,
                 covered: scan.covered,
+                own: Some(OwnChain {
+                    incarnation: device.chain.incarnation,
+                    device_seq: device.chain.device_seq,
+                    newest: device.chain.newest,
+                }),
             })
         })
     }
@@ -209,6 +233,15 @@ impl Office {
         }
         Ok(device)
     }
+}
+
+/// What became of a request.
+enum Carried {
+    Out(Admitted),
+    /// It has to be asked in another way.
+    Not(Reply),
+    /// It was the second copy of its device, which is locked now.
+    Locked,
 }
 
 /// Returns who asks with this device.

@@ -6,6 +6,8 @@
 
 #[path = "device/vault.rs"]
 mod vault;
+#[path = "device/work.rs"]
+mod work;
 
 use std::{
     io::{Read, Write},
@@ -23,6 +25,7 @@ use nghisu_core::{
 };
 use serde_json::{Value, json};
 use vault::{VaultCommand, vault};
+use work::{Work, work};
 
 /// A delegate's device: enrols with an office, syncs, and works offline.
 #[derive(Parser)]
@@ -98,6 +101,8 @@ enum Command {
     Status,
     /// Lists the devices of this one's owner.
     Devices,
+    /// Writes, acts and syncs until it is killed or its record is deleted.
+    Work(Work),
 }
 
 #[derive(Subcommand)]
@@ -213,10 +218,11 @@ async fn run(arguments: &Arguments) -> Result<()> {
         | Command::Vault(_)
         | Command::View
         | Command::Status
-        | Command::Devices => String::new(),
+        | Command::Devices
+        | Command::Work(_) => String::new(),
     };
     let client = Client::open(Config::new(&arguments.directory, device_name)).await?;
-    let (text, value) = carry_out(&client, &arguments.command).await?;
+    let (text, value) = carry_out(&client, arguments).await?;
     let printed = if arguments.json {
         value.to_string()
     } else {
@@ -234,8 +240,8 @@ async fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-async fn carry_out(client: &Client, command: &Command) -> Result<(String, Value)> {
-    match command {
+async fn carry_out(client: &Client, arguments: &Arguments) -> Result<(String, Value)> {
+    match &arguments.command {
         Command::Enrol { invitation, .. } => enrol(client, invitation).await,
         Command::Sync { without_papers } => sync(client, *without_papers).await,
         Command::Show { meeting: None, .. } => show_meetings(client).await,
@@ -268,6 +274,7 @@ async fn carry_out(client: &Client, command: &Command) -> Result<(String, Value)
         }
         Command::Status => status(client).await,
         Command::Devices => devices(client).await,
+        Command::Work(on) => work(client, &arguments.directory, on).await,
     }
 }
 

@@ -189,6 +189,7 @@ impl World {
             log: self.log.clone(),
             acts: self.acts.clone(),
             turns: self.access.turns.clone(),
+            meetings: self.meetings.clone(),
             confirmed: self
                 .notes
                 .iter()
@@ -216,6 +217,7 @@ impl World {
         self.acts = then.acts;
         self.acts.made = made;
         self.access.turns = then.turns;
+        self.meetings = then.meetings;
         for (notes, confirmed) in self.notes.iter_mut().zip(&then.confirmed) {
             notes.forget_confirmed(confirmed);
         }

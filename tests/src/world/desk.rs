@@ -169,6 +169,7 @@ impl Desk {
                     seq: number(0),
                     feed: Feed::from_slice(&blob(1)).unwrap(),
                     feed_seq: number(2),
+                    document: header.document,
                     device: DeviceId::from_slice(&blob(3)).unwrap(),
                     envelope: envelope.id(),
                     kind: header.kind,

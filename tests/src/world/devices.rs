@@ -19,6 +19,9 @@ use zeroize::Zeroizing;
 
 use super::{desk::moment, files, model::Author, script::Fault};
 
+/// Entries of a note after which its device makes a snapshot: few, so that there are many.
+const SNAPSHOT_ENTRIES: u64 = 4;
+
 /// How far a device is with its enrolment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Standing {
@@ -106,7 +109,8 @@ impl Node {
     /// Opens the store. Every start brings fresh dice, as the client does.
     pub(super) fn open(&mut self, now: u64) -> Result<()> {
         let opening = self.opening();
-        let store = Store::open(&self.folder, &opening, moment(now, self.wrong_ms))?;
+        let mut store = Store::open(&self.folder, &opening, moment(now, self.wrong_ms))?;
+        store.set_snapshot_entries(SNAPSHOT_ENTRIES);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
         let path = self.folder.join("nghisu.db");
         self.beside = Some(Connection::open_with_flags(path, flags).unwrap());

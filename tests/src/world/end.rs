@@ -61,6 +61,9 @@ impl World {
                 .map_err(|error| error.to_string())?;
         }
         self.settle()?;
+        for former in self.to_close.clone() {
+            self.close_former(former)?;
+        }
         for node in 0..self.nodes.len() {
             self.nodes[node].full = false;
             if self.nodes[node].standing == Standing::Enrolled && !self.nodes[node].closed {

@@ -214,16 +214,21 @@ impl World {
     }
 
     /// What a device was before counts among its owner's devices until it is closed.
-    fn close_former(&mut self, former: nghisu_core::ids::DeviceId) -> Verdict {
+    pub(super) fn close_former(&mut self, former: nghisu_core::ids::DeviceId) -> Verdict {
         let at = self.desk.clock(self.now);
+        self.to_close.insert(former);
         match self.desk.office().revoke_device(former, at) {
             Ok(_) => {
                 self.people += 1;
                 self.read_log()?;
                 self.log.close(former);
+                self.to_close.remove(&former);
                 Ok(())
             }
-            Err(error) if [Code::NotAllowed, Code::DeviceUnknown].contains(&error.code()) => Ok(()),
+            Err(error) if [Code::NotAllowed, Code::DeviceUnknown].contains(&error.code()) => {
+                self.to_close.remove(&former);
+                Ok(())
+            }
             Err(error) => self.office_may_fail(&error),
         }
     }
@@ -255,6 +260,10 @@ impl World {
             let compared = waiting.digits.is_some_and(|digits| shown.contains(&digits));
             // Nobody shows these digits yet: the reply with them is on its way, or lost.
             if !compared {
+                if self.peaceful {
+                    let refused = self.desk.office().refuse_device(waiting.id, at);
+                    refused.map_err(|error| error.to_string())?;
+                }
                 continue;
             }
             match self.desk.office().confirm_device(waiting.id, at) {
@@ -315,7 +324,8 @@ impl World {
 
     pub(super) fn has_vault(&self, node: usize) -> bool {
         let it = &self.nodes[node];
-        it.is_usable()
+        !it.closed
+            && it.is_usable()
             && it
                 .read()
                 .vault_status()

@@ -21,6 +21,10 @@ impl World {
     ) -> Verdict {
         let after = request.head.cursor.as_ref().map_or(0, |cursor| cursor.seq);
         let device = request.head.device;
+        let left_out = |feed: Feed, feed_seq: u64| {
+            let mut ranges = synced.covered.iter();
+            ranges.any(|range| range.feed == feed && feed_seq > range.after && feed_seq <= range.to)
+        };
         let expected: Vec<u64> = self
             .log
             .entries
@@ -31,8 +35,14 @@ impl World {
                 let granted = self.access.since_feed(person, entry.feed, u64::MAX);
                 granted.is_some_and(|granted| entry.seq > granted)
             })
+            .filter(|entry| !left_out(entry.feed, entry.feed_seq) || !self.log.is_covered(entry))
             .map(|entry| entry.seq)
             .collect();
+        self.coverage.add_to(
+            "deeds",
+            "range left out for a snapshot",
+            synced.covered.len() as u64,
+        );
         let mut served = Vec::new();
         for segment in &synced.segments {
             let entries = segment
@@ -104,8 +114,10 @@ impl World {
             UNION SELECT feed, 'backfill' FROM backfill UNION SELECT feed, 'ahead' FROM feed_ahead
             UNION SELECT feed, 'quarantine' FROM quarantine WHERE feed IS NOT NULL";
         for (feed, table) in it.rows(tables, |row| Ok((feed(row, 0)?, row.get::<_, String>(1)?))) {
-            // On its way it wishes again for what was taken later.
-            if again && ["feed", "backfill", "ahead"].contains(&table.as_str()) {
+            // On its way it wishes again for what was taken later, and is served what was given since.
+            let wish = ["feed", "backfill", "ahead"].contains(&table.as_str());
+            let now = self.access.since_feed(it.person, feed, u64::MAX);
+            if again && (wish || now.is_some()) {
                 continue;
             }
             if self.access.since_feed(it.person, feed, read_upto).is_none() {
@@ -132,7 +144,7 @@ impl World {
         for entry in &self.log.entries {
             let key = (entry.feed, entry.seq);
             let due = entry.feed_seq <= upto(&entry.feed) || (again && kept.contains(&key));
-            if due && !matches!(entry.kind, Kind::Changes | Kind::Bundle) {
+            if due && !matches!(entry.kind, Kind::Changes | Kind::Bundle | Kind::Snapshot) {
                 // Its own entries come back after a damage only.
                 if !own.contains(&entry.device) || kept.contains(&key) {
                     expected.insert(key);

@@ -53,6 +53,15 @@ pub struct Failure {
     pub after: usize,
 }
 
+impl Failure {
+    /// Returns which of the numbered sentences was broken; what else failed is one more kind.
+    pub fn sentence(&self) -> &str {
+        let words = self.why.split([' ', '\n']).take(4);
+        let mut numbered = words.filter(|word| word.starts_with('S') && word.ends_with(':'));
+        numbered.next().unwrap_or_default()
+    }
+}
+
 /// Where a message goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {
@@ -90,6 +99,7 @@ pub(super) struct Then {
     pub(super) log: Log,
     pub(super) acts: Acts,
     pub(super) turns: Vec<Turn>,
+    pub(super) meetings: BTreeMap<usize, MeetingId>,
     pub(super) confirmed: Vec<BTreeMap<nghisu_core::ids::DocumentId, Seen>>,
     pub(super) people: u64,
 }
@@ -115,6 +125,8 @@ pub struct World {
     pub(super) lost_vaults: std::collections::BTreeSet<usize>,
     pub(super) meetings: BTreeMap<usize, MeetingId>,
     pub(super) publications: u64,
+    /// Devices that the office has still to close since their owners have them anew.
+    pub(super) to_close: std::collections::BTreeSet<nghisu_core::ids::DeviceId>,
     /// What each envelope was answered with.
     pub(super) outcomes: BTreeMap<Hash, Outcome>,
     pub(super) then: Option<Then>,
@@ -153,7 +165,7 @@ pub fn live(seed: u64, steps: &[Step]) -> Result<Life, Failure> {
             coverage: world.coverage,
         }),
         Err(why) => Err(Failure {
-            why: format!("{why}\n{}", world.trace.last(60)),
+            why: format!("{why}\n{}", world.trace.last(80)),
             after: world.taken,
         }),
     }
@@ -206,6 +218,7 @@ impl World {
             lost_vaults: std::collections::BTreeSet::new(),
             meetings: BTreeMap::new(),
             publications: 0,
+            to_close: std::collections::BTreeSet::new(),
             outcomes: BTreeMap::new(),
             then: None,
             people: 0,

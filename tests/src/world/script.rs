@@ -103,11 +103,11 @@ pub fn script(seed: u64) -> Vec<Step> {
         let device = u8::try_from(dice.below(8)).unwrap();
         let drawn = u32::try_from(dice.next() >> 32).unwrap();
         let step = match dice.below(100) {
-            0..7 => Step::Write(device, drawn),
-            7..21 => Step::Edit(device, drawn),
-            21..23 => Step::Hide(device, drawn),
-            23..31 => Step::State(device, drawn),
-            31..59 => Step::Sync(device),
+            0..4 => Step::Write(device, drawn),
+            4..25 => Step::Edit(device, drawn),
+            25..28 => Step::Hide(device, drawn),
+            28..35 => Step::State(device, drawn),
+            35..59 => Step::Sync(device),
             59..62 => Step::Publish(drawn),
             62..66 => Step::Access(drawn),
             66..79 => Step::Fault(device, fault(&mut dice)),

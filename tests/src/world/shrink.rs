@@ -4,13 +4,15 @@ use std::fmt::Write;
 
 use super::{live, script::Step};
 
-/// Leaves out steps as long as the rest still fails, in at most `runs` runs.
+/// Leaves out steps as long as the rest still breaks the same sentence, in at most `runs` runs.
 pub fn shrink(seed: u64, steps: &[Step], runs: usize) -> Vec<Step> {
     let mut left = steps.to_vec();
+    let Err(failure) = live(seed, &left) else {
+        return left;
+    };
     // What comes after the failure has no part in it.
-    if let Err(failure) = live(seed, &left) {
-        left.truncate(failure.after);
-    }
+    left.truncate(failure.after);
+    let sentence = failure.sentence();
     let mut runs = runs;
     let mut piece = left.len().div_ceil(2);
     while piece > 0 && runs > 0 {
@@ -20,7 +22,7 @@ pub fn shrink(seed: u64, steps: &[Step], runs: usize) -> Vec<Step> {
             let mut tried = left.clone();
             tried.drain(at..(at + piece).min(left.len()));
             runs -= 1;
-            if live(seed, &tried).is_err() {
+            if live(seed, &tried).is_err_and(|it| it.sentence() == sentence) {
                 left = tried;
                 shorter = true;
             } else {

@@ -53,7 +53,11 @@ impl World {
             again: false,
         });
         self.coverage.count("deeds", "sync");
-        self.begin_round(node)
+        let at = self.nodes[node].clock(self.now);
+        match self.nodes[node].store().prepare_snapshots(at) {
+            Ok(()) => self.begin_round(node),
+            Err(error) => self.ended(node, Err(error)),
+        }
     }
 
     /// Begins another round of a sync, or ends it, as `Client::rounds` does.

@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Of so many operations one is tried, unless `NGHISU_FAULTS` is 1.
-const FULL_STEP: u64 = 4;
+const FULL_STEP: u64 = 8;
 const ERROR_STEP: u64 = 16;
 
 fn script() -> Vec<Deed> {
@@ -39,7 +39,7 @@ fn script() -> Vec<Deed> {
 }
 
 /// What an app or a command is told when the disk is the cause.
-fn is_clear(code: Code, trouble: Trouble) -> bool {
+pub(crate) fn is_clear(code: Code, trouble: Trouble) -> bool {
     match trouble {
         Trouble::FullFrom(_) => code == Code::DiskFull,
         Trouble::ErrorAt(_) => matches!(code, Code::Storage | Code::FolderNotWritable),

@@ -326,7 +326,7 @@ impl Pair {
                 let (Some(store), Some(office)) = (&mut self.device, &self.office) else {
                     unreachable!("both were opened");
                 };
-                local::sync(store, &mut self.dice, office, |reply| reply)?;
+                local::sync(store, &mut self.dice, office, |_, reply| reply)?;
             }
             Deed::Publish(number) => {
                 let folder = self.disk.root().to_owned();
@@ -370,7 +370,7 @@ impl Pair {
 
 const ACCEPTED: &str = "SELECT id FROM envelope WHERE outcome = 'accepted' ORDER BY device_seq";
 
-fn open_store(folder: &Path) -> Result<Store> {
+pub(crate) fn open_store(folder: &Path) -> Result<Store> {
     let opening = Opening {
         seed: Zeroizing::new([9; 32]),
         sealing: Zeroizing::new([9; 32]),
@@ -388,11 +388,11 @@ fn column<T: rusqlite::types::FromSql>(database: &Connection, query: &str) -> Ve
 /// What a check says.
 pub(crate) type Verdict<T = ()> = std::result::Result<T, String>;
 
-fn ensure(holds: bool, what: impl Fn() -> String) -> Verdict {
+pub(crate) fn ensure(holds: bool, what: impl Fn() -> String) -> Verdict {
     if holds { Ok(()) } else { Err(what()) }
 }
 
-fn told<T>(result: Result<T>, what: &str) -> Verdict<T> {
+pub(crate) fn told<T>(result: Result<T>, what: &str) -> Verdict<T> {
     result.map_err(|error| format!("{what}: {error}"))
 }
 
@@ -405,6 +405,11 @@ fn sound(database: &Connection, what: &str) -> Verdict {
     ensure(found == ["ok"], || format!("{what}: {found:?}"))?;
     let foreign: Vec<String> = column(database, "PRAGMA foreign_key_check");
     ensure(foreign.is_empty(), || format!("{what}: {foreign:?}"))
+}
+
+/// Says whether a database is sound.
+pub(crate) fn sound_at(path: &Path) -> Verdict {
+    sound(&connect(path), "the database")
 }
 
 fn texts(notes: &[Note]) -> BTreeMap<DocumentId, String> {
@@ -428,7 +433,7 @@ pub(crate) fn check(folder: &Path, promised: &Ledger) -> Verdict<Ledger> {
 
     let mut dice = Dice::new([4; 32]);
     told(
-        local::sync(&mut store, &mut dice, &office, |reply| reply),
+        local::sync(&mut store, &mut dice, &office, |_, reply| reply),
         "the sync afterwards",
     )?;
     let unsent = told(store.unsent(), "unsent")?;
@@ -445,7 +450,9 @@ pub(crate) fn check(folder: &Path, promised: &Ledger) -> Verdict<Ledger> {
     );
     let mut other = told(open_store(&other.path().join("other")), "the other opens")?;
     told(
-        local::sync(&mut other, &mut Dice::new([5; 32]), &office, |reply| reply),
+        local::sync(&mut other, &mut Dice::new([5; 32]), &office, |_, reply| {
+            reply
+        }),
         "the other device's sync",
     )?;
     let read = [

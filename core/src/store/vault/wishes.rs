@@ -135,7 +135,11 @@ impl Store {
     /// # Errors
     /// What the device's key store says; [`Code::DiskFull`], [`Code::Storage`].
     pub fn prepare_vault(&mut self, dice: [u8; 32], now: Timestamp) -> Result<bool> {
-        if self.identity()?.is_none() || self.records_on_their_way()? > 0 {
+        if self.identity()?.is_none() {
+            return Ok(false);
+        }
+        self.rebuild_documents(now)?;
+        if self.records_on_their_way()? > 0 {
             return Ok(false);
         }
         let mut dice = Dice::new(dice);

@@ -101,6 +101,8 @@ impl Pair {
             revoked: BTreeMap::new(),
             unsent: 0,
             own: false,
+            behind: false,
+            anew: None,
             backfill: Vec::new(),
             parked: false,
         }
@@ -140,6 +142,7 @@ impl Pair {
             order: None,
             backfilled_to: Vec::new(),
             covered: Vec::new(),
+            own: None,
         }
     }
 
@@ -194,6 +197,8 @@ fn saved_envelopes(output: Output) -> Vec<Envelope> {
         | Step::Unsettle { .. }
         | Step::ReadAgain
         | Step::Parked
+        | Step::Own { .. }
+        | Step::Anew
         | Step::Order(_)) => {
             panic!("expected envelopes, found {step:?}")
         }
@@ -207,6 +212,8 @@ fn saved_page(output: Output) -> Page {
         | Step::Unsettle { .. }
         | Step::ReadAgain
         | Step::Parked
+        | Step::Own { .. }
+        | Step::Anew
         | Step::Order(_)) => {
             panic!("expected a page, found {step:?}")
         }
@@ -399,7 +406,8 @@ fn a_head_that_the_office_has_not_signed_ends_the_sync_before_anything_is_stored
 }
 
 #[test]
-fn envelopes_that_the_office_does_not_have_are_offered_again_once() {
+fn envelopes_that_the_office_does_not_have_are_offered_again_and_else_another_incarnation_is_asked_for()
+ {
     let pair = Pair::new();
     let mut session = pair.session();
     let stopped = Some(Stopped {
@@ -426,16 +434,153 @@ fn envelopes_that_the_office_does_not_have_are_offered_again_once() {
     saved_page(tell(&mut session, Input::Saved));
     assert!(matches!(tell(&mut session, Input::Saved), Output::Load));
     work.pending.clear();
-    sent(tell(&mut session, loaded(work)));
-    let ended = finished(tell(
+    let stop = || {
+        reply(Synced {
+            stopped: stopped.clone(),
+            ..pair.synced(0, 0)
+        })
+    };
+    sent(tell(&mut session, loaded(work.clone())));
+    let output = tell(&mut session, stop());
+    assert!(matches!(output, Output::Save(step) if matches!(*step, Step::Anew)));
+    saved_page(tell(&mut session, Input::Saved));
+    assert!(matches!(tell(&mut session, Input::Saved), Output::Load));
+
+    work.anew = Some(Hash::of_content(b"name"));
+    let request = sent(tell(&mut session, loaded(work.clone())));
+    assert_eq!(request.body.anew, work.anew);
+    assert_eq!(request.body.incarnation, 1);
+    let ended = finished(tell(&mut session, stop()));
+
+    assert_eq!(ended.unwrap_err().code(), Code::LogChanged);
+}
+
+#[test]
+fn a_granted_incarnation_comes_before_everything_else_of_the_reply() {
+    let pair = Pair::new();
+    let mut session = pair.session();
+    tell(&mut session, Input::Wanted);
+    let envelopes = saved_envelopes(tell(&mut session, loaded(pair.work(3))));
+    sent(tell(&mut session, Input::Saved));
+    let chain = OwnChain {
+        incarnation: 2,
+        device_seq: 0,
+        newest: Hash::ZERO,
+    };
+
+    let step = saved(tell(
         &mut session,
         reply(Synced {
-            stopped,
-            ..pair.synced(0, 0)
+            own: Some(chain),
+            ..pair.synced(1, 4)
         }),
     ));
 
-    assert_eq!(ended.unwrap_err().code(), Code::LogChanged);
+    let Step::Own {
+        chain: granted,
+        outcomes,
+    } = step
+    else {
+        panic!("expected the grant, found {step:?}")
+    };
+    assert_eq!(granted, chain);
+    // The first was settled before the chain forked.
+    let settled: Vec<_> = outcomes.iter().map(|(id, _)| *id).collect();
+    assert_eq!(settled, [envelopes[0].id()]);
+    assert!(matches!(tell(&mut session, Input::Saved), Output::Load));
+}
+
+#[test]
+fn a_device_that_is_behind_its_own_chain_reads_it_back_and_is_told_once() {
+    let pair = Pair::new();
+    let mut session = pair.session();
+    let further = || {
+        reply(Synced {
+            own: Some(OwnChain {
+                incarnation: 1,
+                device_seq: 7,
+                newest: Hash::of_content(b"newest"),
+            }),
+            ..pair.synced(0, 4)
+        })
+    };
+    tell(&mut session, Input::Wanted);
+    sent(tell(&mut session, loaded(pair.work(0))));
+    let step = saved(tell(&mut session, further()));
+    assert!(matches!(step, Step::Own { chain, .. } if chain.device_seq == 7));
+    assert!(matches!(tell(&mut session, Input::Saved), Output::Load));
+
+    let work = Work {
+        behind: true,
+        own: true,
+        ..pair.work(0)
+    };
+    let request = sent(tell(&mut session, loaded(work)));
+
+    assert!(request.body.own);
+    assert_eq!(
+        saved_page(tell(&mut session, further()))
+            .end
+            .unwrap()
+            .cursor
+            .seq,
+        4
+    );
+    finished(tell(&mut session, Input::Saved)).unwrap();
+}
+
+fn held(reason: &str) -> Outcome {
+    Outcome::Held {
+        reason: reason.into(),
+        retry_after_ms: 90_000,
+    }
+}
+
+#[test]
+fn a_quota_stops_the_batch_and_says_when_to_come_again() {
+    let pair = Pair::new();
+    let mut session = pair.session();
+    tell(&mut session, Input::Wanted);
+    saved_envelopes(tell(&mut session, loaded(pair.work(3))));
+    sent(tell(&mut session, Input::Saved));
+    let mut synced = pair.synced(1, 1);
+    synced.outcomes.push(held("quota"));
+
+    saved_page(tell(&mut session, reply(synced)));
+    let report = finished(tell(&mut session, Input::Saved)).unwrap();
+
+    assert_eq!((report.accepted, report.held), (1, 1));
+    assert_eq!(session.deadline(), Some(NOW.plus_ms(90_000)));
+}
+
+#[test]
+fn what_waits_for_another_change_is_held_by_itself_and_the_rest_goes_on() {
+    let pair = Pair::new();
+    let mut session = pair.session();
+    tell(&mut session, Input::Wanted);
+    let envelopes = saved_envelopes(tell(&mut session, loaded(pair.work(3))));
+    sent(tell(&mut session, Input::Saved));
+    let mut synced = pair.synced(2, 2);
+    synced.outcomes.insert(1, held("missing_dependency"));
+
+    let page = saved_page(tell(&mut session, reply(synced)));
+    let report = finished(tell(&mut session, Input::Saved)).unwrap();
+
+    assert_eq!((report.accepted, report.held), (2, 1));
+    let outcomes: Vec<_> = page.outcomes.iter().map(|it| it.1.is_final()).collect();
+    assert_eq!(outcomes, [true, false, true]);
+    assert_eq!(page.outcomes[2].0, envelopes[2].id());
+    // It alone is offered again, although more than one request holds waits behind it: no busy loop.
+    tell(&mut session, Input::Wanted);
+    let work = Work {
+        unsettled: vec![envelopes[1].clone(); REQUEST_ENVELOPES_MAX + 1],
+        ..pair.work(0)
+    };
+    sent(tell(&mut session, loaded(work)));
+    let mut synced = pair.synced(0, 2);
+    synced.outcomes = vec![held("missing_dependency"); REQUEST_ENVELOPES_MAX];
+    saved_page(tell(&mut session, reply(synced)));
+    finished(tell(&mut session, Input::Saved)).unwrap();
 }
 
 #[test]

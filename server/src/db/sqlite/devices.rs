@@ -71,7 +71,10 @@ impl Tx<'_> {
     /// Returns the enrolled devices of a person, or of all, in the order of their enrolment.
     pub(crate) fn enrolled_devices(&self, person: Option<PersonId>) -> Result<Vec<EnrolledRow>> {
         self.all(
-            "SELECT id, person, name, status, enrolled_at, synced_at, waiting FROM device
+            "SELECT id, person, name, status, enrolled_at, synced_at, waiting, incarnation,
+                    EXISTS (SELECT 1 FROM incarnation AS it
+                        WHERE it.device = device.id AND it.copied_at IS NOT NULL)
+             FROM device
              WHERE ?1 IS NULL OR person = ?1 ORDER BY enrolled_at, id",
             [person.as_ref().map(PersonId::as_bytes)],
             |row| {
@@ -85,6 +88,8 @@ impl Tx<'_> {
                         .get::<_, Option<i64>>(5)?
                         .map(|at| Timestamp::from_unix_ms(at.unsigned_abs())),
                     waiting: uint(row, 6)?,
+                    incarnation: row.get(7)?,
+                    copied: row.get(8)?,
                 })
             },
         )

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nghisu_core::ids::{DeviceId, Feed, Hash, Kind};
+use nghisu_core::ids::{DeviceId, DocumentId, Feed, Hash, Kind};
 
 use super::Verdict;
 
@@ -12,6 +12,7 @@ pub(in crate::world) struct Logged {
     pub(in crate::world) seq: u64,
     pub(in crate::world) feed: Feed,
     pub(in crate::world) feed_seq: u64,
+    pub(in crate::world) document: DocumentId,
     pub(in crate::world) device: DeviceId,
     pub(in crate::world) envelope: Hash,
     pub(in crate::world) kind: Kind,
@@ -71,6 +72,14 @@ impl Log {
     /// The device may write again.
     pub(in crate::world) fn open(&mut self, device: DeviceId) {
         self.closed.remove(&device);
+    }
+
+    /// Says whether a snapshot that stands behind an entry may stand for it.
+    pub(in crate::world) fn is_covered(&self, entry: &Logged) -> bool {
+        let later = self.entries.iter().filter(|other| other.seq > entry.seq);
+        let mut snapshots = later.filter(|other| other.kind == Kind::Snapshot);
+        entry.kind == Kind::Changes && snapshots.any(|other| other.document == entry.document)
+            || entry.kind == Kind::Snapshot
     }
 
     /// Says whether the log has this envelope under these numbers.

@@ -278,24 +278,6 @@ impl Note {
 }
 
 impl Notes {
-    /// The folder of `old` was put back as it was when `memory` was taken, and goes on as `new`.
-    pub(in crate::world) fn put_back(&mut self, new: Author, memory: &BTreeMap<DocumentId, Seen>) {
-        for (id, seen) in memory {
-            if let Some(note) = self.all.get_mut(id) {
-                note.seen.insert(new, seen.clone());
-            }
-        }
-    }
-
-    /// Returns what a device has seen.
-    pub(in crate::world) fn memory(&self, author: Author) -> BTreeMap<DocumentId, Seen> {
-        let seen = |note: &Note| note.seen.get(&author).cloned();
-        let of_author = self.all.iter();
-        of_author
-            .filter_map(|(id, note)| Some((*id, seen(note)?)))
-            .collect()
-    }
-
     /// Returns what the office has said that it has.
     pub(in crate::world) fn confirmed(&self) -> BTreeMap<DocumentId, Seen> {
         self.all

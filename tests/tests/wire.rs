@@ -1,0 +1,392 @@
+//! The written schema of the wire, `core/src/sync/wire.cddl`, and the code say the same: what devices and
+//! an office really send fits it, and what lacks something or has more does not.
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers below the tests are tests too"
+)]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use cddl_cat::{cbor::validate_cbor, context::BasicContext, flatten::flatten_from_str};
+use ciborium::Value;
+use minicbor::bytes::ByteVec;
+use nghisu_core::{
+    cbor,
+    ids::{Audience, Kind, PersonId},
+    meeting::act::{Act, ActKind, SignedAct},
+    sync::{
+        envelope::Envelope,
+        wire::{Refusal, Reply, Request},
+    },
+    trust::{
+        decide::Role,
+        enrol::{Address, EnrolmentReply, EnrolmentRequest, Signed, encode_request},
+        keys::{DeviceSigner, SoftwareKey},
+    },
+};
+use nghisu_server::{
+    Office, RootKey,
+    office::{Asked, Confirmation},
+};
+use nghisu_tests::{
+    fixture,
+    local::{self, Local, NOW},
+};
+
+const SCHEMA: &str = include_str!("../../core/src/sync/wire.cddl");
+
+/// Messages that were really sent, by the rule that they must fit.
+#[derive(Default)]
+struct Sent(BTreeMap<&'static str, BTreeSet<Vec<u8>>>);
+
+impl Sent {
+    fn add(&mut self, rule: &'static str, bytes: impl Into<Vec<u8>>) {
+        self.0.entry(rule).or_default().insert(bytes.into());
+    }
+
+    fn signed(&mut self, rule: &'static str, signed: &Signed) {
+        let (statement, _): (ByteVec, ByteVec) = cbor::decode(&cbor::encode(signed), "").unwrap();
+        self.add(rule, statement.to_vec());
+    }
+
+    fn conversation(&mut self, conversation: &[(Vec<u8>, Vec<u8>)]) {
+        for (request, reply) in conversation {
+            self.request(request);
+            self.reply(reply);
+        }
+    }
+
+    fn request(&mut self, bytes: &[u8]) {
+        self.add("request", bytes);
+        let (head, _, body): (ByteVec, ByteVec, ByteVec) = cbor::decode(bytes, "").unwrap();
+        self.add("request-head", head.to_vec());
+        self.add("request-body", body.to_vec());
+        for envelope in Request::decode(bytes).unwrap().body.envelopes {
+            self.envelope(&envelope);
+        }
+    }
+
+    fn reply(&mut self, bytes: &[u8]) {
+        self.add("reply", bytes);
+        let Reply::Synced(synced) = Reply::decode(bytes).unwrap() else {
+            return;
+        };
+        self.signed("log-head", &synced.head);
+        if let Some(online) = &synced.online {
+            self.signed("online-key", online);
+        }
+        let served = synced
+            .segments
+            .iter()
+            .map(|segment| segment.unpack().unwrap());
+        for entries in served {
+            self.add("entries", cbor::encode(&entries));
+            for entry in entries {
+                self.envelope(&entry.envelope);
+            }
+        }
+    }
+
+    fn envelope(&mut self, bytes: &[u8]) {
+        self.add("envelope", bytes);
+        let (header, _, payload): (ByteVec, ByteVec, ByteVec) = cbor::decode(bytes, "").unwrap();
+        self.add("header", header.to_vec());
+        let envelope = Envelope::decode(bytes).unwrap();
+        let payload = payload.to_vec();
+        match envelope.header().kind {
+            Kind::Act => {
+                let act = SignedAct::decode(&payload).unwrap().1;
+                self.add("act", cbor::encode(&act));
+                self.add("signed-act", payload);
+            }
+            Kind::Receipts => self.add("receipts", payload),
+            Kind::Publication => {
+                let Value::Map(fields) = value(&payload) else {
+                    panic!("no map");
+                };
+                self.add("publication", fields[0].1.as_bytes().unwrap().clone());
+                self.add("signed-publication", payload);
+            }
+            Kind::Certificate => {
+                let signed: Signed = cbor::decode(&payload, "").unwrap();
+                self.signed("certificate", &signed);
+            }
+            Kind::OfficeKey => self.add("office-key", payload),
+            Kind::Order => self.add("order", payload),
+            Kind::Revocation => self.add("revocation", payload),
+            Kind::Grant => self.add("grant", payload),
+            Kind::Withdrawal => self.add("withdrawal", payload),
+            Kind::Incarnation => self.add("incarnation", payload),
+            Kind::Changes
+            | Kind::Snapshot
+            | Kind::Audit
+            | Kind::Tombstone
+            | Kind::Vault
+            | Kind::Bundle
+            | Kind::Other(_) => {}
+        }
+    }
+}
+
+/// Lets devices and an office have a life, and returns what passed between them.
+fn live() -> Sent {
+    let mut sent = Sent::default();
+    let place = local::folder();
+    let root = RootKey::draw().unwrap();
+    let path = place.path().join("office");
+    let office = Office::open_or_create(&path, &root).unwrap();
+    let person = office.add_person("Đại biểu", Role::Delegate).unwrap().id;
+    fixture::publish(&office, place.path());
+    let mut first = Local::enrol(&office, person, [1; 32]);
+    let mut second = Local::enrol(&office, person, [2; 32]);
+    first.record();
+    second.record();
+    first.sync(&office).unwrap();
+    first.let_in(&office, &mut second).unwrap();
+    first.store.set_snapshot_entries(4);
+    let note = first.write("Ý kiến");
+    for number in 0..12 {
+        first.edit(note, &format!("{number} của cử tri "));
+        first.sync(&office).unwrap();
+    }
+    let meeting = first.store.meetings().unwrap()[0].id;
+    for (number, kind) in [
+        ActKind::SpeakingRegistration,
+        ActKind::QuestionSlip,
+        ActKind::Withdrawal,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        put_act(&mut first, person, meeting, number, kind);
+    }
+    first.sync(&office).unwrap();
+    let group = office.add_group("Tổ 1").unwrap().audience;
+    for _ in 0..2 {
+        office.grant(person, group, NOW).unwrap();
+        second.sync(&office).unwrap();
+        office.withdraw(person, group, NOW).unwrap();
+        second.sync(&office).unwrap();
+    }
+    Office::renew_online_key(&path, &root, None, NOW).unwrap();
+    let new = RootKey::draw().unwrap();
+    Office::succeed_root(&path, &root, &new, "", NOW).unwrap();
+    office.revoke_device(second.id(), NOW).unwrap();
+    let order = office.standing_order(second.id()).unwrap();
+    first.sync(&office).unwrap();
+    // A new device is served the snapshot.
+    let mut third = Local::enrol(&office, person, [3; 32]);
+    third.record();
+    third.sync(&office).unwrap();
+    for device in [&mut first, &mut second, &mut third] {
+        sent.conversation(&device.recorded());
+    }
+    enrol(&office, person, &mut sent);
+    let refusal = Refusal {
+        code: "device_refused".into(),
+        detail: "locked".into(),
+        order,
+    };
+    sent.add("refusal", cbor::encode(&refusal));
+    assert_eq!(office.audience(Asked::Group("Tổ 1")).unwrap(), group);
+    assert!(matches!(group, Audience::Group(_)));
+    sent
+}
+
+fn put_act(
+    device: &mut Local,
+    person: PersonId,
+    meeting: nghisu_core::ids::MeetingId,
+    number: usize,
+    kind: ActKind,
+) {
+    let number = u8::try_from(number).unwrap() + 1;
+    let act = Act {
+        id: nghisu_core::ids::ActId::from_bytes([number; 16]),
+        person,
+        meeting,
+        item: "i2".parse().ok(),
+        kind,
+        text: "Câu hỏi".into(),
+        addressee: (number == 2).then(|| "Sở Tài chính".into()),
+        withdraws: (kind == ActKind::Withdrawal)
+            .then(|| nghisu_core::ids::ActId::from_bytes([1; 16])),
+        made_at: NOW,
+    };
+    let document = nghisu_core::ids::DocumentId::from_bytes([number; 16]);
+    device.store.put_act(&act, document).unwrap();
+}
+
+fn enrol(office: &Office, person: PersonId, sent: &mut Sent) {
+    let address = Address {
+        authority: "127.0.0.1:7443".into(),
+        tls: true,
+    };
+    let invitation = office
+        .invite(person, address, Confirmation::AtOnce, 60_000, NOW)
+        .unwrap();
+    let key = SoftwareKey::from_seed(&[7; 32]);
+    let request = EnrolmentRequest {
+        version: 1,
+        code: invitation.code,
+        key: key.public_key(),
+        name: "Máy tính bảng".into(),
+        root: invitation.root,
+        sealing_key: Some([8; 32]),
+        person: Some(person),
+    };
+    let bytes = encode_request(&request, &key).unwrap();
+    let reply = office.enrol(&bytes, NOW).unwrap();
+    let read: EnrolmentReply = cbor::decode(&reply, "reply").unwrap();
+    sent.signed("certificate", &read.certificate.unwrap());
+    sent.add("enrolment-reply", reply);
+    sent.add("enrolment", bytes);
+    sent.add("enrolment-request", cbor::encode(&request));
+}
+
+fn value(bytes: &[u8]) -> Value {
+    ciborium::from_reader(bytes).unwrap()
+}
+
+fn fits(schema: &BasicContext, rule: &str, value: &Value) -> bool {
+    let rule = schema
+        .rules
+        .get(rule)
+        .unwrap_or_else(|| panic!("no rule {rule}"));
+    validate_cbor(rule, value, schema).is_ok()
+}
+
+fn schema() -> BasicContext {
+    BasicContext::new(flatten_from_str(SCHEMA).unwrap())
+}
+
+#[test]
+fn all_that_devices_and_an_office_send_fits_the_schema() {
+    let schema = schema();
+    let sent = live();
+    for (rule, messages) in &sent.0 {
+        for message in messages {
+            let value = value(message);
+            assert!(fits(&schema, rule, &value), "{rule}: {value:?}");
+        }
+    }
+    // Rules that no message is named by are parts of others, or sealed.
+    let parts = [
+        "id",
+        "hash",
+        "timestamp",
+        "algorithm",
+        "public-key",
+        "signed",
+        "feed",
+        "audience",
+        "reason",
+        "range",
+        "cursor",
+        "synced",
+        "own-chain",
+        "outcome",
+        "stopped",
+        "segment",
+        "entry",
+        "kind",
+        "covers",
+        "receipt",
+        "succession",
+        "signed-order",
+        "order",
+        "snapshot",
+        "incarnation",
+    ];
+    let named: BTreeSet<&str> = sent.0.keys().copied().chain(parts).collect();
+    let rules: BTreeSet<&str> = schema.rules.keys().map(String::as_str).collect();
+    assert_eq!(named, rules);
+}
+
+#[test]
+fn what_earlier_versions_sent_fits_it_too() {
+    let schema = schema();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    for entry in fs::read_dir(folder).unwrap() {
+        let bytes = fs::read(entry.unwrap().path().join("conversation.cbor")).unwrap();
+        let conversation: Vec<(ByteVec, ByteVec)> = cbor::decode(&bytes, "").unwrap();
+        let conversation: Vec<_> = conversation
+            .into_iter()
+            .map(|(request, reply)| (request.to_vec(), reply.to_vec()))
+            .collect();
+        let mut sent = Sent::default();
+        sent.conversation(&conversation);
+        for (rule, messages) in &sent.0 {
+            for message in messages {
+                assert!(
+                    fits(&schema, rule, &value(message)),
+                    "{rule}: {:?}",
+                    value(message)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_message_that_lacks_a_field_has_another_or_one_of_another_type_does_not_fit() {
+    let schema = schema();
+    let sent = live();
+    let mut seen: BTreeMap<(&str, i128), usize> = BTreeMap::new();
+    for (rule, messages) in &sent.0 {
+        for message in messages {
+            let Value::Map(fields) = value(message) else {
+                continue;
+            };
+            let mut more = fields.clone();
+            more.push((Value::from(99), Value::from(1)));
+            assert!(
+                !fits(&schema, rule, &Value::Map(more)),
+                "{rule} with a field more"
+            );
+            for (at, (key, _)) in fields.iter().enumerate() {
+                let number: i128 = key.as_integer().unwrap().into();
+                *seen.entry((rule, number)).or_default() += 1;
+                let mut other = fields.clone();
+                other[at].1 = Value::Float(0.5);
+                assert!(
+                    !fits(&schema, rule, &Value::Map(other)),
+                    "{rule}: {number} of another type"
+                );
+                let mut fewer = fields.clone();
+                fewer.remove(at);
+                let optional = SCHEMA_OPTIONAL.contains(&(rule, number));
+                assert_eq!(
+                    fits(&schema, rule, &Value::Map(fewer)),
+                    optional,
+                    "{rule} without {number}"
+                );
+            }
+        }
+    }
+    let never: Vec<_> = SCHEMA_OPTIONAL
+        .iter()
+        .filter(|field| !seen.contains_key(field))
+        .collect();
+    assert!(never.is_empty(), "never sent: {never:?}");
+}
+
+/// The fields that may be absent, of messages that are maps.
+const SCHEMA_OPTIONAL: &[(&str, i128)] = &[
+    ("act", 3),
+    ("act", 6),
+    ("act", 7),
+    ("certificate", 7),
+    ("enrolment-reply", 2),
+    ("enrolment-request", 5),
+    ("enrolment-request", 6),
+    ("header", 13),
+    ("header", 16),
+    ("online-key", 5),
+    ("request-body", 20),
+    ("request-head", 6),
+];
