@@ -6,6 +6,7 @@
 //! - `error` has one case for each thing that an app can do about an error.
 //! - `publications` says who answers for what was published, and what does not fit.
 //! - `listener` tells the app what changed.
+//! - `pace` is about the automatic sync: when it may run, and how it stands.
 //! - `signer` is the phone's key store, if that holds the device's key.
 //! - `runtime` is where the work runs: never on the thread of the app.
 //! - `vault` is about the private notes: which devices open them.
@@ -16,6 +17,7 @@ mod devices;
 mod enrolment;
 mod error;
 mod listener;
+mod pace;
 mod publications;
 mod records;
 mod runtime;
@@ -36,6 +38,7 @@ pub use devices::{OwnDevice, OwnDeviceState, Standing};
 pub use enrolment::{EnrolmentListener, PendingEnrolment};
 pub use error::NghisuError;
 pub use listener::{ChangeListener, ProgressListener, Subscription};
+pub use pace::{SyncListener, SyncPace, SyncProblem, SyncStatus};
 pub use publications::{Alert, AlertKind, PublishedBy};
 pub use records::{
     Act, ActKind, ActState, Change, DeviceConfig, DeviceStatus, Downloaded, Heading, Identity,

@@ -49,8 +49,7 @@ impl Subscription {
 }
 
 impl Subscription {
-    /// Begins to tell `listener` what `changes` brings, until `shut` is set or this is cancelled. Holds
-    /// `listening` for as long as the listener may be called.
+    /// Begins to tell `listener` what `changes` brings, until `shut` is set or this is cancelled.
     pub(crate) fn begin(
         runtime: &Handle,
         mut changes: client::Subscription,
@@ -58,26 +57,49 @@ impl Subscription {
         listener: Arc<dyn ChangeListener>,
         listening: &Arc<RwLock<()>>,
     ) -> Self {
+        let ended = Arc::clone(&listener);
+        Self::hear(
+            runtime,
+            async move || changes.next().await,
+            shut,
+            move |change: nghisu_core::store::Changed| listener.changed(change.into()),
+            move || ended.ended(),
+            listening,
+        )
+    }
+
+    /// Begins to `tell` what `next` brings, until it brings nothing more, `shut` is set or this is
+    /// cancelled. Holds `listening` for as long as foreign code may be called.
+    pub(crate) fn hear<T>(
+        runtime: &Handle,
+        mut next: impl AsyncFnMut() -> Option<T> + Send + 'static,
+        shut: watch::Receiver<bool>,
+        tell: impl Fn(T) + Send + 'static,
+        ended: impl FnOnce() + Send + 'static,
+        listening: &Arc<RwLock<()>>,
+    ) -> Self {
         let (cancelled, cancel) = watch::channel(false);
         let here = runtime.clone();
         // Not to be had only while the device is being shut down, when nobody listens for long.
         let held = Arc::clone(listening).try_read_owned();
         runtime.spawn_blocking(move || {
-            while let Some(change) = here.block_on(async {
+            while let Some(one) = here.block_on(async {
                 tokio::select! {
                     biased;
                     () = told(cancel.clone()) => None,
                     () = told(shut.clone()) => None,
-                    change = changes.next() => change,
+                    one = next() => one,
                 }
             }) {
-                listener.changed(change.into());
+                tell(one);
             }
             if *shut.borrow() && !*cancel.borrow() {
-                listener.ended();
+                ended();
+            } else {
+                drop(ended);
             }
             // Foreign code hears of that too, so it comes before anybody is told that this is over.
-            drop(listener);
+            drop(tell);
             drop(held);
         });
         Self { cancelled }

@@ -1,9 +1,11 @@
 package vn.nghisu
 
 import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.channels.awaitClose
 import kotlinx.coroutines.channels.trySendBlocking
 import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.buffer
 import kotlinx.coroutines.flow.callbackFlow
 import kotlinx.coroutines.withContext
 
@@ -40,6 +42,27 @@ fun Device.changes(): Flow<Change> = callbackFlow {
     )
     awaitClose { subscription.use { it.cancel() } }
 }
+
+/**
+ * How the automatic sync stands, from now on: offline, waiting, syncing, up to date, or a problem with what
+ * to do about it. A slow collector gets the newest state alone.
+ *
+ * It ends when the device is shut down, and hears nothing more once its collector is cancelled.
+ */
+fun Device.syncStatuses(): Flow<SyncStatus> = callbackFlow {
+    val subscription = subscribeSync(
+        object : SyncListener {
+            override fun stands(status: SyncStatus) {
+                trySendBlocking(status)
+            }
+
+            override fun ended() {
+                channel.close()
+            }
+        },
+    )
+    awaitClose { subscription.use { it.cancel() } }
+}.buffer(Channel.CONFLATED)
 
 /**
  * Enrols this device and waits until the office has compared the six digits, which [onDigits] shows: it
