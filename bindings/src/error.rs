@@ -98,7 +98,7 @@ errors! {
     Internal {
         Internal PortTaken OfficeMissing OfficeExists PersonExists LogDamaged NothingToPublish
         PassphraseWrong PassphraseShort PassphraseMissing KeyFile KeyFilePlace PaperCopyWrong
-        PublicationUnsigned PublicationStale DeviceAmbiguous AudienceUnknown
+        PublicationUnsigned PublicationStale DeviceAmbiguous AudienceUnknown BackupDamaged OfficeHealing
     }
 }
 

@@ -527,6 +527,12 @@ pub enum Kind {
     Vault,
     /// A document as it stands, in place of the changes before.
     Snapshot,
+    /// An epoch of the log begins: the office was restored.
+    Epoch,
+    /// A backup has all entries up to one.
+    Backup,
+    /// An envelope that a restored office had lost and was given back.
+    Returned,
     /// A kind of a later version: kept, passed on, not understood.
     Other(u16),
 }
@@ -550,6 +556,9 @@ impl Kind {
             Self::OfficeKey => 13,
             Self::Vault => 14,
             Self::Snapshot => 15,
+            Self::Epoch => 20,
+            Self::Backup => 21,
+            Self::Returned => 22,
             Self::Other(number) => number,
         }
     }
@@ -572,6 +581,9 @@ impl Kind {
             13 => Self::OfficeKey,
             14 => Self::Vault,
             15 => Self::Snapshot,
+            20 => Self::Epoch,
+            21 => Self::Backup,
+            22 => Self::Returned,
             other => Self::Other(other),
         }
     }

@@ -16,6 +16,7 @@
 pub mod authors;
 pub mod backoff;
 pub mod envelope;
+pub mod healing;
 pub mod proof;
 pub mod publication;
 pub mod session;

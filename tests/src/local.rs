@@ -45,6 +45,8 @@ pub fn folder() -> TempDir {
 pub struct Local {
     /// Its store.
     pub store: Store,
+    /// The moment at which it syncs; [`NOW`] unless somebody moves it.
+    pub clock: Timestamp,
     dice: Dice,
     folder: TempDir,
 }
@@ -89,6 +91,7 @@ impl Local {
             .expect("the store takes it");
         Self {
             store,
+            clock: NOW,
             dice,
             folder,
         }
@@ -136,7 +139,7 @@ impl Local {
     fn round(&mut self, office: &Office, alter: &mut impl FnMut(Reply) -> Reply) -> Result<Report> {
         let signer = self.store.signer();
         let mut session = Session::new(self.store.parties()?, signer.as_ref(), 7);
-        session.handle(NOW, Input::Wanted);
+        session.handle(self.clock, Input::Wanted);
         while let Some(output) = session.poll() {
             let input = match output {
                 Output::Load => self
@@ -151,12 +154,12 @@ impl Local {
                     })
                 }),
                 Output::Send(request) => office
-                    .sync(&request, NOW)
+                    .sync(&request, self.clock)
                     .and_then(|reply| Reply::decode(&reply))
                     .map(|reply| Input::Replied(cbor::encode(&alter(reply)))),
                 Output::Finished(ended) => return ended,
             };
-            session.handle(NOW, input.unwrap_or_else(Input::Failed));
+            session.handle(self.clock, input.unwrap_or_else(Input::Failed));
         }
         Err(Error::from(nghisu_core::Code::Internal))
     }

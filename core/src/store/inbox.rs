@@ -12,6 +12,8 @@ use super::{
     Changed, Store,
     alerts::{Finding, miss_publications, put_head},
     documents,
+    durability::{self, put_watermark},
+    healing,
     membership::{self, Turn},
     notes, outbox,
     publications::{Accepted, Seen, store_publications, unsigned_publication},
@@ -60,6 +62,8 @@ impl Store {
             Step::Order(order) => return Ok(self.try_order(order)?.into_iter().collect()),
             Step::Page(page) => return self.save_page(page),
             Step::Parked => return self.take_parked(),
+            Step::Resume(resumed) => return self.resume(resumed),
+            Step::Introduce => self.introduce()?,
         }
         Ok(BTreeSet::new())
     }
@@ -97,6 +101,9 @@ impl Store {
             for (index, (entry, turn)) in entries.iter().zip(&turns).enumerate() {
                 if let Some((_, epoch)) = taken.locked.iter().find(|(at, _)| *at == index) {
                     vault::keep_unopened(transaction, entry, *epoch)?;
+                    if let Ok(envelope) = &entry.envelope {
+                        keep_original(transaction, entry, envelope)?;
+                    }
                     membership::unpark(transaction, entry)?;
                     continue;
                 }
@@ -189,6 +196,9 @@ impl Store {
                 | Kind::Vault
                 | Kind::Snapshot
                 | Kind::Bundle
+                | Kind::Epoch
+                | Kind::Backup
+                | Kind::Returned
                 | Kind::Other(_) => Ok(()),
             });
             if let Err(error) = tried {
@@ -279,19 +289,9 @@ fn keep(
     changed: &mut BTreeSet<Changed>,
 ) -> Result<()> {
     let header = envelope.header();
-    let changes = matches!(header.kind, Kind::Changes | Kind::Bundle);
-    if !changes {
-        let row = (
-            envelope.id().as_bytes().to_vec(),
-            signed(entry.seq),
-            header.feed.to_bytes(),
-            header.kind.number(),
-            &entry.bytes,
-        );
-        transaction
-            .prepare_cached("INSERT OR IGNORE INTO kept (envelope, seq, feed, kind, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")
-            .and_then(|mut statement| statement.execute(row))
-            .map_err(sql)?;
+    keep_original(transaction, entry, envelope)?;
+    if matches!(header.feed, Feed::Notes(_)) {
+        durability::reach(transaction, header.document, entry.seq)?;
     }
     match (header.kind, header.feed) {
         (Kind::Act, Feed::Outbox(owner)) if owner == person => {
@@ -300,6 +300,41 @@ fn keep(
         (Kind::Receipts, Feed::Receipts(_)) => keep_receipts(transaction, entry, envelope, changed),
         _ => Ok(()),
     }
+}
+
+/// Keeps the envelope as it came: what the office has signed for good, what others wrote until a backup
+/// has it, and of a backup nothing. One's own are kept as they were sent.
+fn keep_original(
+    transaction: &Transaction<'_>,
+    entry: &Incoming,
+    envelope: &Envelope,
+) -> Result<()> {
+    let header = envelope.header();
+    if header.kind == Kind::Backup {
+        return Ok(());
+    }
+    healing::came_back(transaction, &envelope.id())?;
+    let for_healing = matches!(header.kind, Kind::Changes | Kind::Bundle | Kind::Snapshot);
+    let row = (
+        envelope.id().as_bytes().to_vec(),
+        signed(entry.seq),
+        header.feed.to_bytes(),
+        header.kind.number(),
+        &entry.bytes,
+        header.document.as_bytes(),
+        signed(entry.received_at.unix_ms()),
+        for_healing,
+    );
+    transaction
+        .prepare_cached(
+            "INSERT INTO kept (envelope, seq, feed, kind, bytes, document, received_at)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+             WHERE NOT ?8 OR NOT EXISTS (SELECT 1 FROM envelope WHERE id = ?1)
+             ON CONFLICT (envelope) DO UPDATE SET seq = ?2 WHERE seq < 0",
+        )
+        .and_then(|mut statement| statement.execute(row))
+        .map(|_| ())
+        .map_err(sql)
 }
 
 /// Carries out a grant or a withdrawal, after all else that stands in its step.
@@ -313,7 +348,7 @@ fn take_access(
         return Ok(());
     };
     let header = envelope.header();
-    if header.feed != Feed::Person(person) {
+    if header.feed != Feed::Person(person) || entry.returned {
         return Ok(());
     }
     // What cannot be read was set aside.
@@ -348,7 +383,7 @@ fn keep_act(
         .execute(
             "INSERT INTO act (id, content, meeting, state, seq, received_at) VALUES (?1, ?2, ?3, 'accepted', ?4, ?5)
              ON CONFLICT (id) DO UPDATE SET state = 'accepted', reason = NULL, seq = ?4, received_at = ?5
-             WHERE seq IS NULL OR seq > ?4",
+             WHERE seq IS NULL OR seq < 0 OR seq > ?4",
             row,
         )
         .map_err(sql)?;
@@ -418,11 +453,14 @@ fn put_end(
     put_state(transaction, "epoch", &end.cursor.epoch.to_be_bytes())?;
     put_state(transaction, "counter", &end.counter.to_be_bytes())?;
     put_state(transaction, "read_token", &end.read_token)?;
-    put_state(transaction, "backed_up", &end.backed_up.to_be_bytes())?;
+    if put_watermark(transaction, end.backed_up, end.office_now)? {
+        changed.insert(Changed::Everything);
+    }
     put_state(transaction, "lease", &0u64.to_be_bytes())?;
     transaction
         .execute("DELETE FROM state WHERE name = 'refused'", [])
         .map_err(sql)?;
+    let all_back = healing::end_page(transaction, end)?;
     if end.complete {
         put_state(
             transaction,
@@ -432,7 +470,9 @@ fn put_end(
         transaction
             .execute("DELETE FROM state WHERE name = 'own'", [])
             .map_err(sql)?;
-        alarmed |= miss_publications(transaction, end.office_now)?;
+        if all_back {
+            alarmed |= miss_publications(transaction, end.office_now)?;
+        }
     }
     if alarmed {
         changed.insert(Changed::Alerts);

@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_rights.sql"),
     include_str!("migrations/0005_vault.sql"),
     include_str!("migrations/0006_devices.sql"),
+    include_str!("migrations/0008_restore.sql"),
 ];
 
 /// `"NGHS"`: tells our files from other SQLite files.

@@ -24,6 +24,7 @@ use crate::{
         authors::{office_author, take_office_key},
         backoff::Backoff,
         envelope::{Chain, Envelope, Subject},
+        healing::Resumed,
         publication::Publishers,
         wire::{
             Backfill, Cursor, Entry, LogHead, Outcome, Reply, Request, RequestBody, RequestHead,
@@ -38,6 +39,10 @@ use crate::{
         orders::{Revocation, SignedOrder},
     },
 };
+
+mod owed;
+
+pub use owed::{Offered, Owed};
 
 /// Who takes part. Log and device are fixed from the enrolment on, the office's keys follow the log.
 #[derive(Debug, Clone)]
@@ -77,6 +82,8 @@ pub struct Work {
     pub backfill: Vec<Backfill>,
     /// Whether entries wait in the store whose feed is whole up to them: [`Step::Parked`] takes them in.
     pub parked: bool,
+    /// What an office that was restored is told.
+    pub owed: Owed,
 }
 
 /// Something written that is in no envelope yet.
@@ -141,6 +148,11 @@ pub enum Step {
     Order(Box<SignedOrder>),
     /// Entries that waited for others of their feed are taken in, as many as fit into a step.
     Parked,
+    /// The office was restored: what the device holds of entries above one was lost and is not back
+    /// yet; its own envelopes above the office's newest are offered again.
+    Resume(Box<Resumed>),
+    /// The office has forgotten this device: it says who it is, and offers all that it has.
+    Introduce,
 }
 
 /// A part of a reply.
@@ -176,6 +188,8 @@ pub struct PageEnd {
     pub head: LogHead,
     /// The office's keys as far as the log was read.
     pub office: Box<OfficeKeys>,
+    /// What the request has offered to a restored office.
+    pub offered: Option<Offered>,
 }
 
 /// An entry as it arrived.
@@ -193,6 +207,8 @@ pub struct Incoming {
     pub bytes: Vec<u8>,
     /// How it came.
     pub via: Via,
+    /// Whether it was lost and given back: it tells what was, and gives or takes no access now.
+    pub returned: bool,
 }
 
 /// How an entry came.
@@ -268,6 +284,7 @@ pub struct Session<'s> {
     counter_seen: u64,
     resent: bool,
     reread: bool,
+    introduced: bool,
     backoff: Backoff,
     dice: u64,
     now: Timestamp,
@@ -287,6 +304,7 @@ impl<'s> Session<'s> {
             counter_seen: 0,
             resent: false,
             reread: false,
+            introduced: false,
             backoff: Backoff::default(),
             dice,
             now: Timestamp::default(),
@@ -297,11 +315,16 @@ impl<'s> Session<'s> {
     /// Takes in what happened. An input that does not answer the last output is passed over.
     pub fn handle(&mut self, now: Timestamp, input: Input) {
         self.now = now;
+        if let Input::Failed(error) = &input
+            && self.is_forgotten(error)
+        {
+            return self.introduce();
+        }
         let state = std::mem::replace(&mut self.state, State::Quiet);
         match (state, input) {
             (State::Quiet, Input::Wanted) => {
                 self.report = Report::default();
-                (self.resent, self.reread) = (false, false);
+                (self.resent, self.reread, self.introduced) = (false, false, false);
                 self.unanswered.clear();
                 self.load(true);
             }
@@ -346,7 +369,10 @@ impl<'s> Session<'s> {
                 rest: VecDeque::new(),
                 again: asks,
             };
-        } else if asks || work.backfill.iter().any(|it| !self.unanswered.contains(it)) {
+        } else if asks
+            || work.owed.offering.is_some()
+            || work.backfill.iter().any(|it| !self.unanswered.contains(it))
+        {
             self.prepare(work);
         } else {
             self.finish(Ok(self.report));
@@ -391,6 +417,7 @@ impl<'s> Session<'s> {
             backfill: work.backfill.clone(),
             ..RequestBody::default()
         };
+        room -= work.owed.put_into(&mut body).min(room);
         let mut sent = Vec::new();
         let mut fits = |envelope: &Envelope, sent: &mut Vec<Hash>| {
             let bytes = envelope.encode();
@@ -523,7 +550,13 @@ impl<'s> Session<'s> {
         if synced.outcomes.len() > sent.len() {
             return Err(malformed("more outcomes than envelopes"));
         }
-        let after = work.cursor.as_ref().map_or(0, |cursor| cursor.seq);
+        let mut after = work.cursor.as_ref().map_or(0, |cursor| cursor.seq);
+        let mut steps = VecDeque::new();
+        if let Some(resumed) = &synced.resumed {
+            after = resumed.from;
+            office.read_again_after(after);
+            steps.push_back(Step::Resume(Box::new(resumed.clone())));
+        }
         if synced.cursor.seq < after || head.seq < synced.cursor.seq {
             // A log that ends before what was read of it is another one.
             if self.reread || after == 0 {
@@ -532,11 +565,10 @@ impl<'s> Session<'s> {
             self.reread = true;
             return Ok((VecDeque::from([Step::ReadAgain]), true));
         }
-        let mut steps = VecDeque::new();
         if let Some(order) = synced.order.clone() {
             steps.push_back(Step::Order(Box::new(order)));
         }
-        if let Some(stopped) = &synced.stopped {
+        if let (Some(stopped), None) = (&synced.stopped, &synced.resumed) {
             let retry = stopped.reason == "chain"
                 && stopped.device_seq < work.chain.device_seq
                 && !self.resent;
@@ -552,13 +584,7 @@ impl<'s> Session<'s> {
             });
         }
         let held = synced.outcomes.iter().any(|outcome| !outcome.is_final());
-        for outcome in &synced.outcomes {
-            match outcome {
-                Outcome::Accepted { .. } => self.report.accepted += 1,
-                Outcome::Refused { .. } => self.report.refused += 1,
-                Outcome::Held { .. } | Outcome::Redo { .. } => {}
-            }
-        }
+        self.count(&synced.outcomes);
         let unanswered = sent.len() > synced.outcomes.len() && synced.stopped.is_none();
         if unanswered && !held {
             return Err(malformed("fewer outcomes than envelopes"));
@@ -589,12 +615,23 @@ impl<'s> Session<'s> {
             complete: !synced.more,
             head,
             office: Box::new(office),
+            offered: work.owed.offered(!left_over),
         };
         steps.extend(cut(outcomes, incoming, end).into_iter().map(Step::Page));
         Ok((
             steps,
             synced.more || (left_over && !held) || synced.stopped.is_some(),
         ))
+    }
+
+    fn count(&mut self, outcomes: &[Outcome]) {
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Accepted { .. } => self.report.accepted += 1,
+                Outcome::Refused { .. } => self.report.refused += 1,
+                Outcome::Held { .. } | Outcome::Redo { .. } => {}
+            }
+        }
     }
 
     /// # Errors
@@ -685,6 +722,10 @@ impl<'s> Session<'s> {
             {
                 return Err(Error::new(Code::NotAllowed, "only the office writes there"));
             }
+            if by_office && envelope.header().kind == Kind::Returned {
+                let place = (self.parties.log, entry.seq);
+                return Ok((owed::original(&envelope, place, keys, all_keys)?, true));
+            }
             if by_office && envelope.header().kind == Kind::Publication {
                 let publishers = Publishers {
                     log: self.parties.log,
@@ -700,8 +741,12 @@ impl<'s> Session<'s> {
                 let certificate: Certificate = signed.verify(domain::CERTIFICATE, office)?;
                 keys.insert(certificate.device(), certificate.key);
             }
-            Ok(envelope)
+            Ok((envelope, false))
         });
+        let (envelope, returned) = match envelope {
+            Ok((envelope, returned)) => (Ok(envelope), returned),
+            Err(error) => (Err(error), false),
+        };
         let Entry {
             seq,
             feed_seq,
@@ -712,9 +757,13 @@ impl<'s> Session<'s> {
             seq,
             feed_seq,
             received_at,
+            bytes: match &envelope {
+                Ok(original) if returned => original.encode(),
+                Ok(_) | Err(_) => bytes,
+            },
             envelope,
-            bytes,
             via,
+            returned,
         }
     }
 }
@@ -730,6 +779,10 @@ fn heed_revocations(mut incoming: Incoming, revoked: &mut BTreeMap<DeviceId, u64
         && let Ok(revocation) = crate::cbor::decode::<Revocation>(envelope.payload(), "revocation")
     {
         revoked.entry(revocation.device).or_insert(incoming.seq);
+    }
+    // What was given back is of the time before.
+    if incoming.returned {
+        return incoming;
     }
     if revoked
         .get(&header.device)

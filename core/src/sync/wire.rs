@@ -18,6 +18,7 @@ use crate::{
         BACKFILL_RANGES_MAX, REPLY_BYTES_MAX, REQUEST_BYTES_MAX, REQUEST_ENVELOPES_MAX,
         SEGMENT_BYTES_MAX,
     },
+    sync::healing::{Introduction, Offering, Resumed},
     time::Timestamp,
     trust::{
         enrol::Signed,
@@ -98,6 +99,12 @@ pub struct RequestBody {
     /// Changes and acts that wait on the device beyond this request: what a wipe would destroy.
     #[cbor(n(3), default)]
     pub waiting: u32,
+    /// What an office that was restored may have lost.
+    #[n(8)]
+    pub offering: Option<Offering>,
+    /// Who the device is, for an office that has forgotten it.
+    #[n(9)]
+    pub introduction: Option<Introduction>,
 }
 
 /// A range of a feed.
@@ -177,6 +184,14 @@ impl Request {
             return Err(Error::new(
                 Code::TooLarge,
                 format_args!("{} envelopes", body.envelopes.len()),
+            ));
+        }
+        if let Some(offering) = &body.offering
+            && offering.envelopes.len() > REQUEST_ENVELOPES_MAX
+        {
+            return Err(Error::new(
+                Code::TooLarge,
+                format_args!("{} originals", offering.envelopes.len()),
             ));
         }
         if body.backfill.len() > BACKFILL_RANGES_MAX {
@@ -409,6 +424,9 @@ pub struct Synced {
     /// not among `backfilled` is not there.
     #[cbor(n(13), default)]
     pub backfilled_to: Vec<(Feed, u64)>,
+    /// Where the device goes on, if its cursor is of an earlier epoch of the log or does not hold.
+    #[n(20)]
+    pub resumed: Option<Resumed>,
 }
 
 /// The answer to a sync request.

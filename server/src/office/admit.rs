@@ -30,13 +30,13 @@ use nghisu_core::{
 
 use super::{
     late,
-    log::Appending,
+    log::{Appending, Place},
     rights::state_of,
     vault::{self, Verdict},
 };
 use crate::db::{
     Tx,
-    rows::{ActRow, DeviceRow},
+    rows::{ActRow, DeviceRow, GivenRow},
 };
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -97,12 +97,24 @@ pub(crate) fn admit(
             }
         }
     }
+    write_receipts(log, receipts)?;
+    Ok(admitted)
+}
+
+/// Writes receipts into the log, those of each meeting together.
+pub(super) fn write_receipts(
+    log: &mut Appending<'_>,
+    receipts: BTreeMap<MeetingId, Vec<Receipt>>,
+) -> Result<()> {
     for (meeting, receipts) in receipts {
+        if receipts.is_empty() {
+            continue;
+        }
         let document = receipts_document(meeting);
         let batch = cbor::encode(&ReceiptBatch { meeting, receipts });
         log.write(Feed::Receipts(meeting), document, Kind::Receipts, batch)?;
     }
-    Ok(admitted)
+    Ok(())
 }
 
 /// The series of a meeting's receipts is one document, known to all by the meeting's own id.
@@ -141,6 +153,17 @@ fn admit_one(
     if !offered.signed {
         return Ok(Step::Stopped("signature"));
     }
+    if let Some((seq, feed_seq)) = log.tx.place_of(id)? {
+        // Somebody else has brought it back.
+        let outcome = log.accepted(Place { seq, feed_seq });
+        device.chain = Chain {
+            device_seq: header.device_seq,
+            newest: id,
+            ..device.chain
+        };
+        log.tx.add_outcome(&device.chain, &outcome)?;
+        return Ok(Step::Settled(outcome));
+    }
     if let Some(retry_after_ms) = over_quota(device, log.now) {
         return Ok(Step::Held(Outcome::Held {
             reason: "quota".into(),
@@ -152,8 +175,8 @@ fn admit_one(
         Judged::Accepted(act) => {
             let place = log.append(envelope, &offered.bytes)?;
             if let Some(act) = act {
-                let receipt = receive(log, &act)?;
-                receipts.entry(act.meeting).or_default().push(receipt);
+                let receipt = receive(log, &act, place)?;
+                receipts.entry(act.meeting).or_default().extend(receipt);
             }
             log.accepted(place)
         }
@@ -300,11 +323,16 @@ fn judge_act(tx: &Tx<'_>, actor: Actor, envelope: &Envelope) -> Result<Judged> {
     let programme = Feed::Programme(act.meeting);
     let readable = Action::Read(programme);
     let state = state_of(tx, envelope.header().log, act.person, programme)?;
+    // What it is about may be among what is still to come back.
+    let lost = tx.is_healing()?;
     // Who has no access to a meeting is told neither whether it exists nor what its items are.
-    if decide(actor, readable, state) != Decision::Allow || !tx.is_published(act.meeting)? {
+    if !lost
+        && (decide(actor, readable, state) != Decision::Allow || !tx.is_published(act.meeting)?)
+    {
         return Ok(Judged::Refused("meeting_unknown"));
     }
     if let Some(item) = &act.item
+        && !lost
         && !reads_item(tx, actor, envelope.header().log, &act, item)?
     {
         return Ok(Judged::Refused("item_unknown"));
@@ -339,32 +367,52 @@ fn reads_item(tx: &Tx<'_>, actor: Actor, log: LogId, act: &Act, item: &ItemId) -
 }
 
 /// Returns the item that a receipt names: all who take part read receipts, so none of a circle's.
-fn receipted_item(tx: &Tx<'_>, act: &Act) -> Result<Option<ItemId>> {
+fn receipted_item(tx: &Tx<'_>, act: &ActRow) -> Result<Option<ItemId>> {
     let Some(item) = &act.item else {
         return Ok(None);
     };
-    let feeds = tx.feeds_of_item(act.meeting, item.as_str())?;
+    let feeds = tx.feeds_of_item(act.meeting, item)?;
     let open = feeds.contains(&Feed::Programme(act.meeting));
-    Ok(open.then(|| item.clone()))
+    Ok(item.parse().ok().filter(|_| open))
 }
 
-/// Records an act and gives its receipt: a number of its own, or what it refers to.
-fn receive(log: &Appending<'_>, act: &Act) -> Result<Receipt> {
-    let tx = log.tx;
-    let mut row = ActRow {
+/// Records an act. Its receipt comes at once, unless the office heals or somebody has brought back the
+/// one that it once had.
+pub(super) fn receive(log: &Appending<'_>, act: &Act, place: Place) -> Result<Option<Receipt>> {
+    let row = ActRow {
         id: act.id,
         content: act.content_hash(),
         person: act.person,
         meeting: act.meeting,
         item: act.item.as_ref().map(|item| item.as_str().to_owned()),
         kind: act.kind,
-        standing: act.kind != ActKind::Withdrawal,
+        standing: false,
         merged_into: None,
         withdraws: act.withdraws,
     };
-    let (mut number, mut refers_to) = (None, act.withdraws);
-    if act.kind == ActKind::Withdrawal {
-        if let Some(withdrawn) = act.withdraws.map(|id| tx.act(id)).transpose()?.flatten() {
+    log.tx.add_act(&row)?;
+    if log.tx.is_healing()? {
+        log.tx.add_waiting_act(place.seq, act.id, log.now)?;
+        return Ok(None);
+    }
+    if let Some(receipt) = log.tx.settled_act(act.id)? {
+        adopt(log.tx, row, &receipt)?;
+        return Ok(None);
+    }
+    give_receipt(log, row, log.now).map(Some)
+}
+
+/// Gives an act its receipt: a number of its own, or what it refers to.
+pub(super) fn give_receipt(
+    log: &Appending<'_>,
+    mut row: ActRow,
+    received_at: Timestamp,
+) -> Result<Receipt> {
+    let tx = log.tx;
+    let (mut number, mut refers_to) = (None, row.withdraws);
+    row.standing = row.kind != ActKind::Withdrawal;
+    if row.kind == ActKind::Withdrawal {
+        if let Some(withdrawn) = row.withdraws.map(|id| tx.act(id)).transpose()?.flatten() {
             tx.withdraw_act(withdrawn.merged_into.unwrap_or(withdrawn.id))?;
         }
     } else if let Some(withdrawal) = tx.withdrawal_of(&row)? {
@@ -379,20 +427,57 @@ fn receive(log: &Appending<'_>, act: &Act) -> Result<Receipt> {
         row.merged_into = Some(first);
         refers_to = Some(first);
     } else {
-        number = Some(tx.next_receipt(act.meeting, log.office.epoch)?);
+        number = Some(tx.next_receipt(row.meeting, log.office.epoch)?);
     }
-    tx.add_act(&row)?;
-    Ok(Receipt {
+    tx.set_act(&row)?;
+    let receipt = Receipt {
         number,
-        person: act.person,
-        item: receipted_item(tx, act)?,
-        kind: act.kind,
-        received_at: log.now,
-        act: act.id,
+        person: row.person,
+        item: receipted_item(tx, &row)?,
+        kind: row.kind,
+        received_at,
+        act: row.id,
         act_hash: row.content,
         refers_to,
-        late: late::is_late(tx, act, log.now)?,
+        late: late::is_late(tx, &row, received_at)?,
+    };
+    note_given(tx, row.meeting, &receipt)?;
+    Ok(receipt)
+}
+
+/// Notes who holds a receipt's number.
+pub(super) fn note_given(tx: &Tx<'_>, meeting: MeetingId, receipt: &Receipt) -> Result<()> {
+    let Some(number) = receipt.number else {
+        return Ok(());
+    };
+    tx.add_given(&GivenRow {
+        meeting,
+        number,
+        act: receipt.act,
+        person: receipt.person,
+        received_at: receipt.received_at,
+        replaced_by: None,
     })
+}
+
+/// Takes up what the receipt says that an act once had.
+pub(super) fn adopt(tx: &Tx<'_>, mut row: ActRow, receipt: &Receipt) -> Result<()> {
+    if row.kind == ActKind::Withdrawal {
+        if let Some(withdrawn) = row.withdraws.map(|id| tx.act(id)).transpose()?.flatten() {
+            tx.withdraw_act(withdrawn.merged_into.unwrap_or(withdrawn.id))?;
+        }
+        return Ok(());
+    }
+    let withdrawn = tx.withdrawal_of(&row)?.is_some();
+    row.standing = !withdrawn;
+    if let (None, Some(first)) = (receipt.number, receipt.refers_to)
+        && let Some(first) = tx.act(first)?
+        && first.kind != ActKind::Withdrawal
+    {
+        row.merged_into = Some(first.id);
+        row.standing = first.standing && !withdrawn;
+    }
+    tx.set_act(&row)
 }
 
 /// Only registrations merge: two question slips on one item are two questions.

@@ -102,6 +102,7 @@ impl Pair {
             own: false,
             backfill: Vec::new(),
             parked: false,
+            owed: Owed::default(),
         }
     }
 
@@ -134,6 +135,7 @@ impl Pair {
             read_token: Vec::new(),
             now: NOW,
             backed_up: 0,
+            resumed: None,
             online: None,
             successions: Vec::new(),
             order: None,
@@ -191,6 +193,8 @@ fn saved_envelopes(output: Output) -> Vec<Envelope> {
         | Step::Unsettle { .. }
         | Step::ReadAgain
         | Step::Parked
+        | Step::Resume(_)
+        | Step::Introduce
         | Step::Order(_)) => {
             panic!("expected envelopes, found {step:?}")
         }
@@ -204,6 +208,8 @@ fn saved_page(output: Output) -> Page {
         | Step::Unsettle { .. }
         | Step::ReadAgain
         | Step::Parked
+        | Step::Resume(_)
+        | Step::Introduce
         | Step::Order(_)) => {
             panic!("expected a page, found {step:?}")
         }
