@@ -98,7 +98,8 @@ errors! {
     Internal {
         Internal PortTaken OfficeMissing OfficeExists PersonExists LogDamaged NothingToPublish
         PassphraseWrong PassphraseShort PassphraseMissing KeyFile KeyFilePlace PaperCopyWrong
-        PublicationUnsigned PublicationStale DeviceAmbiguous AudienceUnknown BackupDamaged OfficeHealing
+        PublicationUnsigned PublicationStale PublicationKeyUnknown DeviceAmbiguous
+        AudienceUnknown BackupDamaged OfficeHealing
     }
 }
 

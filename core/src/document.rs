@@ -117,7 +117,33 @@ impl Document {
         ))
     }
 
-    /// Returns the whole history in its compact form, for our own store.
+    /// Takes in a whole history that [`Document::save`] wrote on a device of the same owner. What is
+    /// there already stays. After an error the document must be dropped and loaded again.
+    ///
+    /// # Errors
+    /// [`Code::Malformed`] if the bytes are not that.
+    pub fn merge_saved(&mut self, saved: &[u8]) -> Result<()> {
+        let merged = catch_unwind(AssertUnwindSafe(|| {
+            let options = LoadOptions::new().text_encoding(TextEncoding::Utf16CodeUnit);
+            let mut other =
+                AutoCommit::load_with_options(saved, options).map_err(|error| error.to_string())?;
+            self.inner
+                .merge(&mut other)
+                .map(drop)
+                .map_err(|error| error.to_string())
+        }));
+        let reason = match merged {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(reason)) => reason,
+            Err(_) => "it cannot be read".to_owned(),
+        };
+        Err(Error::new(
+            Code::Malformed,
+            format_args!("snapshot: {reason}"),
+        ))
+    }
+
+    /// Returns the whole history in its compact form, for our own store and for one's own devices.
     pub fn save(&mut self) -> Vec<u8> {
         self.inner.save()
     }

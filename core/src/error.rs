@@ -300,6 +300,11 @@ codes! {
         vi: "Tệp khóa không có, không đọc được hoặc không phải khóa của văn phòng này.", remedy_vi: "Chỉ đúng tệp khóa; nếu tệp đã mất, khôi phục từ bản giấy bằng `nghisu keys restore`.",
         en: "The key file is missing, cannot be read or is not a key of this office.", remedy_en: "Name the right file; if it is lost, restore the key from its paper copy with `nghisu keys restore`.",
     }
+    /// No secretary was given this key.
+    PublicationKeyUnknown = "publication_key_unknown" {
+        vi: "Văn phòng chưa cấp khóa công bố này.", remedy_vi: "Xem các khóa đã cấp bằng `nghisu keys show`.",
+        en: "This office has issued no such publication key.", remedy_en: "List the keys that were issued with `nghisu keys show`.",
+    }
     /// A new key needs a passphrase that is not guessed in a day.
     PassphraseShort = "passphrase_short" {
         vi: "Mật khẩu quá ngắn.", remedy_vi: "Chọn một câu dễ nhớ dài ít nhất 12 ký tự.",

@@ -10,6 +10,17 @@ pub const SEGMENT_BYTES_MAX: usize = PAGE_BYTES_MAX + OFFICE_PAYLOAD_BYTES_MAX +
 pub const REPLY_BYTES_MAX: usize = 2 * SEGMENT_BYTES_MAX;
 /// Envelopes in one request: bounds the office's transaction.
 pub const REQUEST_ENVELOPES_MAX: usize = 256;
+/// Entries that one page leaves out since a snapshot holds them: bounds what a device notes.
+pub const COVERED_ENTRIES_MAX: u64 = 1 << 16;
+/// Entries of a sealed document after which a snapshot is made of it: below that a new device
+/// saves little.
+pub const SNAPSHOT_ENTRIES: u64 = 32;
+/// A snapshot is made if what it covers is so many times its size: all devices are served it once.
+pub const SNAPSHOT_SAVING: u64 = 4;
+/// Snapshots that one request brings: making one loads its document.
+pub const SNAPSHOTS_PER_REQUEST: usize = 4;
+/// Keys of secretaries that an office has taken back: each online key names them all.
+pub const WITHDRAWN_KEYS_MAX: usize = 256;
 /// Ranges of feeds that one request asks for: those of an audience with several meetings.
 pub const BACKFILL_RANGES_MAX: usize = 64;
 /// Bytes of an act or a record.

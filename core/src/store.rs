@@ -21,8 +21,10 @@ mod orders;
 mod outbox;
 mod own_devices;
 mod publications;
+mod room;
 mod salvage;
 mod schema;
+mod snapshots;
 mod vault;
 mod wipe;
 
@@ -40,6 +42,7 @@ use crate::{
     document::Document,
     error::{Code, Error, Result},
     ids::{DocumentId, LogId, PersonId},
+    limits::SNAPSHOT_ENTRIES,
     sync::wire::Cursor,
     time::Timestamp,
     trust::{
@@ -117,6 +120,7 @@ pub struct Store {
     open: VecDeque<(DocumentId, Document)>,
     salvage: Option<Salvage>,
     former: Option<Arc<dyn DeviceSigner>>,
+    snapshot_entries: u64,
     _lock: File,
 }
 
@@ -155,6 +159,7 @@ impl Store {
             open: VecDeque::new(),
             salvage,
             former: None,
+            snapshot_entries: SNAPSHOT_ENTRIES,
             _lock: lock,
         };
         if wiped {

@@ -20,4 +20,5 @@ pub mod healing;
 pub mod proof;
 pub mod publication;
 pub mod session;
+pub mod snapshot;
 pub mod wire;

@@ -60,6 +60,7 @@ fn online(seed: u8) -> (SoftwareKey, OnlineKey) {
         issued_at: NOW,
         expires_at: NOW,
         publishes: true,
+        withdrawn: Vec::new(),
     };
     (key, statement)
 }

@@ -51,6 +51,7 @@ fn enrolled(directory: &Path) -> Store {
         issued_at: NOW,
         expires_at: NOW,
         publishes: true,
+        withdrawn: Vec::new(),
     };
     let certificate = Certificate {
         log,
@@ -94,6 +95,7 @@ fn open_vault(store: &mut Store) {
             outcomes,
             entries: Vec::new(),
             answered: Vec::new(),
+            covered: Vec::new(),
             end: Some(Box::new(PageEnd {
                 cursor: Cursor {
                     log: LogId::from_bytes([4; 16]),

@@ -40,12 +40,21 @@ const MIGRATIONS: &[&str] = &[
     include_str!("db/migrations/0004_rights.sql"),
     include_str!("db/migrations/0005_vault.sql"),
     include_str!("db/migrations/0006_devices.sql"),
+    include_str!("db/migrations/0007_snapshots.sql"),
+    include_str!("db/migrations/0011_publication_keys.sql"),
     include_str!("db/migrations/0008_restore.sql"),
 ];
 
-/// What the writer does within a savepoint; what it returns is called after the commit.
-type Job = Box<dyn FnOnce(&Connection) -> Answer + Send>;
-type Answer = Box<dyn FnOnce(Result<()>) + Send>;
+/// What the writer does within a savepoint.
+type Job = Box<dyn FnOnce(&Connection) -> Done + Send>;
+
+/// What a job has come to.
+struct Done {
+    /// Why it failed, if it did.
+    failure: Option<Error>,
+    /// Is called after the commit.
+    answer: Box<dyn FnOnce(Result<()>) + Send>,
+}
 
 /// An open database.
 pub(crate) struct Db {
@@ -82,10 +91,13 @@ impl Db {
         let (sender, receiver) = mpsc::sync_channel(1);
         let job: Job = Box::new(move |connection| {
             let result = in_savepoint(connection, job);
-            Box::new(move |committed| {
-                // Whoever asked may be gone.
-                let _ = sender.send(committed.and(result));
-            })
+            Done {
+                failure: result.as_ref().err().map(same),
+                answer: Box::new(move |committed| {
+                    // Whoever asked may be gone.
+                    let _ = sender.send(committed.and(result));
+                }),
+            }
         });
         let gone = || Error::new(Code::Closed, "writer");
         let queue = self.queue.as_ref().ok_or_else(gone)?;
@@ -159,10 +171,12 @@ fn write_group(connection: &Connection, jobs: impl Iterator<Item = Job>) {
     let mut answers = Vec::new();
     let mut lost = begun.err();
     for job in jobs {
-        answers.push(job(connection));
-        // A full disk makes SQLite give up the whole transaction, not only the savepoint.
+        let Done { failure, answer } = job(connection);
+        answers.push(answer);
+        // A full or failing disk makes SQLite give up the whole transaction, not only the savepoint.
         if lost.is_none() && connection.is_autocommit() {
-            lost = Some(Error::new(Code::DiskFull, "the transaction was given up"));
+            let given_up = || Error::new(Code::Storage, "the transaction was given up");
+            lost = Some(failure.unwrap_or_else(given_up));
         }
     }
     let committed = match lost {
@@ -175,9 +189,14 @@ fn write_group(connection: &Connection, jobs: impl Iterator<Item = Job>) {
     for answer in answers {
         answer(match &committed {
             Ok(()) => Ok(()),
-            Err(error) => Err(Error::new(error.code(), error.detail())),
+            Err(error) => Err(same(error)),
         });
     }
+}
+
+/// Says the same to another one who asked.
+fn same(error: &Error) -> Error {
+    Error::new(error.code(), error.detail())
 }
 
 fn in_savepoint<T>(connection: &Connection, job: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {

@@ -31,7 +31,9 @@ mod people;
 mod publish;
 mod returned;
 mod rights;
+mod room;
 pub mod root;
+mod snapshots;
 pub(crate) mod tls;
 mod vault;
 

@@ -226,3 +226,85 @@ fn a_mistake_in_a_programme_is_named_with_file_and_line() {
     assert!(text.contains("kh.toml:2"), "{text}");
     assert!(serving.stop());
 }
+
+#[test]
+fn who_belongs_where_is_said_by_name_and_taken_back_by_name() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path();
+    std::fs::write(path.join("kh.toml"), PROGRAMME).unwrap();
+    let serving = Serving::start(path);
+    printed(&nghisu(path, &["person", "add", "Đại biểu 03"]));
+    printed(&nghisu(path, &["import", "kh.toml"]));
+    printed(&nghisu(path, &["publish"]));
+    let list = || printed(&nghisu(path, &["member", "list"]));
+
+    // Typed in another form of Unicode it is the same circle.
+    printed(&nghisu(path, &["circle", "add", "thường trực"]));
+    let decomposed = "thươ\u{300}ng trực";
+    printed(&nghisu(path, &["group", "add", "Tổ 1"]));
+    assert!(
+        list().contains("circle   thường trực  (nobody yet)"),
+        "{}",
+        list()
+    );
+    assert!(list().contains("group    Tổ 1  (nobody yet)"), "{}", list());
+
+    let to_circle = ["Đại biểu 03", "--circle", decomposed];
+    let to_group = ["Đại biểu 03", "--group", "Tổ 1"];
+    let out_of_meeting = ["Đại biểu 03", "--meeting", "kh-1"];
+    let member = |what: &str, whom: &[&str]| nghisu(path, &[&["member", what], whom].concat());
+    assert_eq!(printed(&member("add", &to_circle)), "added  Đại biểu 03\n");
+    assert_eq!(
+        printed(&member("add", &to_circle)),
+        "was a member already  Đại biểu 03\n"
+    );
+    printed(&member("add", &to_group));
+    assert_eq!(
+        printed(&member("remove", &out_of_meeting)),
+        "removed  Đại biểu 03\n"
+    );
+    assert!(
+        list().contains("circle   thường trực  Đại biểu 03  (granted)"),
+        "{}",
+        list()
+    );
+    assert!(
+        list().contains("group    Tổ 1  Đại biểu 03  (granted)"),
+        "{}",
+        list()
+    );
+    printed(&member("remove", &to_group));
+    assert_eq!(
+        printed(&member("remove", &to_group)),
+        "was no member  Đại biểu 03\n"
+    );
+    let members = json(&nghisu(path, &["member", "list", "--json"]));
+    let members = members.as_array().unwrap();
+    let of_person: Vec<_> = members
+        .iter()
+        .filter(|member| member["person"]["name"] == "Đại biểu 03")
+        .collect();
+    assert_eq!(of_person.len(), 1, "{members:?}");
+    assert_eq!(of_person[0]["circle"], "thường trực");
+    assert_eq!(of_person[0]["implied"], false);
+
+    for (whom, words) in [
+        (
+            &["Đại biểu 99", "--circle", "thường trực"][..],
+            "no such person",
+        ),
+        (&["Đại biểu 03", "--circle", "kinh tế"], "no such circle"),
+        (&["Đại biểu 03", "--group", "Tổ 9"], "no such circle, group"),
+        (&["Đại biểu 03", "--meeting", "kh-9"], "no such"),
+    ] {
+        let output = member("add", whom);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(
+            complained(&output).contains(words),
+            "{}",
+            complained(&output)
+        );
+    }
+    assert_eq!(member("add", &["Đại biểu 03"]).status.code(), Some(2));
+    assert!(serving.stop());
+}

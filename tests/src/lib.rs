@@ -1,15 +1,19 @@
 //! Whole devices and a whole office together: real processes, real sockets, real disks.
 
+#![deny(unsafe_code)]
 #![allow(
     clippy::disallowed_methods,
     reason = "tests wait for programs and measure them"
 )]
 
 pub mod canary;
+pub mod disk;
 pub mod link;
 pub mod local;
 pub mod process;
 pub mod scan;
+pub mod vfs;
+pub mod world;
 
 use std::{io::Write, path::PathBuf};
 

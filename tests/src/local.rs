@@ -40,6 +40,76 @@ pub fn folder() -> TempDir {
     made.expect("a temporary folder can be made")
 }
 
+/// Syncs a store with an office whose replies pass through `alter`.
+///
+/// # Errors
+/// What the session says.
+pub fn sync(
+    store: &mut Store,
+    dice: &mut Dice,
+    office: &Office,
+    alter: impl FnMut(Reply) -> Reply,
+) -> Result<Report> {
+    sync_at(store, dice, office, NOW, alter)
+}
+
+/// The same, at another moment than [`NOW`].
+///
+/// # Errors
+/// What the session says.
+pub fn sync_at(
+    store: &mut Store,
+    dice: &mut Dice,
+    office: &Office,
+    now: Timestamp,
+    mut alter: impl FnMut(Reply) -> Reply,
+) -> Result<Report> {
+    let mut report = Report::default();
+    store.prepare_snapshots(now)?;
+    for round in 0..SYNC_ROUNDS_MAX {
+        let prepared = store.prepare_vault(dice.draw(), now)?;
+        let again = store.take_vault_again()? || prepared;
+        if round > 0 && !again {
+            break;
+        }
+        report = report.and(sync_once(store, dice, office, now, &mut alter)?);
+    }
+    Ok(report)
+}
+
+fn sync_once(
+    store: &mut Store,
+    dice: &mut Dice,
+    office: &Office,
+    now: Timestamp,
+    alter: &mut impl FnMut(Reply) -> Reply,
+) -> Result<Report> {
+    let signer = store.signer();
+    let mut session = Session::new(store.parties()?, signer.as_ref(), 7);
+    session.handle(now, Input::Wanted);
+    while let Some(output) = session.poll() {
+        let input = match output {
+            Output::Load => store
+                .work(dice.draw())
+                .map(|work| Input::Loaded(Box::new(work))),
+            Output::Save(step) => store.save(&step).and_then(|_| {
+                Ok(if store.is_unfinished()? {
+                    Input::SavedUnfinished
+                } else {
+                    Input::Saved
+                })
+            }),
+            Output::Send(request) => office
+                .sync(&request, now)
+                .and_then(|reply| Reply::decode(&reply))
+                .map(|reply| Input::Replied(cbor::encode(&alter(reply)))),
+            Output::Finished(ended) => return ended,
+        };
+        session.handle(now, input.unwrap_or_else(Input::Failed));
+    }
+    Err(Error::from(nghisu_core::Code::Internal))
+}
+
 /// A device in this process.
 #[derive(Debug)]
 pub struct Local {
@@ -122,46 +192,9 @@ impl Local {
     pub fn sync_through(
         &mut self,
         office: &Office,
-        mut alter: impl FnMut(Reply) -> Reply,
+        alter: impl FnMut(Reply) -> Reply,
     ) -> Result<Report> {
-        let mut report = Report::default();
-        for round in 0..SYNC_ROUNDS_MAX {
-            let prepared = self.store.prepare_vault(self.dice.draw(), NOW)?;
-            let again = self.store.take_vault_again()? || prepared;
-            if round > 0 && !again {
-                break;
-            }
-            report = report.and(self.round(office, &mut alter)?);
-        }
-        Ok(report)
-    }
-
-    fn round(&mut self, office: &Office, alter: &mut impl FnMut(Reply) -> Reply) -> Result<Report> {
-        let signer = self.store.signer();
-        let mut session = Session::new(self.store.parties()?, signer.as_ref(), 7);
-        session.handle(self.clock, Input::Wanted);
-        while let Some(output) = session.poll() {
-            let input = match output {
-                Output::Load => self
-                    .store
-                    .work(self.dice.draw())
-                    .map(|work| Input::Loaded(Box::new(work))),
-                Output::Save(step) => self.store.save(&step).and_then(|_| {
-                    Ok(if self.store.is_unfinished()? {
-                        Input::SavedUnfinished
-                    } else {
-                        Input::Saved
-                    })
-                }),
-                Output::Send(request) => office
-                    .sync(&request, self.clock)
-                    .and_then(|reply| Reply::decode(&reply))
-                    .map(|reply| Input::Replied(cbor::encode(&alter(reply)))),
-                Output::Finished(ended) => return ended,
-            };
-            session.handle(self.clock, input.unwrap_or_else(Input::Failed));
-        }
-        Err(Error::from(nghisu_core::Code::Internal))
+        sync_at(&mut self.store, &mut self.dice, office, self.clock, alter)
     }
 
     /// Writes a note.

@@ -192,6 +192,7 @@ fn forged(entry: &Entry, ghost: &SoftwareKey, change: impl Fn(&mut Subject)) -> 
         kind: header.kind,
         generation: header.generation,
         sealed: header.sealed.clone(),
+        covers: None,
     };
     change(&mut subject);
     let device = nghisu_core::trust::keys::DeviceSigner::public_key(ghost).device();

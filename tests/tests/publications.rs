@@ -27,6 +27,7 @@ use nghisu_core::{
         office::PublicationKey,
     },
 };
+use nghisu_server::{Passphrase, PublicationSigner};
 use nghisu_tests::{
     canary::{copy_folder, files_below, is_in, kept, served},
     link::Link,
@@ -389,7 +390,8 @@ fn an_office_that_secretaries_sign_for_cannot_make_a_publication_itself() {
     // signature, once with one by a key that nobody but itself has signed.
     let forger = Forger::of(&office);
     forger.publish(2, None);
-    forger.publish(3, Some(&SoftwareKey::from_seed(&[7; 32])));
+    let own = SoftwareKey::from_seed(&[7; 32]);
+    forger.publish(3, Some((&forger.statement(&own), &own)));
     office.restart();
     office.must(&["verify"]);
     device.must(&["sync"]);
@@ -407,6 +409,80 @@ fn an_office_that_secretaries_sign_for_cannot_make_a_publication_itself() {
         "Bãi nhiệm Q9XZ ông Trỏ",
         &[show(&late).to_string().into_bytes()]
     ));
+}
+
+#[test]
+fn a_secretarys_key_that_was_taken_back_publishes_nothing_more_and_what_it_signed_before_stays() {
+    let mut office = Office::start_with_secretaries(true);
+    let machine = TempDir::new().unwrap();
+    let key = secretary_key(&office, "Thư ký 1", machine.path());
+    office.file("p1.pdf", b"%PDF-1.7");
+    office.must(&["import", &office.file("kh.toml", PROGRAMME.as_bytes())]);
+    let proposal = machine.path().join("proposal").to_str().unwrap().to_owned();
+    let passphrase = office.folder().join("passphrase");
+    let passphrase = passphrase.to_str().unwrap();
+    let sign = ["publish", "--key", &key, "--proposal", &proposal, "--yes"];
+    let sign = [&sign[..], &["--passphrase-file", passphrase]].concat();
+    office.must(&["publish", "--prepare", &proposal]);
+    office.must(&sign);
+    office.must(&["publish", "--signed", &format!("{proposal}.signed")]);
+    let device = Device::enrol(&office, "Đại biểu 01");
+    device.must(&["sync"]);
+    let before = show(&device);
+
+    // Prepared and signed, but not yet published.
+    let changed = PROGRAMME.replace("Khai mạc", "Bế mạc");
+    office.must(&["import", &office.file("kh.toml", changed.as_bytes())]);
+    let again = format!("{proposal}2");
+    office.must(&["publish", "--prepare", &again]);
+    let sign = ["publish", "--key", &key, "--proposal", &again, "--yes"];
+    let sign = [&sign[..], &["--passphrase-file", passphrase]].concat();
+    office.must(&sign);
+
+    let shown =
+        || -> Value { serde_json::from_str(&office.must(&["keys", "show", "--json"])).unwrap() };
+    let issued = || shown()["publication_keys"][0].clone();
+    assert_eq!(issued()["name"], "Thư ký 1");
+    assert_eq!(issued()["withdrawn"], false);
+    let id = issued()["key"].as_str().unwrap().to_owned();
+    let withdraw =
+        |id: &str| office.run(&["keys", "withdraw", id, "--passphrase-file", passphrase]);
+    let unknown = withdraw(shown()["online"].as_str().unwrap());
+    assert!(
+        told(&unknown).contains("issued no such publication key"),
+        "{unknown:?}"
+    );
+    assert!(withdraw(&id).status.success());
+    assert_eq!(issued()["withdrawn"], true);
+
+    // The office takes nothing more that it has signed, and the secretary's machine says so, too.
+    let refused = office.run(&["publish", "--signed", &format!("{again}.signed")]);
+    assert!(told(&refused).contains("taken back"), "{refused:?}");
+    let again = format!("{proposal}3");
+    office.must(&["publish", "--prepare", &again]);
+    let sign = ["publish", "--key", &key, "--proposal", &again, "--yes"];
+    let refused = office.run(&[&sign[..], &["--passphrase-file", passphrase]].concat());
+    assert!(told(&refused).contains("taken back"), "{refused:?}");
+
+    // Nor do devices, whoever writes it into the log.
+    device.must(&["sync"]);
+    office.kill();
+    let text = fs::read_to_string(passphrase).unwrap();
+    let signer =
+        PublicationSigner::load(Path::new(&key), &Passphrase::new(text.trim_end())).unwrap();
+    Forger::of(&office).publish(2, Some((signer.statement(), &signer)));
+    office.restart();
+    device.must(&["sync"]);
+    device.must(&["sync"]);
+    assert_eq!(show(&device), before);
+    assert_eq!(alerts(&device), ["unsigned_publication"]);
+    let late = Device::enrol(&office, "Đại biểu 02");
+    late.must(&["sync"]);
+    assert_eq!(titles(&show(&late)), titles(&before));
+}
+
+fn told(output: &std::process::Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 /// Makes a publication key at the office and puts it on the secretary's machine.
@@ -456,8 +532,20 @@ impl Forger {
         }
     }
 
+    /// Says of a key that it may publish, as the root would.
+    fn statement(&self, key: &SoftwareKey) -> Signed {
+        let statement = PublicationKey {
+            log: self.log,
+            key: key.public_key(),
+            name: "Thư ký 1".into(),
+            issued_at: Timestamp::from_unix_ms(0),
+            expires_at: Timestamp::from_unix_ms(u64::MAX >> 12),
+        };
+        Signed::sign(domain::PUBLICATION_KEY, &statement, &self.online).unwrap()
+    }
+
     /// Writes a change of the open programme and a record of it.
-    fn publish(&self, number: u64, by: Option<&SoftwareKey>) {
+    fn publish(&self, number: u64, by: Option<(&Signed, &dyn DeviceSigner)>) {
         let (feed, id, saved): (Vec<u8>, Vec<u8>, Vec<u8>) = self
             .database
             .query_row(
@@ -486,18 +574,7 @@ impl Forger {
         };
         let signed = match by {
             None => SignedPublication::new(&record, None),
-            Some(key) => {
-                let statement = PublicationKey {
-                    log: self.log,
-                    key: key.public_key(),
-                    name: "Thư ký 1".into(),
-                    issued_at: Timestamp::from_unix_ms(0),
-                    expires_at: Timestamp::from_unix_ms(u64::MAX >> 12),
-                };
-                let statement =
-                    Signed::sign(domain::PUBLICATION_KEY, &statement, &self.online).unwrap();
-                sign(&record, &statement, key).unwrap()
-            }
+            Some((statement, key)) => sign(&record, statement, key).unwrap(),
         };
         let change = document.changes_since(&before).concat();
         self.append(feed, id, Kind::Changes, change);
@@ -544,6 +621,7 @@ impl Forger {
             kind,
             generation: 0,
             sealed: None,
+            covers: None,
         };
         let at = Timestamp::from_unix_ms(1_800_000_000_000);
         let envelope = Envelope::sign(&mut own, subject, payload, at, &self.online).unwrap();

@@ -19,6 +19,7 @@ use nghisu_core::{
 };
 use nghisu_server::{Office, RootKey};
 use nghisu_tests::{
+    canary::copy_folder,
     local::{Local, folder},
     report,
 };
@@ -27,6 +28,8 @@ use nghisu_tests::{
 const HISTORIES: u64 = 20;
 /// What happens in one of them.
 const EVENTS: usize = 14;
+/// Entries of a note after which its device makes a snapshot: few, so that there are many.
+const SNAPSHOT_ENTRIES: u64 = 3;
 /// Devices of one owner at a time; one place more is left for the device that is new.
 const DEVICES_MAX: usize = 3;
 
@@ -53,6 +56,45 @@ fn any_device_or_the_code_restores_all_notes_and_nothing_else_does() {
         begun.elapsed().as_secs_f64()
     ));
     assert!(total.removed > 0 && total.by_code > 0 && total.renewed > 0 && total.redone > 0);
+    assert!(total.snapshots > 0);
+}
+
+#[test]
+fn the_chain_of_devices_comes_back_to_an_office_that_was_put_back() {
+    let place = folder();
+    let path = place.path().join("office");
+    let office = Office::open_or_create(&path, &RootKey::draw().unwrap()).unwrap();
+    let person = office.add_person("Đại biểu", Role::Delegate).unwrap().id;
+    let mut first = Local::enrol(&office, person, [1; 32]);
+    first.sync(&office).unwrap();
+    let code = first.store.recovery_code().unwrap().unwrap();
+    let mut second = Local::enrol(&office, person, [2; 32]);
+    second.sync(&office).unwrap();
+    let copy = place.path().join("copy");
+    copy_folder(&path, &copy);
+    // Two steps of the chain and a new epoch, with notes under both.
+    first.let_in(&office, &mut second).unwrap();
+    first.write("Dưới khóa thứ nhất");
+    first.sync(&office).unwrap();
+    first.store.remove_device(second.id()).unwrap();
+    first.sync(&office).unwrap();
+    first.write("Dưới khóa thứ hai");
+    first.sync(&office).unwrap();
+    let before = first.store.vault_status().unwrap();
+    assert_eq!((before.epoch, before.members.len()), (2, 1));
+    drop(office);
+    let office = Office::open(&copy).unwrap();
+
+    first.sync(&office).unwrap();
+
+    let after = first.store.vault_status().unwrap();
+    assert_eq!((after.epoch, after.members), (2, before.members));
+    assert_eq!(first.store.unsent().unwrap(), 0);
+    assert!(!after.contradicted);
+    let mut third = Local::enrol(&office, person, [3; 32]);
+    third.restore(&office, &code).unwrap();
+    assert_eq!(by_id(&third), by_id(&first));
+    assert_eq!(third.notes().len(), 2);
 }
 
 /// What the histories had in them.
@@ -63,6 +105,8 @@ struct Counts {
     by_code: usize,
     removed: usize,
     renewed: usize,
+    /// Snapshots of notes that the office took.
+    snapshots: u32,
     /// Notes that were sealed under an epoch that had ended meanwhile.
     redone: u32,
     restored: usize,
@@ -75,6 +119,7 @@ impl Counts {
         self.by_code += other.by_code;
         self.removed += other.removed;
         self.renewed += other.renewed;
+        self.snapshots += other.snapshots;
         self.redone += other.redone;
         self.restored += other.restored;
     }
@@ -102,6 +147,7 @@ impl<'o> History<'o> {
         seed[..8].copy_from_slice(&number.to_be_bytes());
         let mut dice = Dice::new(seed);
         let mut first = Local::enrol(office, person, dice.draw());
+        first.store.set_snapshot_entries(SNAPSHOT_ENTRIES);
         first.sync(office).unwrap();
         let code = first.store.recovery_code().unwrap().unwrap();
         first.store.recovery_code_written().unwrap();
@@ -158,6 +204,7 @@ impl<'o> History<'o> {
         let mut new = Local::enrol(self.office, self.person, seed);
         self.devices[by].let_in(self.office, &mut new).unwrap();
         assert!(new.is_open());
+        new.store.set_snapshot_entries(SNAPSHOT_ENTRIES);
         self.devices.push(new);
     }
 
@@ -167,6 +214,7 @@ impl<'o> History<'o> {
         let mut new = Local::enrol(self.office, self.person, seed);
         new.restore(self.office, &self.code).unwrap();
         assert!(new.is_open());
+        new.store.set_snapshot_entries(SNAPSHOT_ENTRIES);
         self.devices.push(new);
     }
 
@@ -236,12 +284,8 @@ impl<'o> History<'o> {
                 (status.missing, status.unreadable, status.contradicted),
                 (0, 0, false)
             );
-            let count = "SELECT count(*) FROM envelope WHERE outcome = 'redo'";
-            let database = rusqlite::Connection::open(device.store.directory().join("nghisu.db"));
-            self.counts.redone += database
-                .unwrap()
-                .query_row(count, [], |row| row.get::<_, u32>(0))
-                .unwrap();
+            self.counts.redone += count(device, "outcome = 'redo'");
+            self.counts.snapshots += count(device, "internal = 1 AND outcome = 'accepted'");
         }
         // Every subset with something in it restores all; each is as strong as one of its members.
         for survivor in 0..=self.devices.len() {
@@ -285,6 +329,13 @@ impl<'o> History<'o> {
             self.close(left.id());
         }
     }
+}
+
+/// Counts a device's own envelopes.
+fn count(device: &Local, which: &str) -> u32 {
+    let database = rusqlite::Connection::open(device.store.directory().join("nghisu.db")).unwrap();
+    let count = format!("SELECT count(*) FROM envelope WHERE {which}");
+    database.query_row(&count, [], |row| row.get(0)).unwrap()
 }
 
 /// What a device shows of its owner's notes, but for what depends on the device.

@@ -585,3 +585,42 @@ fn a_device_that_was_enrolled_after_a_copy_that_was_put_back_shows_it_and_is_kno
     let refused = foreign.sync(&world.office).unwrap_err();
     assert_eq!(refused.detail(), "unknown");
 }
+
+#[test]
+fn a_note_that_two_devices_wrote_in_turn_comes_back_so_that_a_third_can_read_it() {
+    for first_back in [0, 1] {
+        let mut world = World::new(1);
+        let (phone, tablet) = (world.enrol(0), world.enrol(0));
+        world.sync(phone, NOW);
+        world.sync(tablet, NOW);
+        let [one, two] = &mut world.devices[..] else {
+            panic!("two devices");
+        };
+        one.let_in(&world.office, two).unwrap();
+        let backups = world.folder.path().join("backups");
+        world.office.backup(&backups, NOW, |_, _| {}).unwrap();
+        let note = world.devices[phone].write("0");
+        for turn in 1..8 {
+            let device = turn % 2;
+            world.sync(phone, NOW);
+            world.sync(tablet, NOW);
+            world.devices[device].edit(note, &turn.to_string());
+            world.sync(device, NOW);
+        }
+        world.sync(phone, NOW);
+        let written = |device: &Local| device.notes()[0].text.clone();
+        assert_eq!(written(&world.devices[tablet]), "76543210");
+
+        world.restore(&backups, NOW);
+        assert!(world.requests(first_back, NOW) <= 2);
+        // The other one is lost. A new device is let in by the one that is left, and reads from the log.
+        let new = world.enrol(0);
+        let mut third = world.devices.remove(new);
+        let left = &mut world.devices[first_back];
+        left.let_in(&world.office, &mut third).unwrap();
+        third.sync(&world.office).unwrap();
+        assert_eq!(written(&third), "76543210", "{first_back} came first");
+        assert_eq!(third.store.vault_status().unwrap().unreadable, 0);
+        world.office.verify_log().unwrap();
+    }
+}

@@ -127,6 +127,17 @@ fn lower_layers_have_no_clock_no_dice_no_io_and_nothing_async() {
 }
 
 #[test]
+fn unsafe_code_stands_in_one_module_of_the_tests() {
+    let found: BTreeSet<String> = ["core", "bindings", "server", "tests"]
+        .iter()
+        .flat_map(|krate| sources(krate))
+        .filter(|source| !mentions(source, "unsafe").is_empty())
+        .map(|source| source.path)
+        .collect();
+    assert_eq!(found, BTreeSet::from(["tests/src/vfs.rs".to_owned()]));
+}
+
+#[test]
 fn a_planted_violation_is_found() {
     let planted = Source::new(
         "core/src/sync/planted.rs",

@@ -27,6 +27,7 @@ impl Client {
         http: &Http,
     ) -> Result<Report> {
         let mut report = Report::default();
+        store.call(|store| store.prepare_snapshots(clock())).await?;
         for round in 0..SYNC_ROUNDS_MAX {
             let dice = random()?;
             let again = store

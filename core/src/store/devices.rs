@@ -376,11 +376,11 @@ fn leave_device(transaction: &Transaction<'_>, key: &PublicKey, left_at: Timesta
             ),
         )
         .map_err(sql)?;
-    // Steps of the vault are made anew by the new device, as far as they are still wanted.
+    // Steps of the vault and snapshots are made anew by the new device, as far as they are still wanted.
     transaction
         .execute(
-            "DELETE FROM pending WHERE kind = ?1",
-            [Kind::Vault.number()],
+            "DELETE FROM pending WHERE kind IN (?1, ?2)",
+            [Kind::Vault.number(), Kind::Snapshot.number()],
         )
         .map_err(sql)?;
     transaction

@@ -13,6 +13,8 @@ use crate::{
 const OPEN_MAX: usize = 4;
 /// Changes after which a history is folded: loading stays fast and an edit writes little.
 const CHANGES_MAX: i64 = 64;
+/// Bytes of changes that come at once after which it is folded, too.
+const CHANGES_BYTES_MAX: usize = 64 << 10;
 
 impl Store {
     /// Takes a document out of the store, or `None` if it is not there. Whoever changed it and has
@@ -93,7 +95,7 @@ pub(super) fn store_changes(
             .and_then(|mut statement| statement.query_row([id.as_bytes()], |row| row.get(0)))
             .map_err(sql)?
     };
-    if next < CHANGES_MAX {
+    if next < CHANGES_MAX && changes.len() <= CHANGES_BYTES_MAX {
         transaction
             .prepare_cached("INSERT INTO document_change (document, n, bytes) VALUES (?1, ?2, ?3)")
             .and_then(|mut statement| statement.execute((id.as_bytes(), next, changes)))

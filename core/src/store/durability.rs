@@ -64,9 +64,9 @@ levels! {
 macro_rules! level_of_document {
     ($document:literal) => {
         concat!(
-            "CASE WHEN EXISTS (SELECT 1 FROM pending WHERE document = ", $document, ")
-                OR EXISTS (SELECT 1 FROM envelope WHERE document = ", $document, " AND outcome IS NULL)
-                OR EXISTS (SELECT 1 FROM envelope e WHERE e.document = ", $document, " AND e.outcome = 'refused'
+            "CASE WHEN EXISTS (SELECT 1 FROM pending WHERE document = ", $document, " AND kind <> 15)
+                OR EXISTS (SELECT 1 FROM envelope WHERE document = ", $document, " AND outcome IS NULL AND internal = 0)
+                OR EXISTS (SELECT 1 FROM envelope e WHERE e.document = ", $document, " AND e.outcome = 'refused' AND e.internal = 0
                     AND NOT EXISTS (SELECT 1 FROM envelope later WHERE later.document = e.document
                         AND later.outcome = 'accepted'
                         AND (later.incarnation, later.device_seq) > (e.incarnation, e.device_seq)))

@@ -12,7 +12,7 @@ use super::{
     alerts::{expect_publications, put_alert, rolled_back},
     devices::offer_former,
     outbox::{forget_programmes, offer_again},
-    put_state, signed, sql,
+    put_state, signed, sql, unsigned,
 };
 use crate::{
     error::{Code, Result},
@@ -51,6 +51,9 @@ impl Store {
             }
             // Their originals are among what is kept.
             execute(transaction, "DELETE FROM unopened WHERE seq > ?1", [from])?;
+            // They name numbers of entries that are others by now.
+            let snapshots = "DELETE FROM pending WHERE kind = ?1";
+            execute(transaction, snapshots, [Kind::Snapshot.number()])?;
             let capped = "UPDATE document_seq SET seq = ?1 WHERE seq > ?1";
             execute(transaction, capped, [from])?;
             let capped = "UPDATE membership SET seq = ?1 WHERE seq > ?1";
@@ -115,20 +118,22 @@ impl Store {
         } else {
             None
         };
-        let (mut offering, to) = self.offering(forgotten)?;
-        offering.online = online;
-        Ok(Owed {
-            introduction,
-            offering: Some(offering),
-            to,
-        })
+        let mut owed = self.offering(forgotten)?;
+        owed.introduction = introduction;
+        if let Some(offering) = &mut owed.offering {
+            offering.online = online;
+        }
+        Ok(owed)
     }
 
-    /// Returns the originals that the office may have lost, as many as fit into a request, and up to
-    /// which row they go.
-    fn offering(&self, everything: bool) -> Result<(Offering, i64)> {
+    /// Returns the originals that the office may have lost, as many as fit into a request.
+    fn offering(&self, everything: bool) -> Result<Owed> {
         let offered = self.number("healing_at")?.map_or(0, signed);
-        let query = "SELECT abs(seq), bytes FROM kept
+        // One's own envelope that stood behind an original is known by the number that it had.
+        let query = "SELECT abs(seq), bytes,
+                (SELECT min(device_seq) FROM envelope
+                    WHERE incarnation = ?6 AND outcome IS NULL AND envelope.seq > abs(kept.seq) % ?7)
+             FROM kept
              WHERE (seq < 0 OR ?1) AND abs(seq) > ?2 AND kind NOT IN (?3, ?4, ?5) ORDER BY abs(seq)";
         let mut statement = self.connection.prepare_cached(query).map_err(sql)?;
         let mut rows = statement
@@ -138,26 +143,33 @@ impl Store {
                 Kind::OfficeKey.number(),
                 Kind::Epoch.number(),
                 Kind::Backup.number(),
+                self.incarnation()?,
+                LOST_IN_EPOCH,
             ))
             .map_err(sql)?;
-        let (mut to, mut size) = (offered, 0);
+        let (mut owed, mut size) = (Owed::default(), 0);
         let mut offering = Offering {
             all: true,
             ..Offering::default()
         };
         while let Some(row) = rows.next().map_err(sql)? {
             let bytes: Vec<u8> = row.get(1).map_err(sql)?;
+            let behind: Option<i64> = row.get(2).map_err(sql)?;
+            let place = behind.map_or(u64::MAX, unsigned);
             size += bytes.len();
             let full = offering.envelopes.len() == REQUEST_ENVELOPES_MAX
                 || (size > OFFERING_BYTES_MAX && !offering.envelopes.is_empty());
             if full {
                 offering.all = false;
+                owed.own_before = Some(place);
                 break;
             }
-            to = row.get(0).map_err(sql)?;
+            owed.rows.push(row.get(0).map_err(sql)?);
+            offering.places.push(place);
             offering.envelopes.push(bytes.into());
         }
-        Ok((offering, to))
+        owed.offering = Some(offering);
+        Ok(owed)
     }
 }
 
@@ -223,7 +235,11 @@ pub(super) fn end_page(transaction: &Transaction<'_>, end: &PageEnd) -> Result<b
             "DELETE FROM state WHERE name IN ('healing', 'healing_read', 'healing_at')",
             (),
         )?,
-        Some(offered) => put_state(transaction, "healing_at", &offered.to.to_be_bytes())?,
+        Some(offered) => {
+            if let Some(to) = offered.to {
+                put_state(transaction, "healing_at", &to.to_be_bytes())?;
+            }
+        }
         None => {}
     }
     if end.complete {

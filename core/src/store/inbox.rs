@@ -17,17 +17,17 @@ use super::{
     membership::{self, Turn},
     notes, outbox,
     publications::{Accepted, Seen, store_publications, unsigned_publication},
-    put_state, signed, sql,
+    put_state, signed, snapshots, sql,
     vault::{self, Unsealed},
 };
 use crate::{
     document::Document,
     error::{Code, Error, Result},
-    ids::{DocumentId, Feed, Hash, Kind, LogId, MeetingId, PersonId},
+    ids::{DeviceId, DocumentId, Feed, Hash, Kind, LogId, MeetingId, PersonId},
     meeting::act::{ReceiptBatch, SignedAct},
     sync::{
         envelope::Envelope,
-        session::{Incoming, Page, PageEnd, Step},
+        session::{Incoming, Page, PageEnd, Step, Via},
         wire::{LogHead, Outcome},
     },
     trust::{
@@ -81,10 +81,11 @@ impl Store {
         let mut turns = vec![Turn::Take; opened.len()];
         turns.extend(later);
         let mut taken = self.take_in(&entries, &turns)?;
-        let index = index_document(owner.1);
+        let (index, device) = (index_document(owner.1), self.device());
+        let mut useless = false;
         self.write(|transaction| {
             for (id, outcome) in &page.outcomes {
-                settle(transaction, id, outcome, &mut changed)?;
+                settle(transaction, id, outcome, device, &mut changed)?;
             }
             for (id, (feed, document, changes)) in &mut taken.documents {
                 documents::store_changes(transaction, *id, *feed, changes, document)?;
@@ -114,9 +115,11 @@ impl Store {
                     .map(|(_, error)| error);
                 match (turn, &entry.envelope, bad) {
                     (Turn::Take, Ok(envelope), None) => {
+                        snapshots::entered(transaction, envelope, device)?;
                         keep(transaction, entry, envelope, owner, &mut changed)?
                     }
                     (Turn::Take, Err(error), _) | (Turn::Take, Ok(_), Some(error)) => {
+                        useless |= entry.is_snapshot() && entry.via != Via::Backfill;
                         quarantine(transaction, entry, error)?
                     }
                     (Turn::Park, Ok(envelope), _) => {
@@ -127,6 +130,9 @@ impl Store {
                 membership::unpark(transaction, entry)?;
             }
             progress.save(transaction)?;
+            if useless {
+                snapshots::read_plainly(transaction, Feed::Notes(owner.1))?;
+            }
             for entry in &page.entries {
                 take_access(transaction, entry, owner, &mut changed)?;
             }
@@ -171,7 +177,10 @@ impl Store {
                 Unsealed::Plain | Unsealed::Locked => envelope.payload().to_vec().into(),
             });
             let tried = payload.and_then(|payload| match envelope.header().kind {
-                Kind::Changes => self.take_changes(envelope, &payload, &mut taken),
+                Kind::Changes => {
+                    self.take_history(envelope, &mut taken, |document| document.apply(&payload))
+                }
+                Kind::Snapshot => self.take_snapshot(envelope, &payload, &mut taken),
                 Kind::Publication => self.take_publication(entry, envelope, &mut taken),
                 Kind::Act => SignedAct::decode(envelope.payload()).map(|_| ()),
                 Kind::Receipts => {
@@ -194,7 +203,6 @@ impl Store {
                 | Kind::Tombstone
                 | Kind::OfficeKey
                 | Kind::Vault
-                | Kind::Snapshot
                 | Kind::Bundle
                 | Kind::Epoch
                 | Kind::Backup
@@ -213,11 +221,12 @@ impl Store {
         Ok(taken)
     }
 
-    fn take_changes(
+    /// Takes changes into a copy of the envelope's document, which counts if `take` succeeds.
+    pub(super) fn take_history(
         &mut self,
         envelope: &Envelope,
-        payload: &[u8],
         taken: &mut Taken,
+        take: impl FnOnce(&mut Document) -> Result<()>,
     ) -> Result<()> {
         let header = envelope.header();
         let (feed, mut document, mut changes) = match taken.documents.remove(&header.document) {
@@ -235,7 +244,7 @@ impl Store {
         }
         let before = document.heads();
         let mut tried = document.clone();
-        match tried.apply(payload) {
+        match take(&mut tried) {
             Ok(()) => {
                 document = tried;
                 changes.extend(document.changes_since(&before).concat());
@@ -266,11 +275,15 @@ fn settle(
     transaction: &Transaction<'_>,
     id: &Hash,
     outcome: &Outcome,
+    device: DeviceId,
     changed: &mut BTreeSet<Changed>,
 ) -> Result<()> {
     let Some(envelope) = outbox::settle(transaction, id, outcome)? else {
         return Ok(());
     };
+    if matches!(outcome, Outcome::Accepted { .. }) {
+        snapshots::entered(transaction, &envelope, device)?;
+    }
     if envelope.header().kind == Kind::Act {
         let (_, act) = SignedAct::decode(envelope.payload())?;
         changed.insert(Changed::Acts(act.meeting));

@@ -71,6 +71,14 @@ impl Reach {
         self.advance();
     }
 
+    /// What is left out of a range is held by a snapshot that follows.
+    fn covered(&mut self, range: &Backfill) {
+        if range.after <= self.whole {
+            return self.answered(range.to);
+        }
+        self.ahead.extend(range.after + 1..=range.to);
+    }
+
     fn answered(&mut self, number: u64) {
         self.whole = self.whole.max(number);
         self.ahead.retain(|ahead| *ahead > number);
@@ -207,6 +215,10 @@ impl Store {
             {
                 progress.reach(self, feed, log)?.has(*feed_seq);
             }
+        }
+        let notes = Feed::Notes(self.person()?.1);
+        for range in page.covered.iter().filter(|range| range.feed == notes) {
+            progress.reach(self, notes, log)?.covered(range);
         }
         let mut turns = Vec::new();
         for entry in &page.entries {

@@ -260,8 +260,8 @@ fn note_row(connection: &rusqlite::Connection, id: DocumentId) -> Result<Note> {
 impl Note {
     pub(super) const COLUMNS: &str = concat!(
         "id, meeting, item, paper, text, created_at, edited_at, deleted,
-        (SELECT count(*) FROM pending WHERE document = note.id)
-        + (SELECT count(*) FROM envelope WHERE document = note.id AND outcome IS NULL), ",
+        (SELECT count(*) FROM pending WHERE document = note.id AND kind <> 15)
+        + (SELECT count(*) FROM envelope WHERE document = note.id AND outcome IS NULL AND internal = 0), ",
         level_of_document!("note.id")
     );
 

@@ -9,7 +9,7 @@ use super::{
     alerts::{expect_publications, put_alert, rolled_back},
     column,
     devices::offer_former,
-    durability, membership, put_state, signed, sql, unsigned,
+    durability, membership, put_state, signed, snapshots, sql, unsigned,
     vault::{self, Sealing},
 };
 use crate::{
@@ -81,11 +81,12 @@ impl Store {
             return Ok(0);
         };
         let owner = identity.certificate.person;
-        let count = "SELECT (SELECT count(*) FROM pending WHERE document NOT IN (?1, ?2))
-             + (SELECT count(*) FROM envelope WHERE outcome IS NULL AND document NOT IN (?1, ?2))";
+        let count = "SELECT (SELECT count(*) FROM pending WHERE document NOT IN (?1, ?2) AND kind <> ?3)
+             + (SELECT count(*) FROM envelope WHERE outcome IS NULL AND internal = 0 AND document NOT IN (?1, ?2))";
         let internal = (
             *chain_document(owner).as_bytes(),
             *index_document(owner).as_bytes(),
+            Kind::Snapshot.number(),
         );
         self.connection
             .query_row(count, internal, |row| row.get(0))
@@ -189,7 +190,7 @@ impl Store {
                 let header = envelope.header();
                 transaction
                     .prepare_cached(
-                        "INSERT INTO envelope (incarnation, device_seq, id, document, bytes) VALUES (?1, ?2, ?3, ?4, ?5)",
+                        "INSERT INTO envelope (incarnation, device_seq, id, document, bytes, internal) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                     )
                     .and_then(|mut statement| {
                         statement.execute((
@@ -198,6 +199,7 @@ impl Store {
                             envelope.id().as_bytes(),
                             header.document.as_bytes(),
                             envelope.encode(),
+                            header.kind == Kind::Snapshot,
                         ))
                     })
                     .map_err(sql)?;
@@ -285,17 +287,20 @@ pub(super) fn offer_again(
 
 fn pending_row(row: &Row<'_>, log: crate::ids::LogId) -> Result<Pending> {
     let (feed, document): (Vec<u8>, Vec<u8>) = (row.get(1).map_err(sql)?, row.get(2).map_err(sql)?);
+    let kind = Kind::of_number(row.get(3).map_err(sql)?);
+    let payload: Vec<u8> = row.get(5).map_err(sql)?;
     Ok(Pending {
         covers: row.get(0).map_err(sql)?,
         subject: Subject {
             log,
             feed: column(&feed, Feed::from_slice)?,
             document: column(&document, DocumentId::from_slice)?,
-            kind: Kind::of_number(row.get(3).map_err(sql)?),
+            kind,
             generation: row.get(4).map_err(sql)?,
             sealed: None,
+            covers: snapshots::covered_by(kind, &payload)?,
         },
-        payload: row.get(5).map_err(sql)?,
+        payload,
         at: Timestamp::from_unix_ms(unsigned(row.get(6).map_err(sql)?)),
     })
 }
@@ -365,6 +370,8 @@ pub(super) fn settle(
     match outcome {
         // A step that came too late is made anew if it is still wanted.
         _ if internal => vault::settled(transaction)?,
+        // One that came too late is made anew when the history has grown.
+        _ if envelope.header().kind == Kind::Snapshot => {}
         Outcome::Redo { .. } if vault::put_back(transaction, &envelope)? => {}
         Outcome::Refused { reason } | Outcome::Redo { reason } => {
             put_not_sent(transaction, id, &envelope, reason)?

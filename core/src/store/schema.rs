@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_rights.sql"),
     include_str!("migrations/0005_vault.sql"),
     include_str!("migrations/0006_devices.sql"),
+    include_str!("migrations/0007_snapshots.sql"),
     include_str!("migrations/0008_restore.sql"),
 ];
 
@@ -56,9 +57,16 @@ fn check(connection: &Connection, version: i64) -> Result<()> {
             "not a store of this software",
         ));
     }
-    let found: String = connection
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(sql)?;
+    let look = || -> Result<String> {
+        connection
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+            .map_err(sql)
+    };
+    // A disk that failed to read once, or memory that ran out, looks like damage the first time.
+    if look()? == "ok" {
+        return Ok(());
+    }
+    let found = look()?;
     if found == "ok" {
         Ok(())
     } else {

@@ -204,9 +204,19 @@ impl Store {
         Ok(keys)
     }
 
-    /// Returns what is needed to seal; `None` while this device is not in the vault, or a step that
-    /// begins a new epoch is on its way.
+    /// Returns what is needed to seal; `None` as [`Store::open_epoch`] says.
     pub(super) fn sealing(&self, dice: [u8; 32]) -> Result<Option<Sealing>> {
+        Ok(self.open_epoch()?.map(|(vault, epoch, key)| Sealing {
+            vault,
+            epoch,
+            key,
+            dice: Dice::new(dice),
+        }))
+    }
+
+    /// Returns the epoch under which this device seals, and its key; `None` while this device is not
+    /// in the vault, or a step that begins a new epoch is on its way.
+    pub(super) fn open_epoch(&self) -> Result<Option<(VaultId, u32, EpochKey)>> {
         let Some(chain) = self.own_chain()? else {
             return Ok(None);
         };
@@ -217,12 +227,7 @@ impl Store {
         let replaced = self.is_replaced(&chain)?;
         Ok(match key {
             Some((vault, key)) if member && !on_its_way && !replaced && vault == chain.vault() => {
-                Some(Sealing {
-                    vault,
-                    epoch,
-                    key,
-                    dice: Dice::new(dice),
-                })
+                Some((vault, epoch, key))
             }
             _ => None,
         })
@@ -687,6 +692,10 @@ pub(super) fn put_back(transaction: &Transaction<'_>, envelope: &Envelope) -> Re
     let Some(sealed) = &header.sealed else {
         return Ok(false);
     };
+    // A snapshot stands for what others hold; it is made anew when one is due.
+    if header.kind == Kind::Snapshot {
+        return Ok(true);
+    }
     let row: Option<(Vec<u8>, Vec<u8>)> = transaction
         .prepare_cached("SELECT vault, key FROM vault_key WHERE epoch = ?1")
         .and_then(|mut statement| {

@@ -31,6 +31,22 @@ pub struct Sealed {
     pub nonce: [u8; 24],
 }
 
+/// What a snapshot holds: the document as it is in the log up to a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Covers {
+    /// The number in the feed up to which its maker has read.
+    #[n(0)]
+    pub feed_seq: u64,
+    /// The number in the log up to which its maker has read.
+    #[n(1)]
+    pub seq: u64,
+    /// The log's chain at that number. In a log that was put back the same numbers may stand for
+    /// other entries; then the chain differs, and the snapshot stands for nothing.
+    #[n(2)]
+    pub chain: Hash,
+}
+
 /// What an envelope says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -83,6 +99,9 @@ pub struct Header {
     /// How the signature is made.
     #[n(15)]
     pub algorithm: Algorithm,
+    /// What a snapshot holds. Absent on everything else.
+    #[n(16)]
+    pub covers: Option<Covers>,
 }
 
 /// Where an author stands: who writes, and after which envelope.
@@ -125,6 +144,8 @@ pub struct Subject {
     pub generation: u32,
     /// How the payload is sealed, if it is.
     pub sealed: Option<Sealed>,
+    /// What a snapshot holds.
+    pub covers: Option<Covers>,
 }
 
 /// A header, its signature, its payload. Its parts agree with each other; whether the signature is
@@ -169,6 +190,7 @@ impl Envelope {
             sealed: subject.sealed,
             at,
             algorithm: signer.public_key().algorithm(),
+            covers: subject.covers,
         };
         let header_bytes = cbor::encode(&header);
         let signature = signer.sign(domain::ENVELOPE, &header_bytes)?;
@@ -286,6 +308,7 @@ mod tests {
             kind: Kind::Changes,
             generation: 0,
             sealed: None,
+            covers: None,
         };
         let at = Timestamp::from_unix_ms(1_700_000_000_000);
         (

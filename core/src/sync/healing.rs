@@ -101,6 +101,10 @@ pub struct Offering {
     /// Whether the device has nothing else of before this epoch.
     #[n(2)]
     pub all: bool,
+    /// For each original, the number of the first envelope of the device's own chain that stood behind
+    /// it: what depends on another comes after it again. [`u64::MAX`] if none did.
+    #[cbor(n(3), default)]
+    pub places: Vec<u64>,
 }
 
 /// Who a device is, for an office that has forgotten it.
@@ -206,6 +210,7 @@ mod tests {
             kind,
             generation: 0,
             sealed: None,
+            covers: None,
         };
         let at = Timestamp::from_unix_ms(1);
         Envelope::sign(&mut chain, subject, payload, at, &key).unwrap()

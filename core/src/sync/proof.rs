@@ -133,6 +133,7 @@ impl ProofPart {
             log: online.log,
             roots: office.roots(),
             server: online.publishes,
+            withdrawn: &online.withdrawn,
         };
         let (publication, by) = publishers.check(envelope.payload(), header.feed)?;
         let programme: Value = serde_json::from_str(&self.content)

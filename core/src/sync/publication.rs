@@ -8,7 +8,7 @@
 use crate::{
     cbor,
     error::{Code, Error, Result},
-    ids::{Feed, LogId, domain},
+    ids::{DeviceId, Feed, LogId, domain},
     meeting::publication::{Publication, PublishedBy, SecretarySignature, SignedPublication},
     trust::{
         enrol::Signed,
@@ -26,6 +26,8 @@ pub struct Publishers<'a> {
     pub roots: &'a [PublicKey],
     /// Whether the online key that wrote the envelope may publish by itself.
     pub server: bool,
+    /// The keys of secretaries that the root has taken back.
+    pub withdrawn: &'a [DeviceId],
 }
 
 impl Publishers<'_> {
@@ -85,6 +87,9 @@ impl Publishers<'_> {
             found.ok_or_else(|| refused("a key that the root did not sign"))?;
         if key.log != self.log {
             return Err(refused("a key of another log"));
+        }
+        if self.withdrawn.contains(&key.key.device()) {
+            return Err(refused("a key that the root has taken back"));
         }
         Ok(key)
     }
@@ -162,6 +167,7 @@ mod tests {
             log: LOG,
             roots: &[key(9).public_key(), key(1).public_key()],
             server,
+            withdrawn: &[],
         };
         publishers.check(payload, feed).map(|(_, by)| by)
     }

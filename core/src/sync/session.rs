@@ -19,7 +19,10 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::{
     error::{Code, Error, Result},
     ids::{DeviceId, Feed, Hash, Kind, LogId, domain},
-    limits::{REQUEST_BYTES_MAX, REQUEST_ENVELOPES_MAX, STEP_BYTES_MAX, STEP_ENTRIES_MAX},
+    limits::{
+        COVERED_ENTRIES_MAX, REQUEST_BYTES_MAX, REQUEST_ENVELOPES_MAX, STEP_BYTES_MAX,
+        STEP_ENTRIES_MAX,
+    },
     sync::{
         authors::{office_author, take_office_key},
         backoff::Backoff,
@@ -165,6 +168,8 @@ pub struct Page {
     pub entries: Vec<Incoming>,
     /// Up to which number the office has answered ranges of feeds that were asked for.
     pub answered: Vec<(Feed, u64)>,
+    /// Ranges that are left out since a snapshot holds what they say.
+    pub covered: Vec<Backfill>,
     /// Set in a page's last part: where the device stands, and what else the reply said.
     pub end: Option<Box<PageEnd>>,
 }
@@ -417,11 +422,13 @@ impl<'s> Session<'s> {
             backfill: work.backfill.clone(),
             ..RequestBody::default()
         };
-        room -= work.owed.put_into(&mut body).min(room);
+        room -= work.owed.bytes().min(room);
         let mut sent = Vec::new();
+        let owed = work.owed.clone();
         let mut fits = |envelope: &Envelope, sent: &mut Vec<Hash>| {
             let bytes = envelope.encode();
-            if sent.len() == REQUEST_ENVELOPES_MAX || bytes.len() + 16 > room {
+            let waits = sent.len() == REQUEST_ENVELOPES_MAX || owed.holds_back(envelope);
+            if waits || bytes.len() + 16 > room {
                 return false;
             }
             room -= bytes.len() + 16;
@@ -453,6 +460,8 @@ impl<'s> Session<'s> {
             work.chain = chain;
             fresh.push((envelope, pending.covers));
         }
+        let left = left_over.then(|| first_left(&work, &sent));
+        work.owed.put_into(&mut body, left);
         if left_over {
             let beyond = work.unsent.saturating_sub(sent.len() as u64).max(1);
             body.waiting = u32::try_from(beyond).unwrap_or(u32::MAX);
@@ -615,7 +624,7 @@ impl<'s> Session<'s> {
             complete: !synced.more,
             head,
             office: Box::new(office),
-            offered: work.owed.offered(!left_over),
+            offered: work.owed.offered(),
         };
         steps.extend(cut(outcomes, incoming, end).into_iter().map(Step::Page));
         Ok((
@@ -658,6 +667,10 @@ impl<'s> Session<'s> {
                 "reply: an entry beyond its cursor",
             ));
         }
+        let lengths = synced.covered.iter().map(Backfill::length);
+        if lengths.fold(0, u64::saturating_add) > COVERED_ENTRIES_MAX {
+            return Err(Error::new(Code::Malformed, "reply: too much left out"));
+        }
         let (mut keys, mut revoked) = (work.keys.clone(), work.revoked.clone());
         let entries: Vec<_> = entries.into_iter().map(decoded).collect();
         for (entry, envelope) in &entries {
@@ -690,6 +703,7 @@ impl<'s> Session<'s> {
             entries: entries.collect(),
             backfilled,
             answered,
+            covered: synced.covered.clone(),
         })
     }
 
@@ -731,6 +745,7 @@ impl<'s> Session<'s> {
                     log: self.parties.log,
                     roots: all_keys.roots(),
                     server: all_keys.server_publishes(entry.seq),
+                    withdrawn: all_keys.withdrawn(entry.seq),
                 };
                 publishers.check(envelope.payload(), envelope.header().feed)?;
             }
@@ -766,6 +781,13 @@ impl<'s> Session<'s> {
             returned,
         }
     }
+}
+
+/// Returns the number of the first envelope of one's own that a request leaves for the next one.
+fn first_left(work: &Work, sent: &[Hash]) -> u64 {
+    let number = |envelope: &Envelope| envelope.header().device_seq;
+    let left = work.unsettled.get(sent.len());
+    left.map_or(work.chain.device_seq + 1, number)
 }
 
 /// Notes which devices an entry revokes, and does not let one count that its author wrote after his
@@ -806,6 +828,7 @@ struct Checked {
     entries: Vec<Incoming>,
     backfilled: Vec<Incoming>,
     answered: Vec<(Feed, u64)>,
+    covered: Vec<Backfill>,
 }
 
 impl Incoming {
@@ -816,6 +839,12 @@ impl Incoming {
             Err(_) => Envelope::decode(&self.bytes),
         };
         read.ok().map(|envelope| envelope.header().feed)
+    }
+
+    /// Says whether it is a snapshot.
+    pub fn is_snapshot(&self) -> bool {
+        let kind = self.envelope.as_ref().map(|it| it.header().kind);
+        matches!(kind, Ok(Kind::Snapshot))
     }
 
     /// Says whether it gives access to an audience or ends it.
@@ -830,6 +859,7 @@ impl Incoming {
 fn cut(outcomes: Vec<(Hash, Outcome)>, incoming: Checked, end: PageEnd) -> Vec<Page> {
     let mut pages = vec![Page {
         outcomes,
+        covered: incoming.covered,
         ..Page::default()
     }];
     let mut bytes = 0;

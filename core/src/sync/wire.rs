@@ -121,6 +121,13 @@ pub struct Backfill {
     pub to: u64,
 }
 
+impl Backfill {
+    /// Returns the number of entries in it.
+    pub const fn length(&self) -> u64 {
+        self.to.saturating_sub(self.after)
+    }
+}
+
 /// A request whose parts agree; whether its signature holds is for [`Request::verify`] to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -424,6 +431,10 @@ pub struct Synced {
     /// not among `backfilled` is not there.
     #[cbor(n(13), default)]
     pub backfilled_to: Vec<(Feed, u64)>,
+    /// Ranges of feeds up to the new cursor that are left out: a snapshot that follows them holds what
+    /// they say. At most [`COVERED_ENTRIES_MAX`](crate::limits::COVERED_ENTRIES_MAX) entries.
+    #[cbor(n(14), default)]
+    pub covered: Vec<Backfill>,
     /// Where the device goes on, if its cursor is of an earlier epoch of the log or does not hold.
     #[n(20)]
     pub resumed: Option<Resumed>,

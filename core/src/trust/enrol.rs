@@ -437,6 +437,7 @@ mod tests {
             issued_at,
             expires_at,
             publishes: true,
+            withdrawn: Vec::new(),
         };
         let certificate = Certificate {
             log,

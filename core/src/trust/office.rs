@@ -5,7 +5,7 @@ use minicbor::{Decode, Encode, bytes::ByteVec};
 
 use crate::{
     error::{Code, Error, Result},
-    ids::{LogId, domain},
+    ids::{DeviceId, LogId, domain},
     time::Timestamp,
     trust::{
         enrol::Signed,
@@ -32,6 +32,10 @@ pub struct OnlineKey {
     /// Whether it may sign publications by itself. If not, a [`PublicationKey`] must.
     #[n(4)]
     pub publishes: bool,
+    /// The [`PublicationKey`]s that the root has taken back before their date, at most
+    /// [`WITHDRAWN_KEYS_MAX`](crate::limits::WITHDRAWN_KEYS_MAX). Each later online key names them again.
+    #[cbor(n(5), default)]
+    pub withdrawn: Vec<DeviceId>,
 }
 
 /// A secretary's key for publications, kept on a machine of his own, as the root has signed it.

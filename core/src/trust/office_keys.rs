@@ -121,6 +121,12 @@ impl OfficeKeys {
         self.newest.publishes && self.at(seq).is_some_and(|online| online.publishes)
     }
 
+    /// Returns the keys of secretaries that the root had taken back by entry `seq`. What they signed
+    /// before stays: it was published while they held.
+    pub fn withdrawn(&self, seq: u64) -> &[DeviceId] {
+        self.at(seq).map_or(&[], |online| &online.withdrawn)
+    }
+
     /// Returns how each root came to follow the one before, the oldest first.
     pub fn successions(&self) -> &[SignedSuccession] {
         &self.successions

@@ -161,6 +161,7 @@ mod tests {
             issued_at: Timestamp::from_unix_ms(1),
             expires_at: Timestamp::from_unix_ms(2),
             publishes: true,
+            withdrawn: Vec::new(),
         };
         let online = Signed::sign(domain::ONLINE_KEY, &online, &key(9)).unwrap();
         order.sign(&key(by), online, Vec::new()).unwrap()

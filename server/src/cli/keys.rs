@@ -9,6 +9,7 @@ use std::{
 use clap::{Args, Subcommand, ValueEnum};
 use nghisu_core::{
     Code, Error, Language, Result,
+    ids::DeviceId,
     trust::{keys::DeviceSigner, office::OnlineKey},
 };
 use zeroize::Zeroizing;
@@ -139,6 +140,15 @@ pub(super) enum KeysCommand {
         out: PathBuf,
         #[command(flatten)]
         new_passphrase: NewPassphraseArguments,
+    },
+    /// Take back a secretary's key before its date, for one that was lost or whose holder has left
+    Withdraw {
+        #[command(flatten)]
+        data: Data,
+        #[command(flatten)]
+        root: Root,
+        /// The key, as `keys show` names it
+        key: DeviceId,
     },
     /// Write the root key's paper copy once more
     Paper {
@@ -331,6 +341,17 @@ pub(super) fn run(command: KeysCommand, language: Language) -> Result<()> {
                 signer.key().name
             ))
         }
+        KeysCommand::Withdraw { data, root, key } => {
+            let root = root.open(&data.data, language)?;
+            let online = Office::withdraw_publication_key(&data.data, &root, key, clock::now())?;
+            let words = say(
+                language,
+                "đã thu hồi khóa công bố",
+                "publication key taken back",
+            );
+            out(&format!("{words}  {key}"))?;
+            renewed(&online, language)
+        }
         KeysCommand::Paper {
             root_key,
             passphrase,
@@ -430,6 +451,14 @@ fn show(data: &Path, json: bool, language: Language) -> Result<()> {
                 serde_json::json!({ "seq": seq, "key": key.key.device(), "issued_at": key.issued_at, "expires_at": key.expires_at })
             })
             .collect();
+        let issued: Vec<_> = status
+            .publication_keys
+            .iter()
+            .map(|key| {
+                let withdrawn = status.online.withdrawn.contains(&key.key.device());
+                serde_json::json!({ "key": key.key.device(), "name": key.name, "expires_at": key.expires_at, "withdrawn": withdrawn })
+            })
+            .collect();
         return out(&serde_json::json!({
             "root": status.pin,
             "root_file": status.root_file,
@@ -439,6 +468,7 @@ fn show(data: &Path, json: bool, language: Language) -> Result<()> {
             "expires_at": status.online.expires_at,
             "renewal_due": status.is_renewal_due(),
             "online_keys": named,
+            "publication_keys": issued,
         }));
     }
     let word = |vi: &'static str, en: &'static str| say(language, vi, en);
@@ -465,6 +495,16 @@ fn show(data: &Path, json: bool, language: Language) -> Result<()> {
         "{}  {mode}",
         word("ký công bố", "publications signed by")
     ))?;
+    for key in &status.publication_keys {
+        let (device, until) = (key.key.device(), key.expires_at);
+        let state = if status.online.withdrawn.contains(&device) {
+            word("đã thu hồi", "taken back").to_owned()
+        } else {
+            format!("{} {until}", word("đến", "until"))
+        };
+        let name = word("khóa công bố", "publication key");
+        out(&format!("{name}  {device}  {}  {state}", key.name))?;
+    }
     warning(&status, language).map_or(Ok(()), |text| out(&text))
 }
 
@@ -567,4 +607,44 @@ fn finish_root_file(path: &Path) -> Result<()> {
         return Ok(());
     }
     files::move_file(&waiting, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn a_key_that_ends_within_thirty_days_is_announced_with_the_command_that_renews_it() {
+        let folder = TempDir::new().unwrap();
+        let (root, now) = (RootKey::draw().unwrap(), clock::now());
+        let file = "/media/usb/root.key";
+        let office = Office::create(folder.path(), &root, file, Publications::Server, now).unwrap();
+        let told = |days: u64, language| {
+            let then = now.plus_ms(days * 24 * 60 * 60 * 1000);
+            warning(&office.keys_status(then).unwrap(), language)
+        };
+        assert_eq!(told(0, Language::English), None);
+        assert_eq!(told(334, Language::English), None);
+        let soon = told(336, Language::English).unwrap();
+        assert!(
+            soon.starts_with("The one-year key ends soon, on "),
+            "{soon}"
+        );
+        assert!(
+            soon.ends_with("nghisu keys renew --root-key /media/usb/root.key"),
+            "{soon}"
+        );
+        let soon = told(336, Language::Vietnamese).unwrap();
+        assert!(
+            soon.starts_with("Khóa một năm sắp hết hạn, ngày "),
+            "{soon}"
+        );
+        let over = told(366, Language::English).unwrap();
+        assert!(
+            over.starts_with("The one-year key has expired on "),
+            "{over}"
+        );
+    }
 }

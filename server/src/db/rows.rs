@@ -115,6 +115,8 @@ pub(crate) struct EntryRow {
     pub(crate) length: usize,
     pub(crate) received_at: Timestamp,
     pub(crate) chain: Hash,
+    /// Whether a snapshot that follows holds what it says.
+    pub(crate) covered: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -197,6 +199,7 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<EntryRow> {
         length: usize::try_from(uint(row, 5)?).unwrap_or(usize::MAX),
         received_at: time(row, 6)?,
         chain: blob(row, 7, Hash::from_slice)?,
+        covered: row.get(8)?,
     })
 }
 

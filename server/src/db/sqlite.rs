@@ -5,6 +5,8 @@ mod keys;
 mod publications;
 mod restore;
 mod rights;
+mod room;
+mod snapshots;
 mod vault;
 
 use nghisu_core::{
@@ -218,7 +220,7 @@ impl<'c> Tx<'c> {
         count: usize,
     ) -> Result<Vec<EntryRow>> {
         self.all(
-            "SELECT e.seq, feed, feed_seq, envelope_id, device, length, received_at, chain
+            "SELECT e.seq, feed, feed_seq, envelope_id, device, length, received_at, chain, covered
              FROM entry_audience a JOIN entry e ON e.seq = a.seq
              WHERE a.audience = ?1 AND a.seq > ?2 AND a.seq <= ?3 ORDER BY a.seq LIMIT ?4",
             (audience.to_bytes(), int(after), int(to), int(count as u64)),
@@ -235,7 +237,7 @@ impl<'c> Tx<'c> {
         count: usize,
     ) -> Result<Vec<EntryRow>> {
         self.all(
-            "SELECT seq, feed, feed_seq, envelope_id, device, length, received_at, chain
+            "SELECT seq, feed, feed_seq, envelope_id, device, length, received_at, chain, covered
              FROM entry WHERE feed = ?1 AND feed_seq > ?2 AND feed_seq <= ?3
              ORDER BY feed_seq LIMIT ?4",
             (feed.to_bytes(), int(after), int(to), int(count as u64)),
@@ -246,7 +248,7 @@ impl<'c> Tx<'c> {
     /// Returns the log's entries after `after`, at most `count`, without bytes.
     pub(crate) fn entries(&self, after: u64, count: usize) -> Result<Vec<EntryRow>> {
         self.all(
-            "SELECT seq, feed, feed_seq, envelope_id, device, length, received_at, chain
+            "SELECT seq, feed, feed_seq, envelope_id, device, length, received_at, chain, covered
              FROM entry WHERE seq > ? ORDER BY seq LIMIT ?",
             (int(after), int(count as u64)),
             entry,

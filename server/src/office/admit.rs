@@ -31,6 +31,7 @@ use nghisu_core::{
 use super::{
     late,
     log::{Appending, Place},
+    returned::Returning,
     rights::state_of,
     vault::{self, Verdict},
 };
@@ -77,10 +78,14 @@ pub(crate) fn admit(
     device: &mut DeviceRow,
     role: Role,
     batch: &[Offered],
+    mut returning: Returning<'_>,
 ) -> Result<Admitted> {
     let mut admitted = Admitted::default();
     let mut receipts = BTreeMap::new();
     for offered in batch {
+        if let Some(envelope) = &offered.envelope {
+            returning.take_before(log, envelope.header().device_seq)?;
+        }
         match admit_one(log, device, role, offered, &mut receipts)? {
             Step::Settled(outcome) => admitted.outcomes.push(outcome),
             Step::Held(outcome) => {
@@ -98,6 +103,7 @@ pub(crate) fn admit(
         }
     }
     write_receipts(log, receipts)?;
+    returning.finish(log)?;
     Ok(admitted)
 }
 

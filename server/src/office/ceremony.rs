@@ -9,11 +9,12 @@ use std::path::Path;
 use nghisu_core::{
     Code, Error, Result, cbor,
     ids::{DeviceId, DocumentId, Feed, Hash, Kind, LogId, domain},
+    limits::WITHDRAWN_KEYS_MAX,
     time::Timestamp,
     trust::{
         enrol::{Signed, fingerprint},
         keys::DeviceSigner,
-        office::{OfficeShown, OnlineKey, SignedSuccession, Succession},
+        office::{OfficeShown, OnlineKey, PublicationKey, SignedSuccession, Succession},
         office_keys::{OfficeKeyEntry, OfficeKeys},
     },
 };
@@ -48,6 +49,9 @@ pub struct KeysStatus {
     pub online: OnlineKey,
     /// The online keys of the log, each with the number of the entry from which on it is the office's.
     pub named: Vec<(u64, OnlineKey)>,
+    /// The keys that secretaries were given, in the order of their names. `online.withdrawn` says which
+    /// were taken back.
+    pub publication_keys: Vec<PublicationKey>,
     /// Milliseconds until the online key's end; 0 after it.
     pub left_ms: u64,
 }
@@ -115,7 +119,7 @@ impl Office {
         publications: Option<Publications>,
         now: Timestamp,
     ) -> Result<OnlineKey> {
-        renew(folder, root, None, publications, now)
+        renew(folder, root, Change::Publications(publications), now)
     }
 
     /// Puts `new` in the place of the root `old`, and makes a new online key under it. Devices that
@@ -131,7 +135,7 @@ impl Office {
         root_file: &str,
         now: Timestamp,
     ) -> Result<OnlineKey> {
-        renew(folder, old, Some((new, root_file)), None, now)
+        renew(folder, old, Change::Successor(new, root_file), now)
     }
 
     /// Makes a key with which a secretary signs publications, for a year from `now`.
@@ -146,7 +150,28 @@ impl Office {
     ) -> Result<PublicationSigner> {
         let office = self.db.read(office_row)?;
         is_root(&office, root)?;
-        PublicationSigner::issue(root, office.log, name, now, now.plus_ms(ONLINE_KEY_MS))
+        let until = now.plus_ms(ONLINE_KEY_MS);
+        let signer = PublicationSigner::issue(root, office.log, name, now, until)?;
+        let statement = signer.statement().clone();
+        self.db
+            .write(move |tx| tx.add_publication_key(&statement))?;
+        Ok(signer)
+    }
+
+    /// Takes back a secretary's key before its date, and makes a new online key that says so: what the
+    /// key signs from then on is no publication, here and on every device that has read that.
+    ///
+    /// # Errors
+    /// [`Code::PublicationKeyUnknown`] if this office has issued no such key; otherwise as
+    /// [`Office::renew_online_key`], and [`Code::TooLarge`] after
+    /// [`WITHDRAWN_KEYS_MAX`] keys.
+    pub fn withdraw_publication_key(
+        folder: &Path,
+        root: &RootKey,
+        key: DeviceId,
+        now: Timestamp,
+    ) -> Result<OnlineKey> {
+        renew(folder, root, Change::Withdraw(key), now)
     }
 
     /// Returns how the keys stand.
@@ -164,6 +189,7 @@ impl Office {
             root_file: office.root_file,
             left_ms: online.expires_at.ms_since(now),
             named: self.named_keys()?,
+            publication_keys: self.db.read(|tx| tx.publication_keys())?,
             online,
         })
     }
@@ -257,7 +283,7 @@ pub(super) fn create(
 ) -> Result<()> {
     let next = NextKey::write(&folder.join("keys"))?;
     let log = LogId::from_bytes(clock::random()?);
-    let (online, signed) = next.sign(root, log, publications, None, now)?;
+    let (online, signed) = next.sign(root, log, publications, Vec::new(), None, now)?;
     let office = OfficeRow {
         log,
         epoch: 1,
@@ -274,13 +300,18 @@ pub(super) fn create(
     commit(db, next, office, now, true)
 }
 
-fn renew(
-    folder: &Path,
-    root: &RootKey,
-    successor: Option<(&RootKey, &str)>,
-    publications: Option<Publications>,
-    now: Timestamp,
-) -> Result<OnlineKey> {
+/// What a renewal changes beside the online key.
+#[derive(Clone, Copy)]
+enum Change<'a> {
+    /// Who signs publications, if that is said.
+    Publications(Option<Publications>),
+    /// Another root follows, whose file lies there.
+    Successor(&'a RootKey, &'a str),
+    /// A secretary's key is taken back.
+    Withdraw(DeviceId),
+}
+
+fn renew(folder: &Path, root: &RootKey, change: Change<'_>, now: Timestamp) -> Result<OnlineKey> {
     if !Office::exists(folder)? {
         return Err(Error::new(Code::OfficeMissing, folder.display()));
     }
@@ -293,7 +324,7 @@ fn renew(
     // A renewal that was interrupted after its commit is completed before its key is written over.
     let _ = Keys::load(&keys_folder, &office);
     let before: OnlineKey = office.online.unverified()?;
-    if let Some((new, root_file)) = successor {
+    if let Change::Successor(new, root_file) = change {
         if pins(&office).contains(&new.pin()) {
             return Err(Error::new(Code::KeyFile, new.pin()));
         }
@@ -304,19 +335,41 @@ fn renew(
         office.root = new.public_key();
         root_file.clone_into(&mut office.root_file);
     }
-    let publications = publications.unwrap_or(if before.publishes {
+    let mut withdrawn = before.withdrawn;
+    let as_before = if before.publishes {
         Publications::Server
     } else {
         Publications::Secretary
-    });
-    let root = successor.map_or(root, |(new, _)| new);
+    };
+    let (root, publications) = match change {
+        Change::Publications(publications) => (root, publications.unwrap_or(as_before)),
+        Change::Successor(new, _) => (new, as_before),
+        Change::Withdraw(key) => {
+            withdraw(&db, &mut withdrawn, key)?;
+            (root, as_before)
+        }
+    };
     let next = NextKey::write(&keys_folder)?;
     let since = Some(before.issued_at);
-    let (online, signed) = next.sign(root, office.log, publications, since, now)?;
+    let (online, signed) = next.sign(root, office.log, publications, withdrawn, since, now)?;
     office.online = signed;
     office.online_certificate = online_certificate(root, &online.key, online.expires_at)?;
     commit(&db, next, office, now, false)?;
     Ok(online)
+}
+
+fn withdraw(db: &Db, withdrawn: &mut Vec<DeviceId>, key: DeviceId) -> Result<()> {
+    let issued = db.read(|tx| tx.publication_keys())?;
+    if !issued.iter().any(|issued| issued.key.device() == key) {
+        return Err(Error::new(Code::PublicationKeyUnknown, key));
+    }
+    if !withdrawn.contains(&key) {
+        withdrawn.push(key);
+    }
+    if withdrawn.len() > WITHDRAWN_KEYS_MAX {
+        return Err(Error::new(Code::TooLarge, "keys that were taken back"));
+    }
+    Ok(())
 }
 
 fn succession(old: &RootKey, new: &RootKey, now: Timestamp) -> Result<SignedSuccession> {

@@ -12,7 +12,7 @@ use std::{
 
 use nghisu_core::{
     Code, Error, Result,
-    ids::{Hash, LogId, domain},
+    ids::{DeviceId, Hash, LogId, domain},
     time::Timestamp,
     trust::{
         enrol::{Signed, fingerprint},
@@ -186,6 +186,7 @@ impl NextKey {
         root: &dyn DeviceSigner,
         log: LogId,
         publications: Publications,
+        withdrawn: Vec<DeviceId>,
         before: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(OnlineKey, Signed)> {
@@ -197,6 +198,7 @@ impl NextKey {
             issued_at,
             expires_at: issued_at.plus_ms(ONLINE_KEY_MS),
             publishes: publications == Publications::Server,
+            withdrawn,
         };
         let signed = Signed::sign(domain::ONLINE_KEY, &named, root)?;
         Ok((named, signed))

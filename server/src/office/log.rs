@@ -15,7 +15,7 @@ use nghisu_core::{
     },
 };
 
-use super::keys::Keys;
+use super::{keys::Keys, snapshots};
 use crate::db::{
     Tx,
     rows::{Counter, EntryRow, OfficeRow},
@@ -99,6 +99,7 @@ impl<'t> Appending<'t> {
             length: bytes.len(),
             received_at: self.now,
             chain,
+            covered: false,
         };
         self.tx.add_entry(&entry, bytes)?;
         let log = self.office.log;
@@ -107,6 +108,7 @@ impl<'t> Appending<'t> {
             self.tx
                 .add_entry_audience(Audience::Office(log), place.seq)?;
         }
+        snapshots::entered(self.tx, envelope, place)?;
         self.counter.seq = place.seq;
         self.counter.chain = chain;
         Ok(place)
@@ -137,6 +139,7 @@ impl<'t> Appending<'t> {
             kind,
             generation: 0,
             sealed: None,
+            covers: None,
         };
         let envelope = Envelope::sign(&mut chain, subject, payload, self.now, self.signer)?;
         let place = self.append(&envelope, &envelope.encode())?;

@@ -31,8 +31,9 @@ use super::{
     healing::{Stand, know_again, stand},
     log::Appending,
     office_row,
-    returned::take_back,
+    returned::Returning,
     rights::Audiences,
+    snapshots::LeftOut,
 };
 use crate::db::{
     Tx,
@@ -101,18 +102,16 @@ impl Office {
                 stand @ (Stand::Holds | Stand::Resumes(..)) => stand,
             };
             let mut log = Appending::begin(tx, &keys, now)?;
-            if let Some(offering) = &offering {
-                take_back(&mut log, &keys.online, &person, offering)?;
-                if offering.all {
-                    tx.set_back(id, log.office.epoch)?;
-                }
-            }
-            // What was brought back may have closed the device.
-            let (mut device, person) = known_device(tx, id)?;
+            let offered = offering.as_ref();
+            let returning = Returning::read(&mut log, &keys.online, &person, offered)?;
+            let mut device = device;
             device.counter = counter;
-            let admitted = admit(&mut log, &mut device, person.role, &batch)?;
+            let admitted = admit(&mut log, &mut device, person.role, &batch, returning)?;
             log.finish()?;
             tx.set_device(&device)?;
+            if offered.is_some_and(|offering| offering.all) {
+                tx.set_back(id, office_row(tx)?.epoch)?;
+            }
             let settled = admitted.outcomes.iter().filter(|it| it.is_final()).count();
             let waiting = waiting + (batch.len() - settled) as u64;
             tx.set_device_synced(id, now, waiting)?;
@@ -184,6 +183,7 @@ impl Office {
                 successions,
                 order: self.release_order(tx, device.id)?,
                 backfilled_to: backfilled.to,
+                covered: scan.covered,
                 resumed: match stand {
                     Stand::Resumes(epoch, from) => Some(Resumed {
                         epoch,
@@ -273,10 +273,12 @@ struct Picked {
 struct Scan {
     picked: BTreeMap<Audience, Picked>,
     to: u64,
+    covered: Vec<Backfill>,
 }
 
 /// Picks the entries after `after` in the order of the log, until a page is full. An entry stands in
-/// one segment, also for somebody who reads it in two audiences.
+/// one segment, also for somebody who reads it in two audiences. `own` is the device whose entries
+/// are left out; without it nothing is left out, not even what a snapshot covers.
 fn scan(
     tx: &Tx<'_>,
     readable: &Audiences,
@@ -296,6 +298,7 @@ fn scan(
     }
     let mut picked: BTreeMap<Audience, Picked> = BTreeMap::new();
     let (mut bytes, mut newest, mut full_before) = (0, after, None);
+    let mut left_out = LeftOut::default();
     while let Some(Reverse((seq, audience))) = next.pop() {
         let Some(source) = sources.get_mut(&audience) else {
             continue;
@@ -305,7 +308,8 @@ fn scan(
         };
         let twice = seq == newest;
         let mine = own == Some(entry.device);
-        if !twice && !mine {
+        let covered = entry.covered && own.is_some();
+        if !twice && !mine && !covered {
             let size = entry.length + ENTRY_BYTES;
             if bytes > 0 && bytes + size > page_bytes_max {
                 full_before = Some(seq);
@@ -313,8 +317,12 @@ fn scan(
             }
             bytes += size;
         }
+        if covered && !mine && !left_out.add(&entry) {
+            full_before = Some(seq);
+            break;
+        }
         let of_audience = picked.entry(audience).or_default();
-        if twice || mine {
+        if twice || mine || covered {
             of_audience.filtered = true;
         } else {
             of_audience.entries.push(entry);
@@ -326,7 +334,11 @@ fn scan(
     }
     picked.retain(|_, picked| !picked.entries.is_empty());
     let to = full_before.map_or_else(|| upto.max(after), |seq| seq - 1);
-    Ok(Scan { picked, to })
+    Ok(Scan {
+        picked,
+        to,
+        covered: left_out.ranges,
+    })
 }
 
 /// The entries of one audience, fetched a few at a time.

@@ -4,7 +4,10 @@
 //! online keys, one of a device by its certificate, and only by its owner. What is taken stands in the
 //! log again, inside of an envelope of the office, and what follows from it holds at once.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    iter::repeat,
+};
 
 use nghisu_core::{
     Result, cbor,
@@ -40,25 +43,82 @@ use crate::db::{Tx, rows::Person};
 /// The office's online keys, each with the root's statement, if the log does not name it any more.
 type OnlineKeys = BTreeMap<DeviceId, (PublicKey, Option<Signed>)>;
 
-/// Takes back what `asker` offers. What the office has, or cannot take, is passed over.
-pub(super) fn take_back(
-    log: &mut Appending<'_>,
-    online: &dyn DeviceSigner,
-    asker: &Person,
-    offering: &Offering,
-) -> Result<()> {
-    if log.tx.newest_epoch()?.is_none() || offering.envelopes.is_empty() {
-        return Ok(());
+/// What a device offers, as far as it is taken.
+pub(super) struct Returning<'o> {
+    online: &'o dyn DeviceSigner,
+    asker: Person,
+    keys: OnlineKeys,
+    /// Originals, each with the number of the asker's own envelope before which it stood.
+    originals: VecDeque<(u64, Envelope)>,
+}
+
+impl<'o> Returning<'o> {
+    /// Reads what is offered. Only an office that has noticed that it was restored takes anything.
+    pub(super) fn read(
+        log: &mut Appending<'_>,
+        online: &'o dyn DeviceSigner,
+        asker: &Person,
+        offering: Option<&Offering>,
+    ) -> Result<Self> {
+        let mut returning = Self {
+            online,
+            asker: asker.clone(),
+            keys: OnlineKeys::new(),
+            originals: VecDeque::new(),
+        };
+        let Some(offering) = offering else {
+            return Ok(returning);
+        };
+        if log.tx.newest_epoch()?.is_none() || offering.envelopes.is_empty() {
+            return Ok(returning);
+        }
+        returning.keys = online_keys(log.tx, &log.office, offering)?;
+        let places = offering.places.iter().copied().chain(repeat(u64::MAX));
+        for (bytes, place) in offering.envelopes.iter().zip(places) {
+            if let Ok(original) = Envelope::decode(bytes) {
+                // Who wrote the others is known by their certificates.
+                let place = match original.header().kind {
+                    Kind::Certificate => 0,
+                    _ => place,
+                };
+                returning.originals.push_back((place, original));
+            }
+        }
+        returning
+            .originals
+            .make_contiguous()
+            .sort_by_key(|(place, original)| (original.header().kind != Kind::Certificate, *place));
+        Ok(returning)
     }
-    let keys = online_keys(log.tx, &log.office, offering)?;
-    let mut originals: Vec<Envelope> = offering
-        .envelopes
-        .iter()
-        .filter_map(|bytes| Envelope::decode(bytes).ok())
-        .collect();
-    // Who wrote the others is known by their certificates.
-    originals.sort_by_key(|original| original.header().kind != Kind::Certificate);
-    for original in originals {
+
+    /// Takes back what stood before the asker's own envelope of this number.
+    pub(super) fn take_before(&mut self, log: &mut Appending<'_>, device_seq: u64) -> Result<()> {
+        while self
+            .originals
+            .front()
+            .is_some_and(|(place, _)| *place <= device_seq)
+        {
+            if let Some((_, original)) = self.originals.pop_front() {
+                self.take(log, &original)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back the rest.
+    pub(super) fn finish(mut self, log: &mut Appending<'_>) -> Result<()> {
+        if self.keys.is_empty() {
+            return Ok(());
+        }
+        self.take_before(log, u64::MAX)?;
+        if !log.tx.is_healing()? {
+            give_numbers(log)?;
+        }
+        Ok(())
+    }
+
+    /// Takes an original back. What the office has, or cannot take, is passed over.
+    fn take(&self, log: &mut Appending<'_>, original: &Envelope) -> Result<()> {
         let header = original.header();
         let fits = header.log == log.office.log
             && original.payload().len() + 2048 < OFFICE_PAYLOAD_BYTES_MAX
@@ -67,20 +127,16 @@ pub(super) fn take_back(
                 Kind::Returned | Kind::Epoch | Kind::Backup | Kind::OfficeKey
             );
         if !fits || log.tx.place_of(original.id())?.is_some() {
-            continue;
+            return Ok(());
         }
-        match keys.get(&header.device) {
+        match self.keys.get(&header.device) {
             Some((key, statement)) if original.verify(key) => {
-                of_office(log, (online, key), &original, statement.as_ref())?;
+                of_office(log, (self.online, key), original, statement.as_ref())
             }
-            Some(_) => {}
-            None => of_device(log, asker, &original)?,
+            Some(_) => Ok(()),
+            None => of_device(log, &self.asker, original),
         }
     }
-    if !log.tx.is_healing()? {
-        give_numbers(log)?;
-    }
-    Ok(())
 }
 
 fn online_keys(
@@ -120,6 +176,12 @@ fn write(log: &mut Appending<'_>, original: &Envelope, online: Option<&Signed>) 
     let (feed, document) = (header.feed, header.document);
     let place = log.write(feed, document, Kind::Returned, payload)?;
     log.tx.add_returned(original.id(), place.seq)?;
+    let of_notes = matches!(feed, Feed::Notes(_));
+    if of_notes && matches!(header.kind, Kind::Changes | Kind::Bundle) {
+        // A snapshot that does not hold it must not take its place.
+        log.tx
+            .add_uncovered(feed, document, place.feed_seq, false)?;
+    }
     Ok(place)
 }
 

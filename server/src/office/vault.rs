@@ -13,6 +13,7 @@ use nghisu_core::{
     trust::vault::chain::{Chain, Record, SignedStep, What, chain_document},
 };
 
+use super::snapshots;
 use crate::db::{Tx, rows::VaultRow};
 
 /// What is to be done with an envelope in somebody's notes.
@@ -31,6 +32,9 @@ pub(super) fn judge(tx: &Tx<'_>, owner: PersonId, envelope: &Envelope) -> Result
         (Kind::Tombstone, None) => Ok(Verdict::Accept),
         (Kind::Changes | Kind::Snapshot, None) => Ok(Verdict::Refuse("unsealed")),
         (Kind::Changes | Kind::Snapshot, Some(sealed)) => Ok(match tx.vault(owner)? {
+            Some(vault) if vault.epoch == sealed.epoch && header.kind == Kind::Snapshot => {
+                snapshots::judge(tx, envelope)?
+            }
             Some(vault) if vault.epoch == sealed.epoch => Verdict::Accept,
             Some(_) | None => Verdict::Redo("epoch"),
         }),

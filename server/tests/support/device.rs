@@ -149,6 +149,7 @@ impl Device {
             kind,
             generation: 0,
             sealed,
+            covers: None,
         };
         Envelope::sign(&mut self.chain, subject, payload.to_vec(), NOW, &self.key)
             .unwrap()

@@ -75,6 +75,7 @@ impl Store {
                 kind: header.kind,
                 generation: header.generation,
                 sealed: None,
+                covers: None,
             };
             let plain = Envelope::sign(
                 &mut chain,

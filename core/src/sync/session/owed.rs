@@ -26,34 +26,54 @@ pub struct Owed {
     pub introduction: Option<Introduction>,
     /// What the office had and may have lost.
     pub offering: Option<Offering>,
-    /// Up to which of its rows the offering goes; the store knows them by this number.
-    pub to: i64,
+    /// The store's row of each original of the offering.
+    pub rows: Vec<i64>,
+    /// One's own envelopes from this one on wait for originals that do not fit into the offering.
+    pub own_before: Option<u64>,
 }
 
 /// What of the store's rows a request has offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Offered {
-    /// Up to which of them.
-    pub to: i64,
+    /// Up to which of them; `None` if it was none.
+    pub to: Option<i64>,
     /// Whether there was nothing else to offer.
     pub all: bool,
 }
 
 impl Owed {
-    /// Puts what is owed into a request. Returns the bytes that it takes.
-    pub(super) fn put_into(&self, body: &mut RequestBody) -> usize {
-        body.introduction.clone_from(&self.introduction);
-        body.offering.clone_from(&self.offering);
+    /// Returns the bytes that the offering takes.
+    pub(super) fn bytes(&self) -> usize {
         let offered = self.offering.iter().flat_map(|it| &it.envelopes);
-        offered.map(|bytes| bytes.len() + 16).sum()
+        offered.map(|bytes| bytes.len() + 24).sum()
     }
 
-    /// Returns what of the rows a request has offered, if `all` of the device's own work was in it.
-    pub(super) fn offered(&self, all: bool) -> Option<Offered> {
+    /// Says whether an envelope of one's own has to wait for originals that do not fit.
+    pub(super) fn holds_back(&self, envelope: &Envelope) -> bool {
+        let number = envelope.header().device_seq;
+        self.own_before.is_some_and(|before| number >= before)
+    }
+
+    /// Puts what is owed into a request. Of the device's own envelopes those from `left` on are not in
+    /// it: neither are originals that stood behind them.
+    pub(super) fn put_into(&mut self, body: &mut RequestBody, left: Option<u64>) {
+        if let (Some(offering), Some(left)) = (&mut self.offering, left) {
+            let fit = offering.places.partition_point(|place| *place <= left);
+            offering.envelopes.truncate(fit);
+            offering.places.truncate(fit);
+            self.rows.truncate(fit);
+            offering.all = false;
+        }
+        body.introduction.clone_from(&self.introduction);
+        body.offering.clone_from(&self.offering);
+    }
+
+    /// Returns what of the store's rows a request has offered.
+    pub(super) fn offered(&self) -> Option<Offered> {
         let offering = self.offering.as_ref()?;
         Some(Offered {
-            to: self.to,
-            all: all && offering.all,
+            to: self.rows.last().copied(),
+            all: offering.all,
         })
     }
 }
@@ -105,6 +125,7 @@ pub(super) fn original(
                 log,
                 roots: office.roots(),
                 server: office.server_publishes(seq),
+                withdrawn: office.withdrawn(seq),
             };
             publishers.check(inner.payload(), header.feed)?;
         }

@@ -53,6 +53,7 @@ impl Pair {
             issued_at: Timestamp::from_unix_ms(issued),
             expires_at: NOW,
             publishes: true,
+            withdrawn: Vec::new(),
         };
         Signed::sign(domain::ONLINE_KEY, &online, &self.root).unwrap()
     }
@@ -140,6 +141,7 @@ impl Pair {
             successions: Vec::new(),
             order: None,
             backfilled_to: Vec::new(),
+            covered: Vec::new(),
         }
     }
 
@@ -165,6 +167,7 @@ fn subject(feed: Feed, document: u8) -> Subject {
         kind: Kind::Changes,
         generation: 0,
         sealed: None,
+        covers: None,
     }
 }
 

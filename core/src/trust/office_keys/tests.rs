@@ -17,6 +17,7 @@ fn online(root: u8, seed: u8, issued: u64) -> Signed {
         issued_at: Timestamp::from_unix_ms(issued),
         expires_at: Timestamp::from_unix_ms(issued + 10),
         publishes: true,
+        withdrawn: Vec::new(),
     };
     Signed::sign(domain::ONLINE_KEY, &statement, &key(root)).unwrap()
 }
@@ -231,6 +232,7 @@ fn once_secretaries_publish_no_key_of_the_server_publishes_also_not_one_of_earli
         issued_at: Timestamp::from_unix_ms(20),
         expires_at: Timestamp::from_unix_ms(30),
         publishes: false,
+        withdrawn: Vec::new(),
     };
     let second = Signed::sign(domain::ONLINE_KEY, &second, &root).unwrap();
     name(&mut keys, 5, 3, &second, &[]).unwrap();

@@ -1,6 +1,10 @@
 //! What the database keeps of the office's keys and certificates. No secret is among it.
 
-use nghisu_core::{Result, cbor, ids::DeviceId};
+use nghisu_core::{
+    Result, cbor,
+    ids::DeviceId,
+    trust::{enrol::Signed, office::PublicationKey},
+};
 
 use super::Tx;
 use crate::{
@@ -24,6 +28,33 @@ impl Tx<'_> {
             ),
         )
         .map(drop)
+    }
+
+    /// Notes a key that the root has signed for a secretary.
+    pub(crate) fn add_publication_key(&self, statement: &Signed) -> Result<()> {
+        let key: PublicationKey = statement.unverified()?;
+        self.run(
+            "INSERT INTO publication_key (device, name, statement) VALUES (?, ?, ?)",
+            (
+                key.key.device().as_bytes(),
+                &key.name,
+                cbor::encode(statement),
+            ),
+        )
+        .map(drop)
+    }
+
+    /// Returns the keys that the root has signed for secretaries.
+    pub(crate) fn publication_keys(&self) -> Result<Vec<PublicationKey>> {
+        let statements: Vec<Vec<u8>> = self.all(
+            "SELECT statement FROM publication_key ORDER BY name, rowid",
+            [],
+            |row| row.get(0),
+        )?;
+        statements
+            .iter()
+            .map(|bytes| cbor::decode::<Signed>(bytes, "publication key")?.unverified())
+            .collect()
     }
 
     /// Returns the TLS leaf as it was issued last.

@@ -402,6 +402,7 @@ fn secretaries(office: &OfficeKeys) -> Publishers<'_> {
         log: office.log(),
         roots: office.roots(),
         server: false,
+        withdrawn: &office.newest().withdrawn,
     }
 }
 

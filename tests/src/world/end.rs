@@ -1,0 +1,312 @@
+//! The faults end, and within a bounded number of syncs everybody agrees: with each other, with the
+//! office, and with what was typed.
+
+use std::collections::BTreeMap;
+
+use nghisu_core::{
+    ids::DocumentId,
+    store::{Note, VaultState},
+};
+
+use super::{
+    admin::canary,
+    checks::alike,
+    devices::Standing,
+    model::{Author, Verdict, access::Post, acts},
+    run::World,
+};
+
+/// Syncs of every device until everybody must agree: to be confirmed, to be let into the vault, to hear of
+/// what the others then handed in, and one more for each epoch that begins meanwhile.
+const ROUNDS_MAX: usize = 12;
+
+impl World {
+    pub(super) fn end(&mut self) -> Verdict {
+        self.make_peace()?;
+        let mut why = Vec::new();
+        for round in 0..ROUNDS_MAX {
+            self.confirm()?;
+            self.settle()?;
+            for node in 0..self.nodes.len() {
+                self.come_to_rest(node)?;
+            }
+            why = (0..self.nodes.len())
+                .filter_map(|node| self.is_restless(node))
+                .collect();
+            if why.is_empty() {
+                self.coverage
+                    .count("rounds until everybody agreed", round + 1);
+                return self.check_end();
+            }
+        }
+        Err(format!(
+            "S15: after {ROUNDS_MAX} rounds in peace: {}",
+            why.join("; ")
+        ))
+    }
+
+    fn make_peace(&mut self) -> Verdict {
+        self.trace.note(self.now, "peace", &[]);
+        self.peaceful = true;
+        self.desk.wrong_ms = 0;
+        self.desk.dies = None;
+        self.desk.empty();
+        for node in &mut self.nodes {
+            node.faults.clear();
+            node.kill_in = None;
+            node.cut_reply = None;
+            node.late_ms = 0;
+            node.read()
+                .limit_pages(None)
+                .map_err(|error| error.to_string())?;
+        }
+        self.settle()?;
+        for node in 0..self.nodes.len() {
+            self.nodes[node].full = false;
+            if self.nodes[node].standing == Standing::Enrolled && !self.nodes[node].closed {
+                self.order(node, "release")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn come_to_rest(&mut self, node: usize) -> Verdict {
+        if self.nodes[node].closed {
+            return Ok(());
+        }
+        if self.nodes[node].standing == Standing::Asking(String::new()) {
+            self.rejoin(node)?;
+            self.settle()?;
+        }
+        self.sync(node)?;
+        self.settle()?;
+        if self.is_alive(node) && !self.has_vault(node) {
+            self.link(node)?;
+            let account = self.nodes[node].account;
+            let others = (0..self.nodes.len()).filter(|it| self.nodes[*it].account == account);
+            if !others.into_iter().any(|other| self.has_vault(other)) {
+                self.recover(node)?;
+                self.sync(node)?;
+                self.settle()?;
+                self.give_up_vault(node)?;
+            }
+            self.sync(node)?;
+            self.settle()?;
+        }
+        Ok(())
+    }
+
+    /// Every device of an owner is lost, and the code was never written down, or not the one in force.
+    fn give_up_vault(&mut self, node: usize) -> Verdict {
+        if self.has_vault(node) {
+            return Ok(());
+        }
+        let random = self.nodes[node].draw();
+        if self.nodes[node].store().start_over(random).is_ok() {
+            self.coverage
+                .count("deeds", "vault lost with all its devices");
+            self.lost_vaults.insert(self.nodes[node].account);
+        }
+        Ok(())
+    }
+
+    /// Says whether a device is still somebody's.
+    fn is_alive(&self, node: usize) -> bool {
+        let it = &self.nodes[node];
+        !it.closed && it.standing == Standing::Enrolled && it.is_usable()
+    }
+
+    fn is_restless(&self, node: usize) -> Option<String> {
+        let it = &self.nodes[node];
+        if it.closed {
+            return None;
+        }
+        if it.standing != Standing::Enrolled {
+            // Of too many devices of a person one stays out.
+            let of_account = self
+                .nodes
+                .iter()
+                .filter(|other| other.account == it.account);
+            return (of_account.count() <= 4).then(|| format!("device {node} is not enrolled"));
+        }
+        let tables = ["backfill", "parked", "feed_ahead", "unopened"];
+        for table in tables {
+            let count = it.count(&format!("SELECT count(*) FROM {table}"));
+            if count > 0 {
+                return Some(format!("device {node} has {count} rows of {table}"));
+            }
+        }
+        let status = match it.read().vault_status() {
+            Ok(status) => status,
+            Err(error) => return Some(error.to_string()),
+        };
+        let unsent = it.read().unsent().unwrap_or(u64::MAX);
+        let said = [
+            (it.cursor != self.log.seq(), "has not read the log"),
+            (unsent > 0, "has something to hand in"),
+            (status.state != VaultState::Open, "is not in the vault"),
+            (status.missing > 0, "misses notes"),
+        ];
+        let found = said.iter().find(|(is, _)| *is);
+        found.map(|(_, what)| format!("device {node} {what}: {:?}", status.state))
+    }
+
+    fn check_end(&mut self) -> Verdict {
+        self.read_log()?;
+        self.desk.verify()?;
+        for node in 0..self.nodes.len() {
+            if self.is_alive(node) {
+                self.check_node(node)?;
+            }
+        }
+        for account in 0..self.notes.len() {
+            self.check_account(account)?;
+        }
+        self.check_received()?;
+        self.check_sealed()?;
+        self.check_purged()
+    }
+
+    /// All devices of an account show the same, and that is what was typed.
+    fn check_account(&mut self, account: usize) -> Verdict {
+        let alive: Vec<usize> = (0..self.nodes.len())
+            .filter(|node| self.nodes[*node].account == account && self.is_alive(*node))
+            .collect();
+        let authors: Vec<Author> = alive.iter().map(|node| self.nodes[*node].author).collect();
+        let mut first: Option<BTreeMap<DocumentId, Note>> = None;
+        for node in alive {
+            let mut shown = BTreeMap::new();
+            for (id, note) in &self.notes[account].all {
+                match self.nodes[node].read().note(*id) {
+                    Ok(text) => {
+                        note.settled(|author| authors.contains(&author), &text.text, text.deleted)
+                            .map_err(|why| format!("S15: device {node}: note {id}: {why}"))?;
+                        shown.insert(*id, text);
+                    }
+                    Err(_) if self.lost_vaults.contains(&account) => {}
+                    Err(_) => note
+                        .settled(|author| authors.contains(&author), "", false)
+                        .map_err(|why| format!("S15: device {node} has no note {id}: {why}"))?,
+                }
+            }
+            if let Some(first) = &first {
+                let same = first.len() == shown.len()
+                    && first
+                        .values()
+                        .zip(shown.values())
+                        .all(|(one, other)| alike(one, other));
+                if !same {
+                    return Err(format!(
+                        "S15: device {node} differs from another of its owner"
+                    ));
+                }
+            }
+            first.get_or_insert(shown);
+            self.check_meetings(node)?;
+        }
+        Ok(())
+    }
+
+    /// Every meeting that a person reads is shown with all its receipts.
+    fn check_meetings(&mut self, node: usize) -> Verdict {
+        let it = &self.nodes[node];
+        for meeting in self.meetings.values() {
+            if !self.access.is_in(it.person, *meeting) || self.put_back > 0 {
+                continue;
+            }
+            it.read()
+                .programme(*meeting)
+                .map_err(|error| format!("S11: device {node}: {error}"))?;
+            let receipts = it
+                .read()
+                .receipts(*meeting)
+                .map_err(|error| error.to_string())?;
+            let shown: Vec<_> = receipts
+                .iter()
+                .map(|it| acts::Receipt {
+                    act: it.act,
+                    number: it.number,
+                    refers_to: it.refers_to,
+                })
+                .collect();
+            self.acts
+                .check(*meeting, &shown, true)
+                .map_err(|why| format!("S10: device {node}: {why}"))?;
+        }
+        Ok(())
+    }
+
+    /// The office has every act of whoever is alive, and every one that it had said to have.
+    fn check_received(&self) -> Verdict {
+        for (id, act) in &self.acts.made {
+            if self.acts.is_received(*id) {
+                continue;
+            }
+            if self.acts.confirmed.contains(id) {
+                return Err(format!("S9: an act that the office had is gone: {id}"));
+            }
+            let author = (0..self.nodes.len())
+                .find(|node| self.nodes[*node].author == act.author && self.is_alive(*node));
+            let Some(node) = author else {
+                continue;
+            };
+            let states = self.nodes[node]
+                .read()
+                .acts(None)
+                .map_err(|error| error.to_string())?;
+            let refused = states.iter().any(|acted| {
+                acted.act.id == *id
+                    && matches!(acted.state, nghisu_core::store::ActState::Refused { .. })
+            });
+            if !refused {
+                return Err(format!("S9: an act of device {node} never arrived: {id}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// No word of a note stands in the office's folder.
+    fn check_sealed(&self) -> Verdict {
+        for notes in &self.notes {
+            for note in notes.all.values() {
+                let Some(word) = note.longest() else {
+                    continue;
+                };
+                if let Some(file) = self.desk.holds(word.as_bytes()).first() {
+                    return Err(format!(
+                        "S13: {word:?} of a note stands in {}",
+                        file.display()
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Of what somebody may not read no file of his devices has a word.
+    fn check_purged(&mut self) -> Verdict {
+        if self.put_back > 0 {
+            return Ok(());
+        }
+        for (audience, index) in self.audiences() {
+            for node in 0..self.nodes.len() {
+                let it = &self.nodes[node];
+                let secretary = self.access.people[it.account].1 == Post::Secretary;
+                let member = self.access.since(it.person, audience, u64::MAX).is_some();
+                if secretary || member || !self.is_alive(node) {
+                    continue;
+                }
+                let found = super::files::holding(&it.folder, canary(index).as_bytes());
+                if let Some(file) = found.first() {
+                    return Err(format!(
+                        "S7: device {node} has words of {audience:?} in {}",
+                        file.display()
+                    ));
+                }
+                self.coverage
+                    .count("deeds", "nothing left of what one may not read");
+            }
+        }
+        Ok(())
+    }
+}

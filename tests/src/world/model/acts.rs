@@ -1,0 +1,140 @@
+//! Acts and their receipts: one number for each act that has one, in the order of the log.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nghisu_core::ids::{ActId, MeetingId, PersonId};
+
+use super::{Author, Verdict};
+
+/// What an act states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::world) enum Stated {
+    Speak,
+    Ask,
+    Withdraw(ActId),
+}
+
+/// An act.
+#[derive(Debug, Clone)]
+pub(in crate::world) struct Act {
+    pub(in crate::world) person: PersonId,
+    pub(in crate::world) meeting: MeetingId,
+    pub(in crate::world) item: Option<String>,
+    pub(in crate::world) stated: Stated,
+    pub(in crate::world) author: Author,
+}
+
+/// What a receipt must say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::world) struct Receipt {
+    pub(in crate::world) act: ActId,
+    pub(in crate::world) number: Option<u64>,
+    pub(in crate::world) refers_to: Option<ActId>,
+}
+
+/// All acts of everybody.
+#[derive(Debug, Clone, Default)]
+pub(in crate::world) struct Acts {
+    pub(in crate::world) made: BTreeMap<ActId, Act>,
+    /// Receipts by meeting, in the order of the log.
+    pub(in crate::world) receipts: BTreeMap<MeetingId, Vec<Receipt>>,
+    received: BTreeSet<ActId>,
+    numbers: BTreeMap<MeetingId, u64>,
+    /// Acts that were taken back, and those that joined another.
+    withdrawn: BTreeSet<ActId>,
+    joined: BTreeMap<ActId, ActId>,
+    /// Withdrawals that came before their act.
+    early: BTreeMap<ActId, ActId>,
+    /// Acts that their device says are at the office.
+    pub(in crate::world) confirmed: BTreeSet<ActId>,
+}
+
+impl Acts {
+    /// Says whether the office has an act.
+    pub(in crate::world) fn is_received(&self, act: ActId) -> bool {
+        self.received.contains(&act)
+    }
+
+    /// The log has an entry with this act. A repeat changes nothing.
+    pub(in crate::world) fn receive(&mut self, id: ActId) -> Verdict {
+        let Some(act) = self.made.get(&id).cloned() else {
+            return Err("the office has an act that nobody made".into());
+        };
+        if !self.received.insert(id) {
+            return Ok(());
+        }
+        let (mut number, mut refers_to) = (None, None);
+        match act.stated {
+            Stated::Withdraw(other) => {
+                refers_to = Some(other);
+                if self.received.contains(&other) {
+                    let first = self.joined.get(&other).copied();
+                    self.withdrawn.insert(first.unwrap_or(other));
+                } else {
+                    self.early.entry(other).or_insert(id);
+                }
+            }
+            Stated::Speak | Stated::Ask => {
+                let standing = self.standing(id, &act);
+                if let Some(withdrawal) = self.early.get(&id) {
+                    refers_to = Some(*withdrawal);
+                    self.withdrawn.insert(id);
+                    if let Some(first) = standing {
+                        self.joined.insert(id, first);
+                        self.withdrawn.insert(first);
+                    }
+                } else if let Some(first) = standing {
+                    refers_to = Some(first);
+                    self.joined.insert(id, first);
+                } else {
+                    let newest = self.numbers.entry(act.meeting).or_insert(0);
+                    *newest += 1;
+                    number = Some(*newest);
+                }
+            }
+        }
+        self.receipts.entry(act.meeting).or_default().push(Receipt {
+            act: id,
+            number,
+            refers_to,
+        });
+        Ok(())
+    }
+
+    /// Returns the registration that another one of the same person, item and kind joins.
+    fn standing(&self, id: ActId, act: &Act) -> Option<ActId> {
+        if act.stated != Stated::Speak {
+            return None;
+        }
+        let receipts = self.receipts.get(&act.meeting)?;
+        receipts.iter().map(|receipt| receipt.act).find(|other| {
+            let alike = |it: &Act| {
+                it.person == act.person && it.item == act.item && it.stated == Stated::Speak
+            };
+            *other != id
+                && self.made.get(other).is_some_and(alike)
+                && !self.withdrawn.contains(other)
+                && !self.joined.contains_key(other)
+        })
+    }
+
+    /// What a device shows of a meeting's receipts: some first ones of those that were given, or, once
+    /// it has read the log to its end, all of them.
+    pub(in crate::world) fn check(
+        &self,
+        meeting: MeetingId,
+        shown: &[Receipt],
+        whole: bool,
+    ) -> Verdict {
+        let given = self.receipts.get(&meeting).map_or(&[][..], Vec::as_slice);
+        let fits =
+            given.get(..shown.len()) == Some(shown) && (!whole || shown.len() == given.len());
+        if fits {
+            Ok(())
+        } else {
+            Err(format!(
+                "receipts {shown:?} are shown where {given:?} were given"
+            ))
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! The loop of a world: events in the order of virtual time, and the steps of the script between them.
+
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Mutex, PoisonError},
+};
+
+use nghisu_core::{
+    Error,
+    ids::{Hash, MeetingId},
+    sync::wire::Outcome,
+    trust::{decide::Role, orders::SignedOrder, vault::codes::RecoveryCode},
+};
+use tempfile::TempDir;
+
+use super::{
+    coverage::Coverage,
+    desk::Desk,
+    devices::Node,
+    dice::Dice,
+    files,
+    model::{
+        Verdict,
+        access::{Access, Post, Turn},
+        acts::Acts,
+        log::Log,
+        notes::{Notes, Seen},
+    },
+    rogue::Rogue,
+    script::Step,
+    trace::{self, Trace},
+};
+
+/// Bytes of entries in a page: one entry, a few, all.
+const PAGES: [usize; 6] = [1, 600, 1_200, 2_500, 6_000, 1 << 20];
+
+/// What a life left behind.
+#[derive(Debug, Clone)]
+pub struct Life {
+    /// The hash of its trace.
+    pub trace: String,
+    /// What it met.
+    pub coverage: Coverage,
+}
+
+/// A life that did not hold.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// What did not hold, and the last things that happened.
+    pub why: String,
+    /// After how many steps.
+    pub after: usize,
+}
+
+/// Where a message goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Route {
+    Sync,
+    Enrol,
+}
+
+/// What a device is answered with.
+pub(super) type Answer = Result<Vec<u8>, (Error, Option<Box<SignedOrder>>)>;
+
+pub(super) enum Event {
+    /// A device does the next thing of its sync.
+    Advance { node: usize, waits: u64 },
+    /// A request reaches the office. `answered` says whether anybody waits for the reply.
+    Arrive {
+        node: usize,
+        waits: u64,
+        route: Route,
+        bytes: Vec<u8>,
+        answered: bool,
+    },
+    /// A reply reaches the device.
+    Answer {
+        node: usize,
+        waits: u64,
+        route: Route,
+        answer: Answer,
+    },
+    /// The network is there again.
+    Retry { node: usize, waits: u64 },
+}
+
+/// What the model knew when a copy of the office was made.
+pub(super) struct Then {
+    pub(super) log: Log,
+    pub(super) acts: Acts,
+    pub(super) turns: Vec<Turn>,
+    pub(super) confirmed: Vec<BTreeMap<nghisu_core::ids::DocumentId, Seen>>,
+    pub(super) people: u64,
+}
+
+/// A world. See the module's page.
+pub struct World {
+    pub(super) seed: u64,
+    pub(super) now: u64,
+    queue: BTreeMap<(u64, u64), Event>,
+    queued: u64,
+    pub(super) dice: Dice,
+    pub(super) desk: Desk,
+    pub(super) nodes: Vec<Node>,
+    pub(super) rogue: Option<Rogue>,
+    pub(super) authors: usize,
+    pub(super) notes: Vec<Notes>,
+    pub(super) acts: Acts,
+    pub(super) access: Access,
+    pub(super) log: Log,
+    /// What owners have written down, by account.
+    pub(super) codes: BTreeMap<usize, Vec<RecoveryCode>>,
+    /// Accounts that have lost every device and the code.
+    pub(super) lost_vaults: std::collections::BTreeSet<usize>,
+    pub(super) meetings: BTreeMap<usize, MeetingId>,
+    pub(super) publications: u64,
+    /// What each envelope was answered with.
+    pub(super) outcomes: BTreeMap<Hash, Outcome>,
+    pub(super) then: Option<Then>,
+    /// Changes of people and devices: a copy from before one of them is not put back.
+    pub(super) people: u64,
+    /// How often the office was put back.
+    pub(super) put_back: u32,
+    pub(super) trace: Trace,
+    pub(super) coverage: Coverage,
+    pub(super) peaceful: bool,
+    taken: usize,
+    pub(super) folder: TempDir,
+}
+
+/// Offices draw from one place in a process: one life at a time.
+static ONE: Mutex<()> = Mutex::new(());
+
+/// Lives a script to its end.
+///
+/// # Errors
+/// What did not hold, with the last things that happened.
+pub fn live(seed: u64, steps: &[Step]) -> Result<Life, Failure> {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    trace::listen();
+    drop(trace::errors());
+    let mut world = World::new(seed);
+    let lived = catch_unwind(AssertUnwindSafe(|| world.live(steps)));
+    let lived = lived.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Err(format!("a panic: {}", text.unwrap_or_default()))
+    });
+    match lived {
+        Ok(()) => Ok(Life {
+            trace: world.trace.hash(),
+            coverage: world.coverage,
+        }),
+        Err(why) => Err(Failure {
+            why: format!("{why}\n{}", world.trace.last(60)),
+            after: world.taken,
+        }),
+    }
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let folder = files::folder();
+        let pages = *dice.pick(&PAGES).unwrap();
+        let desk = Desk::new(folder.path().join("office"), dice.bytes(), pages);
+        let third = if dice.one_in(2) {
+            Post::Guest
+        } else {
+            Post::Secretary
+        };
+        let mut people = Vec::new();
+        for (name, post) in [
+            ("Một", Post::Delegate),
+            ("Hai", Post::Delegate),
+            ("Ba", third),
+        ] {
+            let role = match post {
+                Post::Delegate => Role::Delegate,
+                Post::Guest => Role::Guest,
+                Post::Secretary => Role::Secretary,
+            };
+            people.push((desk.office().add_person(name, role).unwrap().id, post));
+        }
+        let access = Access {
+            log: desk.office().log(),
+            people,
+            turns: Vec::new(),
+        };
+        Self {
+            seed,
+            now: 0,
+            queue: BTreeMap::new(),
+            queued: 0,
+            dice,
+            desk,
+            nodes: Vec::new(),
+            rogue: None,
+            authors: 0,
+            notes: vec![Notes::default(); 3],
+            acts: Acts::default(),
+            access,
+            log: Log::default(),
+            codes: BTreeMap::new(),
+            lost_vaults: std::collections::BTreeSet::new(),
+            meetings: BTreeMap::new(),
+            publications: 0,
+            outcomes: BTreeMap::new(),
+            then: None,
+            people: 0,
+            put_back: 0,
+            trace: Trace::default(),
+            coverage: Coverage::default(),
+            peaceful: false,
+            taken: 0,
+            folder,
+        }
+    }
+
+    fn live(&mut self, steps: &[Step]) -> Verdict {
+        self.read_log()?;
+        for step in steps {
+            self.taken += 1;
+            match step {
+                Step::Wait(ms) => self.pass(u64::from(*ms))?,
+                step => {
+                    self.trace.note(self.now, &format!("{step:?}"), &[]);
+                    self.take(*step)?;
+                    self.read_log()?;
+                }
+            }
+            self.check_errors()?;
+        }
+        self.end()
+    }
+
+    /// Puts an event into the queue, `after` milliseconds from now.
+    pub(super) fn plan(&mut self, after: u64, event: Event) {
+        self.queued += 1;
+        self.queue.insert((self.now + after, self.queued), event);
+    }
+
+    /// Lets time pass, and what falls into it happen.
+    pub(super) fn pass(&mut self, ms: u64) -> Verdict {
+        let until = self.now + ms;
+        while let Some(next) = self.queue.first_entry() {
+            if next.key().0 > until {
+                break;
+            }
+            let ((at, _), event) = next.remove_entry();
+            self.now = at;
+            self.happen(event)?;
+            self.check_errors()?;
+        }
+        self.now = until;
+        Ok(())
+    }
+
+    /// Lets everything happen that is under way, within a bounded number of events.
+    pub(super) fn settle(&mut self) -> Verdict {
+        for _ in 0..20_000 {
+            let Some(next) = self.queue.first_entry() else {
+                return Ok(());
+            };
+            let ((at, _), event) = next.remove_entry();
+            self.now = self.now.max(at);
+            self.happen(event)?;
+            self.check_errors()?;
+        }
+        Err("S15: it does not come to rest".into())
+    }
+
+    fn happen(&mut self, event: Event) -> Verdict {
+        match event {
+            Event::Advance { node, waits } if self.nodes[node].waits == waits => self.advance(node),
+            Event::Arrive {
+                node,
+                waits,
+                route,
+                bytes,
+                answered,
+            } => self.arrive(node, waits, route, &bytes, answered),
+            Event::Answer {
+                node,
+                waits,
+                route,
+                answer,
+            } if self.nodes[node].waits == waits => self.answered(node, route, answer),
+            Event::Retry { node, waits } if self.nodes[node].waits == waits => self.sync(node),
+            Event::Advance { .. } | Event::Answer { .. } | Event::Retry { .. } => Ok(()),
+        }
+    }
+
+    /// Reads what the office has got, and tells the model.
+    pub(super) fn read_log(&mut self) -> Verdict {
+        for read in self.desk.read_log(self.log.seq())? {
+            let what = format!("entry {} {:?}", read.logged.seq, read.logged.kind);
+            self.trace
+                .note(self.now, &what, read.logged.envelope.as_bytes());
+            self.coverage
+                .count("entries", format_args!("{:?}", read.logged.kind));
+            self.log
+                .append(read.logged)
+                .map_err(|why| format!("S4: {why}"))?;
+            if let Some(act) = read.act {
+                self.acts
+                    .receive(act)
+                    .map_err(|why| format!("S10: {why}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_errors(&self) -> Verdict {
+        let errors = trace::errors();
+        if errors.is_empty() {
+            return Ok(());
+        }
+        Err(format!("an error was logged: {errors:?}"))
+    }
+}

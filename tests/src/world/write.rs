@@ -1,0 +1,280 @@
+//! What people do on their devices: writing, deleting, registering, asking, taking back.
+
+use nghisu_core::{
+    Code,
+    ids::{ActId, DocumentId},
+    meeting::act::{Act, ActKind},
+    store::{NoteTarget, Splice},
+};
+
+use super::{
+    checks::stated,
+    dice::Dice,
+    model::{Verdict, acts, notes::Typing},
+    run::World,
+};
+
+/// Characters of a note, none twice: Vietnamese letters composed and apart, others that UTF-16 takes two
+/// units for, and whatever comes after them.
+fn letter(seed: u64, nth: usize) -> char {
+    const BLOCKS: [(u32, u32); 7] = [
+        (0x1ea0, 90),
+        (0x1f600, 80),
+        (0xc0, 23),
+        (0x300, 112),
+        (0x102, 60),
+        (0x4e00, 4_000),
+        (0x20000, 9_000),
+    ];
+    let turn = usize::try_from(seed % 5).unwrap();
+    let mut nth = nth;
+    // Of the first blocks in turn, so that they mix; what is left of them is passed over.
+    for block in (0..5).map(|at| BLOCKS[(at + turn) % 5]) {
+        let size = usize::try_from(block.1).unwrap();
+        if nth < size {
+            let spread = nth * 7 % size;
+            let step = if size.is_multiple_of(7) { nth } else { spread };
+            return char::from_u32(block.0 + u32::try_from(step).unwrap()).unwrap_or('ư');
+        }
+        nth -= size;
+    }
+    let size = usize::try_from(BLOCKS[5].1).unwrap();
+    let (block, nth) = if nth < size {
+        (BLOCKS[5], nth)
+    } else {
+        (BLOCKS[6], nth - size)
+    };
+    char::from_u32(block.0 + u32::try_from(nth).unwrap()).unwrap()
+}
+
+impl World {
+    /// Says whether an error on a device is one that was put into the world; nothing has changed then.
+    fn may_fail(&mut self, node: usize, error: &nghisu_core::Error) -> Verdict {
+        if error.code() == Code::DiskFull && self.nodes[node].full {
+            self.coverage.count("deeds", "a full disk refused to save");
+            return self.check_node(node);
+        }
+        Err(format!("S14: a call failed: {error}"))
+    }
+
+    fn letters(&self, account: usize, note: DocumentId, count: usize) -> String {
+        let known = self.notes[account].all.get(&note);
+        let from = known.map_or(0, |note| note.characters());
+        (from..from + count)
+            .map(|nth| letter(self.seed, nth))
+            .collect()
+    }
+
+    pub(super) fn write(&mut self, node: usize, drawn: u32) -> Verdict {
+        let now = self.now;
+        let mut dice = Dice::new(u64::from(drawn));
+        let it = &mut self.nodes[node];
+        let (account, author, at) = (it.account, it.author, it.clock(now));
+        let id = DocumentId::from_bytes(it.draw());
+        let text = self.letters(account, id, dice.below(9));
+        let target = NoteTarget {
+            meeting: self.meetings.get(&dice.below(3)).copied(),
+            ..NoteTarget::default()
+        };
+        let written = self.nodes[node].store().create_note(id, &target, &text, at);
+        let note = match written {
+            Ok(note) => note,
+            Err(error) => return self.may_fail(node, &error),
+        };
+        self.coverage.count("deeds", "note written");
+        let typing = Typing {
+            before: "",
+            position: 0,
+            delete: 0,
+            insert: &text,
+            after: &note.text,
+        };
+        self.notes[account]
+            .all
+            .entry(id)
+            .or_default()
+            .typed(author, &typing)?;
+        self.check_node(node)
+    }
+
+    /// Returns one of the notes that a device shows.
+    fn a_note(&self, node: usize, dice: &mut Dice) -> Option<(DocumentId, String, bool)> {
+        let rows = self.nodes[node].rows("SELECT id, text, deleted FROM note ORDER BY id", |row| {
+            let id: Vec<u8> = row.get(0)?;
+            Ok((
+                DocumentId::from_slice(&id).unwrap(),
+                row.get(1)?,
+                row.get(2)?,
+            ))
+        });
+        // Mostly one of a few, so that two devices meet in one.
+        let few = rows.len().min(if dice.one_in(3) { rows.len() } else { 3 });
+        dice.pick(&rows[..few]).cloned()
+    }
+
+    pub(super) fn edit(&mut self, node: usize, drawn: u32) -> Verdict {
+        let mut dice = Dice::new(u64::from(drawn));
+        let Some((id, before, hidden)) = self.a_note(node, &mut dice) else {
+            return self.write(node, drawn);
+        };
+        let characters: Vec<char> = before.chars().collect();
+        let from = dice.below(characters.len() + 1);
+        let deleted = if dice.one_in(3) {
+            dice.below(4).min(characters.len() - from)
+        } else {
+            0
+        };
+        let units = |part: &[char]| part.iter().map(|it| it.len_utf16()).sum::<usize>();
+        let (account, author) = (self.nodes[node].account, self.nodes[node].author);
+        let inserted = if deleted > 0 {
+            dice.below(4)
+        } else {
+            1 + dice.below(8)
+        };
+        let insert = self.letters(account, id, inserted);
+        let splice = Splice {
+            position: units(&characters[..from]),
+            delete: units(&characters[from..from + deleted]),
+            insert,
+        };
+        let at = self.nodes[node].clock(self.now);
+        self.try_wrong_position(node, id, &characters)?;
+        let edited = self.nodes[node]
+            .store()
+            .edit_note(id, std::slice::from_ref(&splice), at);
+        let note = match edited {
+            Ok(note) => note,
+            Err(error) => return self.may_fail(node, &error),
+        };
+        let typing = Typing {
+            before: &before,
+            position: splice.position,
+            delete: splice.delete,
+            insert: &splice.insert,
+            after: &note.text,
+        };
+        let kept = self.notes[account]
+            .all
+            .get_mut(&id)
+            .ok_or("S7: a note that nobody wrote")?;
+        let deed = if hidden {
+            "edit of a hidden note"
+        } else {
+            "edit"
+        };
+        self.coverage.count("deeds", deed);
+        if kept.is_concurrent(author) {
+            self.coverage
+                .count("deeds", "edit while others have edited too");
+        }
+        kept.typed(author, &typing)
+            .map_err(|why| format!("S8: {why}"))?;
+        self.check_node(node)
+    }
+
+    /// A position within a character is refused, and nothing changes.
+    fn try_wrong_position(&mut self, node: usize, id: DocumentId, characters: &[char]) -> Verdict {
+        let Some(wide) = characters.iter().position(|it| it.len_utf16() == 2) else {
+            return Ok(());
+        };
+        let before: usize = characters[..wide].iter().map(|it| it.len_utf16()).sum();
+        let splice = Splice {
+            position: before + 1,
+            delete: 0,
+            insert: "?".into(),
+        };
+        let at = self.nodes[node].clock(self.now);
+        match self.nodes[node].store().edit_note(id, &[splice], at) {
+            Err(error) if error.code() == Code::PositionInvalid => Ok(()),
+            Err(error) => self.may_fail(node, &error),
+            Ok(_) => Err("S14: half a character was taken for a place".into()),
+        }
+    }
+
+    pub(super) fn hide(&mut self, node: usize, drawn: u32) -> Verdict {
+        let mut dice = Dice::new(u64::from(drawn));
+        let Some((id, _, hidden)) = self.a_note(node, &mut dice) else {
+            return Ok(());
+        };
+        let (account, author) = (self.nodes[node].account, self.nodes[node].author);
+        let at = self.nodes[node].clock(self.now);
+        let note = match self.nodes[node].store().delete_note(id, at) {
+            Ok(note) => note,
+            Err(error) => return self.may_fail(node, &error),
+        };
+        let kept = self.notes[account]
+            .all
+            .get_mut(&id)
+            .ok_or("S7: a note that nobody wrote")?;
+        if !hidden && kept.is_concurrent(author) {
+            self.coverage
+                .count("faults", "deletion while the other device types");
+        }
+        self.coverage.count("deeds", "note deleted");
+        kept.hidden(author, &note.text);
+        self.check_node(node)
+    }
+
+    /// Registers, asks, or takes something back.
+    pub(super) fn state(&mut self, node: usize, drawn: u32) -> Verdict {
+        let mut dice = Dice::new(u64::from(drawn));
+        let it = &mut self.nodes[node];
+        let person = it.person;
+        let held = it.store().meetings().map_err(|error| error.to_string())?;
+        let Some(row) = dice.pick(&held) else {
+            return Ok(());
+        };
+        let meeting = row.id;
+        let programme = it
+            .store()
+            .programme(meeting)
+            .map_err(|error| error.to_string())?;
+        let items: Vec<_> = programme.programme.items.keys().cloned().collect();
+        let item = if dice.one_in(3) {
+            None
+        } else {
+            dice.pick(&items).cloned()
+        };
+        let made = self.acts.made.iter();
+        let mine: Vec<ActId> = made
+            .filter(|(_, act)| {
+                act.person == person
+                    && act.meeting == meeting
+                    && !matches!(act.stated, acts::Stated::Withdraw(_))
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        let (kind, item, withdraws) = match (dice.below(5), dice.pick(&mine)) {
+            (0, Some(other)) => (ActKind::Withdrawal, None, Some(*other)),
+            (0..3, _) => (ActKind::SpeakingRegistration, item, None),
+            _ => (ActKind::QuestionSlip, item, None),
+        };
+        let act = Act {
+            id: ActId::from_bytes(self.nodes[node].draw()),
+            person,
+            meeting,
+            item,
+            kind,
+            text: "Đề nghị làm rõ số liệu.".into(),
+            addressee: None,
+            withdraws,
+            made_at: self.nodes[node].clock(self.now),
+        };
+        let document = DocumentId::from_bytes(self.nodes[node].draw());
+        if let Err(error) = self.nodes[node].store().put_act(&act, document) {
+            return self.may_fail(node, &error);
+        }
+        self.coverage.count("acts", kind.name());
+        self.acts.made.insert(
+            act.id,
+            acts::Act {
+                person,
+                meeting,
+                item: act.item.as_ref().map(|item| item.as_str().to_owned()),
+                stated: stated(kind, withdraws),
+                author: self.nodes[node].author,
+            },
+        );
+        self.check_node(node)
+    }
+}
