@@ -329,8 +329,8 @@ fn judge_act(tx: &Tx<'_>, actor: Actor, envelope: &Envelope) -> Result<Judged> {
     let programme = Feed::Programme(act.meeting);
     let readable = Action::Read(programme);
     let state = state_of(tx, envelope.header().log, act.person, programme)?;
-    // What it is about may be among what is still to come back.
-    let lost = tx.is_healing()?;
+    // An act that had its receipt was judged before the office was restored.
+    let lost = tx.settled_act(act.id)?.is_some();
     // Who has no access to a meeting is told neither whether it exists nor what its items are.
     if !lost
         && (decide(actor, readable, state) != Decision::Allow || !tx.is_published(act.meeting)?)

@@ -76,18 +76,16 @@ impl<'o> Returning<'o> {
         let places = offering.places.iter().copied().chain(repeat(u64::MAX));
         for (bytes, place) in offering.envelopes.iter().zip(places) {
             if let Ok(original) = Envelope::decode(bytes) {
-                // Who wrote the others is known by their certificates.
-                let place = match original.header().kind {
-                    Kind::Certificate => 0,
-                    _ => place,
-                };
+                // Who wrote the others is known by their certificates, and which acts the office had
+                // by its receipts.
+                let kind = original.header().kind;
+                let first = matches!(kind, Kind::Certificate | Kind::Receipts);
+                let place = if first { 0 } else { place };
                 returning.originals.push_back((place, original));
             }
         }
-        returning
-            .originals
-            .make_contiguous()
-            .sort_by_key(|(place, original)| (original.header().kind != Kind::Certificate, *place));
+        let originals = returning.originals.make_contiguous();
+        originals.sort_by_key(|(place, _)| *place);
         Ok(returning)
     }
 
