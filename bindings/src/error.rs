@@ -99,7 +99,7 @@ errors! {
         Internal PortTaken OfficeMissing OfficeExists PersonExists LogDamaged NothingToPublish
         PassphraseWrong PassphraseShort PassphraseMissing KeyFile KeyFilePlace PaperCopyWrong
         PublicationUnsigned PublicationStale PublicationKeyUnknown DeviceAmbiguous
-        AudienceUnknown
+        AudienceUnknown BackupDamaged OfficeHealing
     }
 }
 

@@ -41,9 +41,10 @@ pub use listener::{ChangeListener, ProgressListener, Subscription};
 pub use pace::{SyncListener, SyncPace, SyncProblem, SyncStatus};
 pub use publications::{Alert, AlertKind, PublishedBy};
 pub use records::{
-    Act, ActKind, ActState, Change, DeviceConfig, DeviceStatus, Downloaded, Heading, Identity,
-    Language, MeetingSummary, NotSent, Note, NoteTarget, Outcome, OutcomeTask, Paper, PaperFile,
-    Participant, ProgrammeItem, ProgrammeScreen, Receipt, Role, Salvage, Splice, SyncReport, Word,
+    Act, ActKind, ActState, Change, DeviceConfig, DeviceStatus, Downloaded, Durability, Heading,
+    Identity, Language, MeetingSummary, NotSent, Note, NoteTarget, Outcome, OutcomeTask, Paper,
+    PaperFile, Participant, ProgrammeItem, ProgrammeScreen, Receipt, Role, Salvage, Splice,
+    SyncReport, Word,
 };
 pub use signer::{DeviceSigner, SignerError};
 pub use vault::{VaultState, VaultStatus, WaitingDevice};

@@ -326,6 +326,29 @@ pub struct Note {
     pub deleted: bool,
     /// Changes that the office has not settled: 0 means that the office has all of it.
     pub unsent: u64,
+    /// How safe it is.
+    pub durability: Durability,
+}
+
+/// How safe something that was written is. Each level holds what the one before it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+pub enum Durability {
+    /// On this device's disk, and not at the office, or not at the office any more. Shown as ✓.
+    Saved,
+    /// At the office: survives the loss of the device. Shown as ✓✓.
+    AtOffice,
+    /// In a backup of the office: survives the loss of its disk. Shown as ✓✓✓.
+    BackedUp,
+}
+
+impl From<store::Durability> for Durability {
+    fn from(level: store::Durability) -> Self {
+        match level {
+            store::Durability::Saved => Self::Saved,
+            store::Durability::AtOffice => Self::AtOffice,
+            store::Durability::BackedUp => Self::BackedUp,
+        }
+    }
 }
 
 impl From<store::Note> for Note {
@@ -343,6 +366,7 @@ impl From<store::Note> for Note {
             edited_at_ms: ms(note.edited_at),
             deleted: note.deleted,
             unsent: note.unsent,
+            durability: note.durability.into(),
         }
     }
 }
@@ -418,8 +442,12 @@ pub struct Act {
     pub made_at_ms: i64,
     /// How far it is.
     pub state: ActState,
-    /// The office's receipt, once it is here.
+    /// The office's receipt, once it is here: the newest, if its number was replaced.
     pub receipt: Option<Receipt>,
+    /// How safe it is.
+    pub durability: Durability,
+    /// Whether the office had it, has lost it in a restore, and has not got it back yet.
+    pub not_back: bool,
 }
 
 impl From<store::Acted> for Act {
@@ -436,6 +464,8 @@ impl From<store::Acted> for Act {
             made_at_ms: ms(act.made_at),
             state: acted.state.into(),
             receipt: acted.receipt.map(Receipt::from),
+            durability: acted.durability.into(),
+            not_back: acted.not_back,
         }
     }
 }

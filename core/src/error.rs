@@ -275,6 +275,16 @@ codes! {
         vi: "Nhật ký của văn phòng bị hỏng hoặc bị sửa.", remedy_vi: "Khôi phục từ bản sao lưu; không công bố gì trước khi kiểm tra.",
         en: "The office's log is damaged or was altered.", remedy_en: "Restore from a backup; publish nothing before it is checked.",
     }
+    /// A file of a backup is missing, or is not the one that its manifest names.
+    BackupDamaged = "backup_damaged" {
+        vi: "Bản sao lưu bị thiếu hoặc bị sửa.", remedy_vi: "Dùng bản sao lưu khác; chưa có gì được ghi vào thư mục dữ liệu.",
+        en: "The backup is incomplete or was altered.", remedy_en: "Use another backup; nothing was written to the data folder.",
+    }
+    /// The office was restored and takes back what its devices hold; it gives no numbers meanwhile.
+    OfficeHealing = "office_healing" {
+        vi: "Văn phòng vừa được khôi phục và đang nhận lại dữ liệu từ các thiết bị.", remedy_vi: "Xem nghisu heal; khi các thiết bị đã gửi lại, chạy nghisu heal --finish.",
+        en: "The office was restored and is taking back what its devices hold.", remedy_en: "Look at nghisu heal; once the devices are back, run nghisu heal --finish.",
+    }
     /// The log at the office is not the one this device knows.
     LogChanged = "log_changed" {
         vi: "Nhật ký của văn phòng không khớp với những gì thiết bị đã nhận.", remedy_vi: "Liên hệ văn phòng; dữ liệu trên máy vẫn còn nguyên.",

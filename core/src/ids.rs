@@ -533,6 +533,12 @@ pub enum Kind {
     Snapshot,
     /// One of a person's devices goes on in another incarnation, or was found to be two.
     Incarnation,
+    /// An epoch of the log begins: the office was restored.
+    Epoch,
+    /// A backup has all entries up to one.
+    Backup,
+    /// An envelope that a restored office had lost and was given back.
+    Returned,
     /// A kind of a later version: kept, passed on, not understood.
     Other(u16),
 }
@@ -556,6 +562,9 @@ impl Kind {
             Self::OfficeKey => 13,
             Self::Vault => 14,
             Self::Snapshot => 15,
+            Self::Epoch => 16,
+            Self::Backup => 17,
+            Self::Returned => 18,
             Self::Incarnation => 20,
             Self::Other(number) => number,
         }
@@ -579,6 +588,9 @@ impl Kind {
             13 => Self::OfficeKey,
             14 => Self::Vault,
             15 => Self::Snapshot,
+            16 => Self::Epoch,
+            17 => Self::Backup,
+            18 => Self::Returned,
             20 => Self::Incarnation,
             other => Self::Other(other),
         }

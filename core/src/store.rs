@@ -11,6 +11,8 @@
 mod alerts;
 mod devices;
 mod documents;
+mod durability;
+mod healing;
 mod inbox;
 mod incarnation;
 mod listing;
@@ -55,6 +57,7 @@ use crate::{
 
 pub use alerts::{Alert, AlertKind};
 pub use devices::{Asking, FormerKey, PendingEnrolment};
+pub use durability::Durability;
 pub use listing::{ActState, Acted, MeetingRow, NotSent, Note, Programmed, Receipted};
 pub use notes::{NoteTarget, Splice};
 pub use orders::Standing;

@@ -17,6 +17,7 @@ pub mod authors;
 pub mod backoff;
 pub mod cadence;
 pub mod envelope;
+pub mod healing;
 pub mod proof;
 pub mod publication;
 pub mod session;

@@ -340,6 +340,7 @@ fn met(store: &Store) -> Step {
             backed_up: 0,
             complete: true,
             office: Box::new(store.office_keys().unwrap().unwrap()),
+            offered: None,
             head: LogHead {
                 log: LOG,
                 epoch: 1,

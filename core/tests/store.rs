@@ -110,6 +110,7 @@ fn open_vault(store: &mut Store) {
                 backed_up: 0,
                 complete: true,
                 office: Box::new(office.clone()),
+                offered: None,
                 head: LogHead {
                     log: LogId::from_bytes([4; 16]),
                     epoch: 1,
@@ -498,6 +499,7 @@ fn a_signed_head_that_goes_back_is_told_once() {
                 backed_up: 0,
                 complete: true,
                 office: Box::new(office.clone()),
+                offered: None,
                 head: LogHead {
                     log: LogId::from_bytes([4; 16]),
                     epoch: 1,

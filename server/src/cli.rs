@@ -7,6 +7,7 @@ mod member;
 mod passphrase;
 mod proof;
 mod publish;
+mod restore;
 
 use std::{
     io::Write,
@@ -113,6 +114,14 @@ enum Command {
     Demo(DemoArguments),
     /// Check the log from its first entry, or the proof that a device has written
     Verify(VerifyArguments),
+    /// Copy the office to a folder while it runs: database and papers, every file checked, no keys
+    Backup(restore::BackupArguments),
+    /// Make an office of a backup, in a folder that holds none
+    Restore(restore::RestoreArguments),
+    /// Show what a restored office has got back, and end that
+    Heal(restore::HealArguments),
+    /// Find out whether the office is sound, and say what to do if it is not
+    Doctor(restore::DoctorArguments),
 }
 
 #[derive(Debug, Args)]
@@ -244,6 +253,9 @@ fn run(command: Command, language: Language) -> Result<bool> {
             keep: arguments.keep,
         });
     }
+    if let Command::Doctor(arguments) = command {
+        return restore::doctor(&arguments, language);
+    }
     carry_out(command, language).map(|()| true)
 }
 
@@ -320,7 +332,10 @@ fn carry_out(command: Command, language: Language) -> Result<()> {
                 .iter()
                 .try_for_each(|json| out(&canonical_json(json)))
         }
-        Command::Demo(_) => Ok(()),
+        Command::Demo(_) | Command::Doctor(_) => Ok(()),
+        Command::Backup(arguments) => restore::backup(&arguments, language),
+        Command::Restore(arguments) => restore::restore(&arguments, language),
+        Command::Heal(arguments) => restore::heal(&arguments, language),
         Command::Verify(arguments) => proof::run(&arguments, language),
     }
 }

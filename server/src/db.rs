@@ -52,6 +52,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("db/migrations/0007_snapshots.sql"),
     include_str!("db/migrations/0009_fork.sql"),
     include_str!("db/migrations/0011_publication_keys.sql"),
+    include_str!("db/migrations/0008_restore.sql"),
     include_str!("db/migrations/0010_cadence.sql"),
 ];
 
@@ -157,6 +158,27 @@ impl Db {
         let queue = self.queue.as_ref().ok_or_else(gone)?;
         queue.send(job).map_err(|_| gone())?;
         receiver.recv().map_err(|_| gone())?
+    }
+
+    /// Writes all that the database holds at one moment into a new file, without the office's secret.
+    /// When this returns the file is on disk. Others write meanwhile.
+    pub(crate) fn snapshot(&self, to: &Path) -> Result<()> {
+        let source = connect(&self.path)?;
+        let name = to
+            .to_str()
+            .ok_or_else(|| Error::new(Code::FolderNotWritable, to.display()))?;
+        source.execute("VACUUM INTO ?1", [name]).map_err(error)?;
+        let copy = Connection::open(to).map_err(error)?;
+        // Overwritten where it stands: nothing of it is left in the file.
+        copy.execute_batch(
+            "PRAGMA journal_mode = DELETE; PRAGMA secure_delete = ON;
+             UPDATE office SET secret = zeroblob(32);",
+        )
+        .map_err(error)?;
+        copy.close().map_err(|(_, failure)| error(failure))?;
+        std::fs::File::open(to)
+            .and_then(|file| file.sync_all())
+            .map_err(|failure| Error::new(Code::Storage, failure))
     }
 
     /// Runs `job` in a read transaction: all that it reads is of one moment.
@@ -345,6 +367,30 @@ fn connect_to_read(path: &Path) -> Result<Connection> {
         .map_err(error)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
+}
+
+/// Opens a database that no office serves, to look at it.
+pub(crate) fn open_alone(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)
+        .map_err(|failure| opening_error(&failure, path))?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(error)?;
+    connection
+        .execute_batch("PRAGMA trusted_schema = OFF")
+        .map_err(error)?;
+    Ok(connection)
+}
+
+/// Has SQLite check all of a database.
+pub(crate) fn integrity(connection: &Connection) -> Result<()> {
+    let found: String = connection
+        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+        .map_err(error)?;
+    if found == "ok" {
+        Ok(())
+    } else {
+        Err(Error::new(Code::DatabaseCorrupt, found))
+    }
 }
 
 fn migrate(connection: &mut Connection) -> Result<()> {

@@ -49,17 +49,31 @@ pub fn sync(
     store: &mut Store,
     dice: &mut Dice,
     office: &Office,
+    between: impl FnMut(&[u8], Reply) -> Reply,
+) -> Result<Report> {
+    sync_at(store, dice, office, NOW, between)
+}
+
+/// The same, at another moment than [`NOW`].
+///
+/// # Errors
+/// What the session says.
+pub fn sync_at(
+    store: &mut Store,
+    dice: &mut Dice,
+    office: &Office,
+    now: Timestamp,
     mut between: impl FnMut(&[u8], Reply) -> Reply,
 ) -> Result<Report> {
     let mut report = Report::default();
-    store.prepare_snapshots(NOW)?;
+    store.prepare_snapshots(now)?;
     for round in 0..SYNC_ROUNDS_MAX {
-        let prepared = store.prepare_vault(dice.draw(), NOW)?;
+        let prepared = store.prepare_vault(dice.draw(), now)?;
         let again = store.take_vault_again()? || prepared;
         if round > 0 && !again {
             break;
         }
-        report = report.and(sync_once(store, dice, office, &mut between)?);
+        report = report.and(sync_once(store, dice, office, now, &mut between)?);
     }
     Ok(report)
 }
@@ -68,11 +82,12 @@ fn sync_once(
     store: &mut Store,
     dice: &mut Dice,
     office: &Office,
+    now: Timestamp,
     between: &mut impl FnMut(&[u8], Reply) -> Reply,
 ) -> Result<Report> {
     let signer = store.signer();
     let mut session = Session::new(store.parties()?, signer.as_ref(), 7);
-    session.handle(NOW, Input::Wanted);
+    session.handle(now, Input::Wanted);
     while let Some(output) = session.poll() {
         let input = match output {
             Output::Load => store
@@ -86,12 +101,12 @@ fn sync_once(
                 })
             }),
             Output::Send(request) => office
-                .sync(&request, NOW)
+                .sync(&request, now)
                 .and_then(|reply| Reply::decode(&reply))
                 .map(|reply| Input::Replied(cbor::encode(&between(&request, reply)))),
             Output::Finished(ended) => return ended,
         };
-        session.handle(NOW, input.unwrap_or_else(Input::Failed));
+        session.handle(now, input.unwrap_or_else(Input::Failed));
     }
     Err(Error::from(nghisu_core::Code::Internal))
 }
@@ -101,6 +116,8 @@ fn sync_once(
 pub struct Local {
     /// Its store.
     pub store: Store,
+    /// The moment at which it syncs; [`NOW`] unless somebody moves it.
+    pub clock: Timestamp,
     dice: Dice,
     folder: TempDir,
     recorded: Option<Vec<(Vec<u8>, Vec<u8>)>>,
@@ -146,6 +163,7 @@ impl Local {
             .expect("the store takes it");
         Self {
             store,
+            clock: NOW,
             dice,
             folder,
             recorded: None,
@@ -180,7 +198,8 @@ impl Local {
         mut alter: impl FnMut(Reply) -> Reply,
     ) -> Result<Report> {
         let recorded = &mut self.recorded;
-        sync(&mut self.store, &mut self.dice, office, |request, reply| {
+        let (store, dice, now) = (&mut self.store, &mut self.dice, self.clock);
+        sync_at(store, dice, office, now, |request, reply| {
             let reply = alter(reply);
             if let Some(recorded) = recorded {
                 recorded.push((request.to_vec(), cbor::encode(&reply)));

@@ -724,7 +724,7 @@ impl World {
             .log
             .iter()
             .filter(|entry| entry.feed_seq <= whole.get(&entry.feed).copied().unwrap_or(0))
-            .filter(|entry| entry.kind != Kind::Changes && entry.device != id)
+            .filter(|entry| entry.device != id)
             .map(|entry| (entry.feed, entry.seq))
             .collect();
         assert_eq!(

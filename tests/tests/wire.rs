@@ -33,6 +33,7 @@ use nghisu_server::{
     office::{Asked, Confirmation},
 };
 use nghisu_tests::{
+    canary::copy_folder,
     fixture,
     local::{self, Local, NOW},
 };
@@ -121,6 +122,9 @@ impl Sent {
             Kind::Grant => self.add("grant", payload),
             Kind::Withdrawal => self.add("withdrawal", payload),
             Kind::Incarnation => self.add("incarnation", payload),
+            Kind::Epoch => self.add("epoch", payload),
+            Kind::Backup => self.add("backup", payload),
+            Kind::Returned => self.add("returned", payload),
             Kind::Changes
             | Kind::Snapshot
             | Kind::Audit
@@ -153,6 +157,12 @@ fn live() -> Sent {
         first.edit(note, &format!("{number} của cử tri "));
         first.sync(&office).unwrap();
     }
+    Office::renew_online_key(&path, &root, None, NOW).unwrap();
+    let new = RootKey::draw().unwrap();
+    Office::succeed_root(&path, &root, &new, "", NOW).unwrap();
+    first.sync(&office).unwrap();
+    let copy = place.path().join("copy");
+    copy_folder(&path, &copy);
     let meeting = first.store.meetings().unwrap()[0].id;
     for (number, kind) in [
         ActKind::SpeakingRegistration,
@@ -172,9 +182,6 @@ fn live() -> Sent {
         office.withdraw(person, group, NOW).unwrap();
         second.sync(&office).unwrap();
     }
-    Office::renew_online_key(&path, &root, None, NOW).unwrap();
-    let new = RootKey::draw().unwrap();
-    Office::succeed_root(&path, &root, &new, "", NOW).unwrap();
     office.revoke_device(second.id(), NOW).unwrap();
     let order = office.standing_order(second.id()).unwrap();
     first.sync(&office).unwrap();
@@ -182,6 +189,11 @@ fn live() -> Sent {
     let mut third = Local::enrol(&office, person, [3; 32]);
     third.record();
     third.sync(&office).unwrap();
+    // An office that was put back begins an epoch, and is given back what it has lost.
+    let restored = Office::open(&copy).unwrap();
+    first.sync(&restored).unwrap();
+    third.sync(&restored).unwrap();
+    first.sync(&restored).unwrap();
     for device in [&mut first, &mut second, &mut third] {
         sent.conversation(&device.recorded());
     }
@@ -301,6 +313,10 @@ fn all_that_devices_and_an_office_send_fits_the_schema() {
         "order",
         "snapshot",
         "incarnation",
+        "offering",
+        "introduction",
+        "resumed",
+        "backup",
     ];
     let named: BTreeSet<&str> = sent.0.keys().copied().chain(parts).collect();
     let rules: BTreeSet<&str> = schema.rules.keys().map(String::as_str).collect();
@@ -387,6 +403,8 @@ const SCHEMA_OPTIONAL: &[(&str, i128)] = &[
     ("header", 13),
     ("header", 16),
     ("online-key", 5),
+    ("request-body", 8),
+    ("request-body", 9),
     ("request-body", 20),
     ("request-head", 6),
 ];

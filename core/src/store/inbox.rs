@@ -11,7 +11,9 @@ use rusqlite::Transaction;
 use super::{
     Changed, Store,
     alerts::{Finding, miss_publications, put_head},
-    documents, incarnation,
+    documents,
+    durability::{self, put_watermark},
+    healing, incarnation,
     membership::{self, Turn},
     notes, outbox,
     publications::{Accepted, Seen, store_publications, unsigned_publication},
@@ -65,6 +67,8 @@ impl Store {
             Step::Parked => return self.take_parked(),
             Step::Own { chain, outcomes } => return self.meet_own_chain(chain, outcomes),
             Step::Anew => self.ask_anew()?,
+            Step::Resume(resumed) => return self.resume(resumed),
+            Step::Introduce => self.introduce()?,
         }
         Ok(BTreeSet::new())
     }
@@ -110,6 +114,9 @@ impl Store {
             for (index, (entry, turn)) in entries.iter().zip(&turns).enumerate() {
                 if let Some((_, epoch)) = taken.locked.iter().find(|(at, _)| *at == index) {
                     vault::keep_unopened(transaction, entry, *epoch)?;
+                    if let Ok(envelope) = &entry.envelope {
+                        keep_original(transaction, entry, envelope)?;
+                    }
                     membership::unpark(transaction, entry)?;
                     continue;
                 }
@@ -217,6 +224,9 @@ impl Store {
                 | Kind::OfficeKey
                 | Kind::Vault
                 | Kind::Bundle
+                | Kind::Epoch
+                | Kind::Backup
+                | Kind::Returned
                 | Kind::Other(_) => Ok(()),
             });
             if let Err(error) = tried {
@@ -315,19 +325,9 @@ fn keep(
     changed: &mut BTreeSet<Changed>,
 ) -> Result<()> {
     let header = envelope.header();
-    let changes = matches!(header.kind, Kind::Changes | Kind::Bundle | Kind::Snapshot);
-    if !changes {
-        let row = (
-            envelope.id().as_bytes().to_vec(),
-            signed(entry.seq),
-            header.feed.to_bytes(),
-            header.kind.number(),
-            &entry.bytes,
-        );
-        transaction
-            .prepare_cached("INSERT OR IGNORE INTO kept (envelope, seq, feed, kind, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")
-            .and_then(|mut statement| statement.execute(row))
-            .map_err(sql)?;
+    keep_original(transaction, entry, envelope)?;
+    if matches!(header.feed, Feed::Notes(_)) {
+        durability::reach(transaction, header.document, entry.seq)?;
     }
     match (header.kind, header.feed) {
         (Kind::Act, Feed::Outbox(owner)) if owner == person => {
@@ -336,6 +336,41 @@ fn keep(
         (Kind::Receipts, Feed::Receipts(_)) => keep_receipts(transaction, entry, envelope, changed),
         _ => Ok(()),
     }
+}
+
+/// Keeps the envelope as it came: what the office has signed for good, what others wrote until a backup
+/// has it, and of a backup nothing. One's own are kept as they were sent.
+fn keep_original(
+    transaction: &Transaction<'_>,
+    entry: &Incoming,
+    envelope: &Envelope,
+) -> Result<()> {
+    let header = envelope.header();
+    if header.kind == Kind::Backup {
+        return Ok(());
+    }
+    healing::came_back(transaction, &envelope.id())?;
+    let for_healing = matches!(header.kind, Kind::Changes | Kind::Bundle | Kind::Snapshot);
+    let row = (
+        envelope.id().as_bytes().to_vec(),
+        signed(entry.seq),
+        header.feed.to_bytes(),
+        header.kind.number(),
+        &entry.bytes,
+        header.document.as_bytes(),
+        signed(entry.received_at.unix_ms()),
+        for_healing,
+    );
+    transaction
+        .prepare_cached(
+            "INSERT INTO kept (envelope, seq, feed, kind, bytes, document, received_at)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+             WHERE NOT ?8 OR NOT EXISTS (SELECT 1 FROM envelope WHERE id = ?1)
+             ON CONFLICT (envelope) DO UPDATE SET seq = ?2 WHERE seq < 0",
+        )
+        .and_then(|mut statement| statement.execute(row))
+        .map(|_| ())
+        .map_err(sql)
 }
 
 /// Carries out a grant or a withdrawal, after all else that stands in its step.
@@ -349,7 +384,7 @@ fn take_access(
         return Ok(());
     };
     let header = envelope.header();
-    if header.feed != Feed::Person(person) {
+    if header.feed != Feed::Person(person) || entry.returned {
         return Ok(());
     }
     // What cannot be read was set aside.
@@ -384,7 +419,7 @@ fn keep_act(
         .execute(
             "INSERT INTO act (id, content, meeting, state, seq, received_at) VALUES (?1, ?2, ?3, 'accepted', ?4, ?5)
              ON CONFLICT (id) DO UPDATE SET state = 'accepted', reason = NULL, seq = ?4, received_at = ?5
-             WHERE seq IS NULL OR seq > ?4",
+             WHERE seq IS NULL OR seq < 0 OR seq > ?4",
             row,
         )
         .map_err(sql)?;
@@ -454,11 +489,14 @@ fn put_end(
     put_state(transaction, "epoch", &end.cursor.epoch.to_be_bytes())?;
     put_state(transaction, "counter", &end.counter.to_be_bytes())?;
     put_state(transaction, "read_token", &end.read_token)?;
-    put_state(transaction, "backed_up", &end.backed_up.to_be_bytes())?;
+    if put_watermark(transaction, end.backed_up, end.office_now)? {
+        changed.insert(Changed::Everything);
+    }
     put_state(transaction, "lease", &0u64.to_be_bytes())?;
     transaction
         .execute("DELETE FROM state WHERE name = 'refused'", [])
         .map_err(sql)?;
+    let all_back = healing::end_page(transaction, end)?;
     if end.complete {
         put_state(
             transaction,
@@ -468,7 +506,9 @@ fn put_end(
         transaction
             .execute("DELETE FROM state WHERE name = 'own'", [])
             .map_err(sql)?;
-        alarmed |= miss_publications(transaction, end.office_now)?;
+        if all_back {
+            alarmed |= miss_publications(transaction, end.office_now)?;
+        }
     }
     if alarmed {
         changed.insert(Changed::Alerts);

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Changed, NoteTarget, Store, column, inbox::meeting_id, outbox::put_pending, signed, sql,
-    unsigned,
+    Changed, Durability, NoteTarget, Store, column, inbox::meeting_id, outbox::put_pending, signed,
+    sql, unsigned,
 };
 use crate::{
     error::{Code, Error, Result},
@@ -85,6 +85,8 @@ pub struct Note {
     pub deleted: bool,
     /// Changes that the office has not settled: 0 means that the office has all of it.
     pub unsent: u64,
+    /// How safe it is.
+    pub durability: Durability,
 }
 
 /// How far an act is.
@@ -112,8 +114,12 @@ pub struct Acted {
     pub act: Act,
     /// How far it is.
     pub state: ActState,
-    /// The office's receipt, once it is here.
+    /// The office's receipt, once it is here: the newest, if its number was replaced.
     pub receipt: Option<Receipt>,
+    /// How safe it is.
+    pub durability: Durability,
+    /// Whether the office had it, has lost it in a restore, and has not got it back yet.
+    pub not_back: bool,
 }
 
 /// A receipt for anybody's act in a meeting.
@@ -348,8 +354,13 @@ impl Store {
     /// # Errors
     /// [`Code::Storage`].
     pub fn acts(&self, meeting: Option<MeetingId>) -> Result<Vec<Acted>> {
+        // Of two receipts of one act the newer one has a number that takes the other's place.
         let query = "SELECT content, state, reason, received_at,
-                (SELECT receipt.content FROM receipt WHERE receipt.act = act.id ORDER BY seq, position LIMIT 1)
+                (SELECT receipt.content FROM receipt WHERE receipt.act = act.id
+                    ORDER BY seq < 0, abs(seq) DESC, position LIMIT 1),
+                CASE WHEN state <> 'accepted' OR seq IS NULL OR seq < 0 THEN 1
+                    WHEN seq <= (SELECT backed_up FROM watermark) THEN 3 ELSE 2 END,
+                coalesce(seq < 0, 0)
             FROM act WHERE ?1 IS NULL OR meeting = ?1";
         let mut statement = self.connection.prepare_cached(query).map_err(sql)?;
         let mut rows = statement
@@ -376,6 +387,8 @@ impl Store {
                 receipt: receipt
                     .map(|bytes| crate::cbor::decode(&bytes, "receipt"))
                     .transpose()?,
+                durability: row.get(5).map(Durability::of_number).map_err(sql)?,
+                not_back: row.get(6).map_err(sql)?,
             });
         }
         acts.sort_by_key(|acted| (acted.act.made_at, acted.act.id));
@@ -398,7 +411,7 @@ impl Store {
     fn all_receipts(&self) -> Result<Vec<Receipted>> {
         let mut statement = self
             .connection
-            .prepare_cached("SELECT meeting, content FROM receipt ORDER BY seq, position")
+            .prepare_cached("SELECT meeting, content FROM receipt ORDER BY abs(seq), position")
             .map_err(sql)?;
         let mut rows = statement.query([]).map_err(sql)?;
         let mut receipts = Vec::new();

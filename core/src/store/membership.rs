@@ -276,7 +276,8 @@ impl Store {
     /// # Errors
     /// [`Code::Storage`].
     pub fn is_unfinished(&self) -> Result<bool> {
-        let query = "SELECT EXISTS (SELECT 1 FROM backfill) OR EXISTS (SELECT 1 FROM parked)";
+        let query = "SELECT EXISTS (SELECT 1 FROM backfill) OR EXISTS (SELECT 1 FROM parked)
+            OR EXISTS (SELECT 1 FROM state WHERE name = 'healing_read')";
         self.connection
             .query_row(query, [], |row| row.get(0))
             .map_err(sql)
@@ -334,6 +335,7 @@ impl Store {
                     envelope: Envelope::decode(&bytes),
                     bytes,
                     via: Via::Parked,
+                    returned: false,
                 });
             }
         }

@@ -4,7 +4,8 @@ use rusqlite::{OptionalExtension, Transaction};
 use serde_json::{Value, json};
 
 use super::{
-    Changed, Note, Store, documents, outbox::put_pending, rebuild, signed, sql, unsigned, vault,
+    Changed, Durability, Note, Store, documents, durability::level_of_document,
+    outbox::put_pending, rebuild, signed, sql, unsigned, vault,
 };
 use crate::{
     document::Document,
@@ -261,10 +262,12 @@ fn note_row(connection: &rusqlite::Connection, id: DocumentId) -> Result<Note> {
 }
 
 impl Note {
-    pub(super) const COLUMNS: &str =
+    pub(super) const COLUMNS: &str = concat!(
         "id, meeting, item, paper, text, created_at, edited_at, deleted,
         (SELECT count(*) FROM pending WHERE document = note.id AND kind <> 15)
-        + (SELECT count(*) FROM envelope WHERE document = note.id AND outcome IS NULL AND internal = 0)";
+        + (SELECT count(*) FROM envelope WHERE document = note.id AND outcome IS NULL AND internal = 0), ",
+        level_of_document!("note.id")
+    );
 
     pub(super) fn of_row(row: &rusqlite::Row<'_>) -> Result<Self> {
         let (id, meeting): (Vec<u8>, Option<Vec<u8>>) =
@@ -290,6 +293,7 @@ impl Note {
             edited_at: time(6)?,
             deleted: row.get(7).map_err(sql)?,
             unsent: unsigned(row.get(8).map_err(sql)?),
+            durability: row.get(9).map(Durability::of_number).map_err(sql)?,
         })
     }
 }

@@ -9,7 +9,7 @@ use super::{
     alerts::{expect_publications, put_alert, rolled_back},
     column,
     devices::offer_former,
-    membership, put_state, rebuild, signed, snapshots, sql, unsigned,
+    durability, membership, put_state, rebuild, signed, snapshots, sql, unsigned,
     vault::{self, Sealing},
 };
 use crate::{
@@ -77,6 +77,7 @@ impl Store {
             own: self.state("own")?.is_some(),
             backfill: self.missing_ranges()?,
             parked: self.has_parked()?,
+            owed: self.owed()?,
         })
     }
 
@@ -271,7 +272,7 @@ pub(super) fn forget_cursor(transaction: &Transaction<'_>) -> Result<()> {
 }
 
 /// Drops the histories of programmes, and the head of the log that they came from.
-fn forget_programmes(transaction: &Transaction<'_>) -> Result<()> {
+pub(super) fn forget_programmes(transaction: &Transaction<'_>) -> Result<()> {
     transaction
         .execute_batch(
             "DELETE FROM document_change WHERE document IN
@@ -282,7 +283,11 @@ fn forget_programmes(transaction: &Transaction<'_>) -> Result<()> {
         .map_err(sql)
 }
 
-fn offer_again(transaction: &Transaction<'_>, incarnation: u32, device_seq: u64) -> Result<()> {
+pub(super) fn offer_again(
+    transaction: &Transaction<'_>,
+    incarnation: u32,
+    device_seq: u64,
+) -> Result<()> {
     transaction
         .execute(
             "UPDATE envelope SET outcome = NULL, reason = NULL WHERE incarnation = ?1 AND device_seq > ?2",
@@ -372,6 +377,9 @@ pub(super) fn settle(
         .map_err(sql)?;
     let envelope = Envelope::decode(&bytes)?;
     let internal = envelope.header().kind == Kind::Vault;
+    if let Outcome::Accepted { seq, .. } = outcome {
+        durability::reach(transaction, envelope.header().document, *seq)?;
+    }
     match outcome {
         // A step that came too late is made anew if it is still wanted.
         _ if internal => vault::settled(transaction)?,

@@ -87,7 +87,7 @@ impl Store {
 
     /// Returns the office's statements of a kind, in the order of the log.
     fn kept(&self, kind: Kind) -> Result<Vec<(u64, Envelope)>> {
-        let query = "SELECT seq, bytes FROM kept WHERE kind = ?1 ORDER BY seq";
+        let query = "SELECT abs(seq), bytes FROM kept WHERE kind = ?1 ORDER BY abs(seq)";
         let mut statement = self.connection.prepare_cached(query).map_err(sql)?;
         let rows = statement
             .query_map([kind.number()], |row| {

@@ -312,7 +312,7 @@ impl Store {
     }
 
     /// Returns the root's statements about the online keys that the log has named, by their keys.
-    fn online_statements(&self) -> Result<BTreeMap<DeviceId, Signed>> {
+    pub(super) fn online_statements(&self) -> Result<BTreeMap<DeviceId, Signed>> {
         let mut statement = self
             .connection
             .prepare_cached("SELECT bytes FROM kept WHERE kind = ?1")

@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_vault.sql"),
     include_str!("migrations/0006_devices.sql"),
     include_str!("migrations/0007_snapshots.sql"),
+    include_str!("migrations/0008_restore.sql"),
     include_str!("migrations/0009_fork.sql"),
 ];
 

@@ -449,6 +449,7 @@ impl Store {
                 envelope: Envelope::decode(&bytes),
                 bytes,
                 via: Via::Parked,
+                returned: false,
             });
         }
         Ok(opened)
@@ -592,7 +593,9 @@ impl Store {
     fn kept_of_person(&self, owner: PersonId, kind: Kind) -> Result<Vec<Envelope>> {
         let mut statement = self
             .connection
-            .prepare_cached("SELECT bytes FROM kept WHERE feed = ?1 AND kind = ?2 ORDER BY seq")
+            .prepare_cached(
+                "SELECT bytes FROM kept WHERE feed = ?1 AND kind = ?2 ORDER BY abs(seq)",
+            )
             .map_err(sql)?;
         let feed = Feed::Person(owner).to_bytes();
         let rows = statement

@@ -27,6 +27,7 @@ use crate::{
         authors::{office_author, take_office_key},
         backoff::Backoff,
         envelope::{Chain, Envelope, Subject},
+        healing::Resumed,
         publication::Publishers,
         wire::{
             Backfill, Cursor, Entry, LogHead, Outcome, OwnChain, Reply, Request, RequestBody,
@@ -41,6 +42,10 @@ use crate::{
         orders::{Revocation, SignedOrder},
     },
 };
+
+mod owed;
+
+pub use owed::{Offered, Owed};
 
 /// Who takes part. Log and device are fixed from the enrolment on, the office's keys follow the log.
 #[derive(Debug, Clone)]
@@ -84,6 +89,8 @@ pub struct Work {
     pub backfill: Vec<Backfill>,
     /// Whether entries wait in the store whose feed is whole up to them: [`Step::Parked`] takes them in.
     pub parked: bool,
+    /// What an office that was restored is told.
+    pub owed: Owed,
 }
 
 /// Something written that is in no envelope yet.
@@ -158,6 +165,11 @@ pub enum Step {
     },
     /// What is stored cannot continue the chain as the office has it: ask for another incarnation.
     Anew,
+    /// The office was restored: what the device holds of entries above one was lost and is not back
+    /// yet; its own envelopes above the office's newest are offered again.
+    Resume(Box<Resumed>),
+    /// The office has forgotten this device: it says who it is, and offers all that it has.
+    Introduce,
 }
 
 /// A part of a reply.
@@ -195,6 +207,8 @@ pub struct PageEnd {
     pub head: LogHead,
     /// The office's keys as far as the log was read.
     pub office: Box<OfficeKeys>,
+    /// What the request has offered to a restored office.
+    pub offered: Option<Offered>,
 }
 
 /// An entry as it arrived.
@@ -212,6 +226,8 @@ pub struct Incoming {
     pub bytes: Vec<u8>,
     /// How it came.
     pub via: Via,
+    /// Whether it was lost and given back: it tells what was, and gives or takes no access now.
+    pub returned: bool,
 }
 
 /// How an entry came.
@@ -297,6 +313,7 @@ pub struct Session<'s> {
     asked_anew: bool,
     /// How long the office asked to wait with what it has not taken.
     hold_ms: u64,
+    introduced: bool,
     backoff: Backoff,
     dice: u64,
     now: Timestamp,
@@ -318,6 +335,7 @@ impl<'s> Session<'s> {
             reread: false,
             asked_anew: false,
             hold_ms: 0,
+            introduced: false,
             backoff: Backoff::default(),
             dice,
             now: Timestamp::default(),
@@ -328,12 +346,17 @@ impl<'s> Session<'s> {
     /// Takes in what happened. An input that does not answer the last output is passed over.
     pub fn handle(&mut self, now: Timestamp, input: Input) {
         self.now = now;
+        if let Input::Failed(error) = &input
+            && self.is_forgotten(error)
+        {
+            return self.introduce();
+        }
         let state = std::mem::replace(&mut self.state, State::Quiet);
         match (state, input) {
             (State::Quiet, Input::Wanted) => {
                 self.report = Report::default();
                 (self.resent, self.reread, self.asked_anew) = (false, false, false);
-                self.hold_ms = 0;
+                (self.hold_ms, self.introduced) = (0, false);
                 self.unanswered.clear();
                 self.load(true);
             }
@@ -384,7 +407,10 @@ impl<'s> Session<'s> {
                 rest: VecDeque::new(),
                 again: asks,
             };
-        } else if asks || work.backfill.iter().any(|it| !self.unanswered.contains(it)) {
+        } else if asks
+            || work.owed.offering.is_some()
+            || work.backfill.iter().any(|it| !self.unanswered.contains(it))
+        {
             self.prepare(work);
         } else {
             self.finish(Ok(self.report));
@@ -432,10 +458,13 @@ impl<'s> Session<'s> {
             anew: work.anew,
             ..RequestBody::default()
         };
+        room -= work.owed.bytes().min(room);
         let mut sent = Vec::new();
+        let owed = work.owed.clone();
         let mut fits = |envelope: &Envelope, sent: &mut Vec<Hash>| {
             let bytes = envelope.encode();
-            if sent.len() == REQUEST_ENVELOPES_MAX || bytes.len() + 16 > room {
+            let waits = sent.len() == REQUEST_ENVELOPES_MAX || owed.holds_back(envelope);
+            if waits || bytes.len() + 16 > room {
                 return false;
             }
             room -= bytes.len() + 16;
@@ -467,6 +496,8 @@ impl<'s> Session<'s> {
             work.chain = chain;
             fresh.push((envelope, pending.covers));
         }
+        let left = left_over.then(|| first_left(&work, &sent));
+        work.owed.put_into(&mut body, left);
         if left_over {
             let beyond = work.unsent.saturating_sub(sent.len() as u64).max(1);
             body.waiting = u32::try_from(beyond).unwrap_or(u32::MAX);
@@ -564,7 +595,13 @@ impl<'s> Session<'s> {
         if synced.outcomes.len() > sent.len() {
             return Err(malformed("more outcomes than envelopes"));
         }
-        let after = work.cursor.as_ref().map_or(0, |cursor| cursor.seq);
+        let mut after = work.cursor.as_ref().map_or(0, |cursor| cursor.seq);
+        let mut steps = VecDeque::new();
+        if let Some(resumed) = &synced.resumed {
+            after = resumed.from;
+            office.read_again_after(after);
+            steps.push_back(Step::Resume(Box::new(resumed.clone())));
+        }
         if synced.cursor.seq < after || head.seq < synced.cursor.seq {
             // A log that ends before what was read of it is another one.
             if self.reread || after == 0 {
@@ -573,17 +610,19 @@ impl<'s> Session<'s> {
             self.reread = true;
             return Ok((VecDeque::from([Step::ReadAgain]), true));
         }
-        let mut steps = VecDeque::new();
         if let Some(order) = synced.order.clone() {
             steps.push_back(Step::Order(Box::new(order)));
         }
         let (stops, progress) = self.count(&synced.outcomes);
-        if let Some(step) = own::other_chain(&work, &sent, &synced) {
-            steps.push_back(step);
-            return Ok((steps, true));
-        }
-        if let Some(stopped) = &synced.stopped {
-            steps.push_back(self.after_stop(&work, stopped)?);
+        // An office that was restored has forgotten a part of the chain: it is offered again.
+        if synced.resumed.is_none() {
+            if let Some(step) = own::other_chain(&work, &sent, &synced) {
+                steps.push_back(step);
+                return Ok((steps, true));
+            }
+            if let Some(stopped) = &synced.stopped {
+                steps.push_back(self.after_stop(&work, stopped)?);
+            }
         }
         let unanswered = sent.len() > synced.outcomes.len() && synced.stopped.is_none();
         if unanswered && !stops {
@@ -615,6 +654,7 @@ impl<'s> Session<'s> {
             complete: !synced.more,
             head,
             office: Box::new(office),
+            offered: work.owed.offered(),
         };
         steps.extend(cut(outcomes, incoming, end).into_iter().map(Step::Page));
         Ok((
@@ -716,6 +756,10 @@ impl<'s> Session<'s> {
             {
                 return Err(Error::new(Code::NotAllowed, "only the office writes there"));
             }
+            if by_office && envelope.header().kind == Kind::Returned {
+                let place = (self.parties.log, entry.seq);
+                return Ok((owed::original(&envelope, place, keys, all_keys)?, true));
+            }
             if by_office && envelope.header().kind == Kind::Publication {
                 let publishers = Publishers {
                     log: self.parties.log,
@@ -732,8 +776,12 @@ impl<'s> Session<'s> {
                 let certificate: Certificate = signed.verify(domain::CERTIFICATE, office)?;
                 keys.insert(certificate.device(), certificate.key);
             }
-            Ok(envelope)
+            Ok((envelope, false))
         });
+        let (envelope, returned) = match envelope {
+            Ok((envelope, returned)) => (Ok(envelope), returned),
+            Err(error) => (Err(error), false),
+        };
         let Entry {
             seq,
             feed_seq,
@@ -744,11 +792,22 @@ impl<'s> Session<'s> {
             seq,
             feed_seq,
             received_at,
+            bytes: match &envelope {
+                Ok(original) if returned => original.encode(),
+                Ok(_) | Err(_) => bytes,
+            },
             envelope,
-            bytes,
             via,
+            returned,
         }
     }
+}
+
+/// Returns the number of the first envelope of one's own that a request leaves for the next one.
+fn first_left(work: &Work, sent: &[Hash]) -> u64 {
+    let number = |envelope: &Envelope| envelope.header().device_seq;
+    let left = work.unsettled.get(sent.len());
+    left.map_or(work.chain.device_seq + 1, number)
 }
 
 /// Notes which devices an entry revokes, and does not let one count that its author wrote after his
@@ -762,6 +821,10 @@ fn heed_revocations(mut incoming: Incoming, revoked: &mut BTreeMap<DeviceId, u64
         && let Ok(revocation) = crate::cbor::decode::<Revocation>(envelope.payload(), "revocation")
     {
         revoked.entry(revocation.device).or_insert(incoming.seq);
+    }
+    // What was given back is of the time before.
+    if incoming.returned {
+        return incoming;
     }
     if revoked
         .get(&header.device)

@@ -18,6 +18,7 @@ use crate::{
         BACKFILL_RANGES_MAX, REPLY_BYTES_MAX, REQUEST_BYTES_MAX, REQUEST_ENVELOPES_MAX,
         SEGMENT_BYTES_MAX,
     },
+    sync::healing::{Introduction, Offering, Resumed},
     time::Timestamp,
     trust::{
         enrol::Signed,
@@ -100,6 +101,12 @@ pub struct RequestBody {
     /// Changes and acts that wait on the device beyond this request: what a wipe would destroy.
     #[cbor(n(3), default)]
     pub waiting: u32,
+    /// What an office that was restored may have lost.
+    #[n(8)]
+    pub offering: Option<Offering>,
+    /// Who the device is, for an office that has forgotten it.
+    #[n(9)]
+    pub introduction: Option<Introduction>,
     /// The incarnation in which the device speaks; 0 of a version that does not say.
     #[cbor(n(20), default)]
     pub incarnation: u32,
@@ -193,6 +200,14 @@ impl Request {
             return Err(Error::new(
                 Code::TooLarge,
                 format_args!("{} envelopes", body.envelopes.len()),
+            ));
+        }
+        if let Some(offering) = &body.offering
+            && offering.envelopes.len() > REQUEST_ENVELOPES_MAX
+        {
+            return Err(Error::new(
+                Code::TooLarge,
+                format_args!("{} originals", offering.envelopes.len()),
             ));
         }
         if body.backfill.len() > BACKFILL_RANGES_MAX {
@@ -447,6 +462,9 @@ pub struct Synced {
     /// Where the office has the device's own chain after this request.
     #[n(20)]
     pub own: Option<OwnChain>,
+    /// Where the device goes on, if its cursor is of an earlier epoch of the log or does not hold.
+    #[n(21)]
+    pub resumed: Option<Resumed>,
 }
 
 /// The answer to a sync request.

@@ -163,6 +163,15 @@ impl OfficeKeys {
                 .any(|holding| holding.online.key.device() == device)
     }
 
+    /// Returns the key of `device` if it is, or was, an online key of this office.
+    pub fn key_of(&self, device: DeviceId) -> Option<PublicKey> {
+        let named = self.named.iter().map(|holding| &holding.online.key);
+        named
+            .chain([&self.newest.key])
+            .find(|key| key.device() == device)
+            .cloned()
+    }
+
     /// Reads a statement that one of the office's roots has signed, today's or an earlier one.
     ///
     /// # Errors
@@ -256,6 +265,11 @@ impl OfficeKeys {
     /// key that was ever met stays: no older one is taken in its place.
     pub fn read_again(&mut self) {
         self.named.clear();
+    }
+
+    /// Forgets which key held at entries after `seq`, since the log is read again from there.
+    pub fn read_again_after(&mut self, seq: u64) {
+        self.named.retain(|holding| holding.from <= seq);
     }
 
     fn holding(&self, seq: u64) -> Option<&Holding> {

@@ -297,6 +297,28 @@ numbers! {
     kind_number kind ActKind { SpeakingRegistration = 1 QuestionSlip = 2 Withdrawal = 3 }
 }
 
+/// An epoch of the log after the first.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EpochRow {
+    pub(crate) epoch: u32,
+    pub(crate) begins: u64,
+    pub(crate) begun_at: Timestamp,
+    /// When healing was ended.
+    pub(crate) ended_at: Option<Timestamp>,
+}
+
+/// A number of a meeting's receipts, and the act that holds it.
+#[derive(Debug, Clone)]
+pub(crate) struct GivenRow {
+    pub(crate) meeting: MeetingId,
+    pub(crate) number: u64,
+    pub(crate) act: ActId,
+    pub(crate) person: PersonId,
+    pub(crate) received_at: Timestamp,
+    /// The number that has taken its place.
+    pub(crate) replaced_by: Option<u64>,
+}
+
 /// The newest step of a person's vault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct VaultRow {

@@ -6,6 +6,7 @@ mod keys;
 mod pokes;
 mod publications;
 mod receipts;
+mod restore;
 mod rights;
 mod room;
 mod snapshots;
@@ -14,7 +15,7 @@ mod vault;
 use nghisu_core::{
     Code, Error, Result, cbor,
     ids::{ActId, Audience, DeviceId, DocumentId, Feed, Hash, LogId, MeetingId, PersonId},
-    sync::{envelope::Chain, wire::Outcome},
+    sync::{envelope::Chain, healing::SerialNumber, wire::Outcome},
     time::Timestamp,
     trust::{
         decide::DeviceStatus,
@@ -623,12 +624,17 @@ impl<'c> Tx<'c> {
 
     /// Takes the next number of a meeting's receipts.
     pub(crate) fn next_receipt(&self, meeting: MeetingId, epoch: u32) -> Result<u64> {
-        let number = self.one(
-            "INSERT INTO series (meeting, epoch, newest) VALUES (?1, ?2, 1)
-             ON CONFLICT (meeting) DO UPDATE SET epoch = ?2, newest = newest + 1 RETURNING newest",
-            (meeting.as_bytes(), epoch),
+        let newest = self.one(
+            "SELECT newest FROM series WHERE meeting = ?",
+            [meeting.as_bytes()],
             |row| uint(row, 0),
         )?;
-        number.ok_or_else(|| Error::new(Code::Internal, "a series without a number"))
+        let number = SerialNumber::after(newest.unwrap_or(0), epoch);
+        self.run(
+            "INSERT INTO series (meeting, epoch, newest) VALUES (?1, ?2, ?3)
+             ON CONFLICT (meeting) DO UPDATE SET epoch = ?2, newest = ?3",
+            (meeting.as_bytes(), epoch, int(number)),
+        )?;
+        Ok(number)
     }
 }

@@ -7,7 +7,7 @@
 
 use nghisu_core::{
     Result,
-    ids::{ActId, DeviceId, Feed, Hash, Kind, LogId, PersonId, domain},
+    ids::{ActId, DeviceId, Feed, Hash, Kind, LogId, MeetingId, PersonId, domain},
     limits::{
         DRAFT_PAYLOAD_BYTES_MAX, ENVELOPES_PER_DEVICE_AND_DAY_MAX, OFFICE_PAYLOAD_BYTES_MAX,
         RECORD_PAYLOAD_BYTES_MAX,
@@ -29,13 +29,14 @@ use nghisu_core::{
 
 use super::{
     incarnation, late,
-    log::Appending,
+    log::{Appending, Place},
+    returned::Returning,
     rights::state_of,
     vault::{self, Verdict},
 };
 use crate::db::{
     Tx,
-    rows::{ActRow, DeviceRow},
+    rows::{ActRow, DeviceRow, GivenRow},
 };
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -85,9 +86,13 @@ pub(crate) fn admit(
     device: &mut DeviceRow,
     terms: Terms,
     batch: &[Offered],
+    mut returning: Returning<'_>,
 ) -> Result<Admitted> {
     let mut admitted = Admitted::default();
     for offered in batch {
+        if let Some(envelope) = &offered.envelope {
+            returning.take_before(log, envelope.header().device_seq)?;
+        }
         match admit_one(log, device, terms, offered)? {
             Step::Settled(outcome) => admitted.outcomes.push(outcome),
             Step::Held(outcome) => {
@@ -108,6 +113,7 @@ pub(crate) fn admit(
             }
         }
     }
+    returning.finish(log)?;
     Ok(admitted)
 }
 
@@ -143,6 +149,28 @@ fn admit_one(
     if !offered.signed {
         return Ok(Step::Stopped("signature"));
     }
+    if let Some((seq, feed_seq)) = log.tx.place_of(id)? {
+        // Somebody else has brought it back.
+        let outcome = log.accepted(Place { seq, feed_seq });
+        device.chain = Chain {
+            device_seq: header.device_seq,
+            newest: id,
+            ..device.chain
+        };
+        log.tx.add_outcome(&device.chain, &outcome)?;
+        return Ok(Step::Settled(outcome));
+    }
+    if let Some((seq, feed_seq)) = log.tx.place_of(id)? {
+        // Somebody else has brought it back.
+        let outcome = log.accepted(Place { seq, feed_seq });
+        device.chain = Chain {
+            device_seq: header.device_seq,
+            newest: id,
+            ..device.chain
+        };
+        log.tx.add_outcome(&device.chain, &outcome)?;
+        return Ok(Step::Settled(outcome));
+    }
     if let Some(retry_after_ms) = over_quota(device, log.now) {
         return Ok(Step::Held(Outcome::Held {
             reason: "quota".into(),
@@ -157,8 +185,9 @@ fn admit_one(
         Judged::Accepted(act) => {
             let place = log.append(envelope, &offered.bytes)?;
             if let Some(act) = act {
-                let receipt = receive(log, &act)?;
-                log.tx.add_due_receipt(act.meeting, &receipt)?;
+                if let Some(receipt) = receive(log, &act, place)? {
+                    log.tx.add_due_receipt(act.meeting, &receipt)?;
+                }
             }
             log.accepted(place)
         }
@@ -310,11 +339,16 @@ fn judge_act(tx: &Tx<'_>, actor: Actor, envelope: &Envelope) -> Result<Judged> {
     let programme = Feed::Programme(act.meeting);
     let readable = Action::Read(programme);
     let state = state_of(tx, envelope.header().log, act.person, programme)?;
+    // An act that had its receipt was judged before the office was restored.
+    let lost = tx.settled_act(act.id)?.is_some();
     // Who has no access to a meeting is told neither whether it exists nor what its items are.
-    if decide(actor, readable, state) != Decision::Allow || !tx.is_published(act.meeting)? {
+    if !lost
+        && (decide(actor, readable, state) != Decision::Allow || !tx.is_published(act.meeting)?)
+    {
         return Ok(Judged::Refused("meeting_unknown"));
     }
     if let Some(item) = &act.item
+        && !lost
         && !reads_item(tx, actor, envelope.header().log, &act, item)?
     {
         return Ok(Judged::Refused("item_unknown"));
@@ -349,32 +383,52 @@ fn reads_item(tx: &Tx<'_>, actor: Actor, log: LogId, act: &Act, item: &ItemId) -
 }
 
 /// Returns the item that a receipt names: all who take part read receipts, so none of a circle's.
-fn receipted_item(tx: &Tx<'_>, act: &Act) -> Result<Option<ItemId>> {
+fn receipted_item(tx: &Tx<'_>, act: &ActRow) -> Result<Option<ItemId>> {
     let Some(item) = &act.item else {
         return Ok(None);
     };
-    let feeds = tx.feeds_of_item(act.meeting, item.as_str())?;
+    let feeds = tx.feeds_of_item(act.meeting, item)?;
     let open = feeds.contains(&Feed::Programme(act.meeting));
-    Ok(open.then(|| item.clone()))
+    Ok(item.parse().ok().filter(|_| open))
 }
 
-/// Records an act and gives its receipt: a number of its own, or what it refers to.
-fn receive(log: &Appending<'_>, act: &Act) -> Result<Receipt> {
-    let tx = log.tx;
-    let mut row = ActRow {
+/// Records an act. Its receipt comes at once, unless the office heals or somebody has brought back the
+/// one that it once had.
+pub(super) fn receive(log: &Appending<'_>, act: &Act, place: Place) -> Result<Option<Receipt>> {
+    let row = ActRow {
         id: act.id,
         content: act.content_hash(),
         person: act.person,
         meeting: act.meeting,
         item: act.item.as_ref().map(|item| item.as_str().to_owned()),
         kind: act.kind,
-        standing: act.kind != ActKind::Withdrawal,
+        standing: false,
         merged_into: None,
         withdraws: act.withdraws,
     };
-    let (mut number, mut refers_to) = (None, act.withdraws);
-    if act.kind == ActKind::Withdrawal {
-        if let Some(withdrawn) = act.withdraws.map(|id| tx.act(id)).transpose()?.flatten() {
+    log.tx.add_act(&row)?;
+    if log.tx.is_healing()? {
+        log.tx.add_waiting_act(place.seq, act.id, log.now)?;
+        return Ok(None);
+    }
+    if let Some(receipt) = log.tx.settled_act(act.id)? {
+        adopt(log.tx, row, &receipt)?;
+        return Ok(None);
+    }
+    give_receipt(log, row, log.now).map(Some)
+}
+
+/// Gives an act its receipt: a number of its own, or what it refers to.
+pub(super) fn give_receipt(
+    log: &Appending<'_>,
+    mut row: ActRow,
+    received_at: Timestamp,
+) -> Result<Receipt> {
+    let tx = log.tx;
+    let (mut number, mut refers_to) = (None, row.withdraws);
+    row.standing = row.kind != ActKind::Withdrawal;
+    if row.kind == ActKind::Withdrawal {
+        if let Some(withdrawn) = row.withdraws.map(|id| tx.act(id)).transpose()?.flatten() {
             tx.withdraw_act(withdrawn.merged_into.unwrap_or(withdrawn.id))?;
         }
     } else if let Some(withdrawal) = tx.withdrawal_of(&row)? {
@@ -389,20 +443,57 @@ fn receive(log: &Appending<'_>, act: &Act) -> Result<Receipt> {
         row.merged_into = Some(first);
         refers_to = Some(first);
     } else {
-        number = Some(tx.next_receipt(act.meeting, log.office.epoch)?);
+        number = Some(tx.next_receipt(row.meeting, log.office.epoch)?);
     }
-    tx.add_act(&row)?;
-    Ok(Receipt {
+    tx.set_act(&row)?;
+    let receipt = Receipt {
         number,
-        person: act.person,
-        item: receipted_item(tx, act)?,
-        kind: act.kind,
-        received_at: log.now,
-        act: act.id,
+        person: row.person,
+        item: receipted_item(tx, &row)?,
+        kind: row.kind,
+        received_at,
+        act: row.id,
         act_hash: row.content,
         refers_to,
-        late: late::is_late(tx, act, log.now)?,
+        late: late::is_late(tx, &row, received_at)?,
+    };
+    note_given(tx, row.meeting, &receipt)?;
+    Ok(receipt)
+}
+
+/// Notes who holds a receipt's number.
+pub(super) fn note_given(tx: &Tx<'_>, meeting: MeetingId, receipt: &Receipt) -> Result<()> {
+    let Some(number) = receipt.number else {
+        return Ok(());
+    };
+    tx.add_given(&GivenRow {
+        meeting,
+        number,
+        act: receipt.act,
+        person: receipt.person,
+        received_at: receipt.received_at,
+        replaced_by: None,
     })
+}
+
+/// Takes up what the receipt says that an act once had.
+pub(super) fn adopt(tx: &Tx<'_>, mut row: ActRow, receipt: &Receipt) -> Result<()> {
+    if row.kind == ActKind::Withdrawal {
+        if let Some(withdrawn) = row.withdraws.map(|id| tx.act(id)).transpose()?.flatten() {
+            tx.withdraw_act(withdrawn.merged_into.unwrap_or(withdrawn.id))?;
+        }
+        return Ok(());
+    }
+    let withdrawn = tx.withdrawal_of(&row)?.is_some();
+    row.standing = !withdrawn;
+    if let (None, Some(first)) = (receipt.number, receipt.refers_to)
+        && let Some(first) = tx.act(first)?
+        && first.kind != ActKind::Withdrawal
+    {
+        row.merged_into = Some(first.id);
+        row.standing = first.standing && !withdrawn;
+    }
+    tx.set_act(&row)
 }
 
 /// Only registrations merge: two question slips on one item are two questions.

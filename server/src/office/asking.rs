@@ -7,11 +7,16 @@ use nghisu_core::{
     time::Timestamp,
     trust::{
         decide::{self, Action, Actor, Decision, DeviceStatus, decide},
+        enrol::Certificate,
         keys::PublicKey,
     },
 };
 
-use super::{Office, page::actor};
+use super::{
+    Office,
+    healing::{Introduced, introduced},
+    page::actor,
+};
 use crate::db::{
     Tx,
     rows::{DeviceRow, Person},
@@ -23,6 +28,8 @@ pub struct Asking {
     pub(super) request: Request,
     pub(super) key: PublicKey,
     actor: Actor,
+    /// Set if the office has forgotten the device.
+    pub(super) introduced: Option<Introduced>,
 }
 
 impl Asking {
@@ -41,6 +48,9 @@ impl Office {
     pub fn asking(&self, request: &[u8]) -> Result<Asking> {
         let request = Request::decode(request)?;
         let id = request.head.device;
+        if let Some(asking) = self.asking_again(&request)? {
+            return Ok(asking);
+        }
         let (device, person) = self.db.read(|tx| device_and_person(tx, id))?;
         if !request.verify(&device.key) {
             return Err(Error::new(Code::DeviceRefused, "signature"));
@@ -49,7 +59,38 @@ impl Office {
             request,
             actor: actor(&device, &person),
             key: device.key,
+            introduced: None,
         })
+    }
+
+    /// Reads a request of a device that the office has forgotten and that says who it is.
+    fn asking_again(&self, request: &Request) -> Result<Option<Asking>> {
+        let Some(introduction) = &request.body.introduction else {
+            return Ok(None);
+        };
+        let introduced = self.db.read(|tx| match tx.device(request.head.device)? {
+            Some(_) => Ok(None),
+            None => introduced(tx, introduction),
+        })?;
+        let Some(introduced) = introduced else {
+            return Ok(None);
+        };
+        let Certificate {
+            person, role, key, ..
+        } = introduced.certificate.clone();
+        if !request.verify(&key) {
+            return Err(Error::new(Code::DeviceRefused, "signature"));
+        }
+        Ok(Some(Asking {
+            request: request.clone(),
+            key,
+            actor: Actor::Device {
+                person,
+                role,
+                status: DeviceStatus::Active,
+            },
+            introduced: Some(introduced),
+        }))
     }
 
     /// Finds out who holds a read token. Whether he may use it is not asked here.

@@ -110,9 +110,7 @@ impl Office {
         })
     }
 
-    fn blob_path(&self, hash: Hash) -> PathBuf {
-        let name = hash.to_string();
-        let (folder, file) = name.split_at(2);
-        self.folder.join("blobs").join(folder).join(file)
+    pub(super) fn blob_path(&self, hash: Hash) -> PathBuf {
+        super::backup::blob_place(&self.folder, hash)
     }
 }

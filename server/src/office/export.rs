@@ -9,6 +9,7 @@ use nghisu_core::{
     sync::{
         authors::{office_author, take_office_key},
         envelope::{Chain, Envelope},
+        healing::ReturnedEntry,
         wire::{LogHead, chain_after},
     },
     time::Timestamp,
@@ -61,7 +62,7 @@ impl Office {
     /// # Errors
     /// [`Code::LogDamaged`], naming the first entry that does not hold.
     pub fn verify_log(&self) -> Result<u64> {
-        self.db.read(|tx| self.walk(tx, &mut |_, _| Ok(())))
+        self.db.read(|tx| walk(tx, &mut |_, _| Ok(())))
     }
 
     /// Returns what each of these people is served, or without any what the body has, as JSON. It
@@ -73,7 +74,7 @@ impl Office {
         self.db.read(|tx| {
             let meeting = meeting.map(|asked| find_meeting(tx, asked)).transpose()?;
             let mut view = View::default();
-            self.walk(tx, &mut |entry, envelope| {
+            walk(tx, &mut |entry, envelope| {
                 view.apply(Seen {
                     feed: entry.feed,
                     document: envelope.header().document,
@@ -126,35 +127,36 @@ impl Office {
         let readable = Audiences::of(tx, self.log, &found)?;
         Ok(view.to_json_of(person, |feed| readable.state(feed, self.log).member))
     }
+}
 
-    /// Checks the log and shows each entry to `visit`.
-    fn walk(
-        &self,
-        tx: &Tx<'_>,
-        visit: &mut dyn FnMut(&EntryRow, &Envelope) -> Result<()>,
-    ) -> Result<u64> {
-        let mut check = Check {
-            log: self.log,
-            seq: 0,
-            chain: Hash::ZERO,
-            feeds: BTreeMap::new(),
-            devices: BTreeMap::new(),
-            chains: BTreeMap::new(),
-            office: office_keys(&super::office_row(tx)?)?,
-        };
-        loop {
-            let entries = tx.entries(check.seq, STEP)?;
-            if entries.is_empty() {
-                break;
-            }
-            for entry in &entries {
-                let envelope = check.entry(tx, entry)?;
-                visit(entry, &envelope).map_err(|error| damaged(entry.seq, error.detail()))?;
-            }
+/// Checks the log and shows each entry to `visit`. Returns the number of entries.
+pub(super) fn walk(
+    tx: &Tx<'_>,
+    visit: &mut dyn FnMut(&EntryRow, &Envelope) -> Result<()>,
+) -> Result<u64> {
+    let office = super::office_row(tx)?;
+    let mut check = Check {
+        log: office.log,
+        seq: 0,
+        chain: Hash::ZERO,
+        feeds: BTreeMap::new(),
+        devices: BTreeMap::new(),
+        chains: BTreeMap::new(),
+        office: office_keys(&office)?,
+    };
+    loop {
+        let entries = tx.entries(check.seq, STEP)?;
+        if entries.is_empty() {
+            break;
         }
-        check.head(tx)?;
-        Ok(check.seq)
+        for entry in &entries {
+            let envelope = check.entry(tx, entry)?;
+            let envelope = check.original(entry.seq, envelope)?;
+            visit(entry, &envelope).map_err(|error| damaged(entry.seq, error.detail()))?;
+        }
     }
+    check.head(tx)?;
+    Ok(check.seq)
 }
 
 fn keep_meeting(json: &mut Value, meeting: &str) {
@@ -253,6 +255,28 @@ impl Check {
         chain.device_seq = header.device_seq;
         chain.newest = envelope.id();
         Ok(())
+    }
+
+    /// Returns the envelope that was given back, if it is one of those, and of any other itself.
+    fn original(&mut self, seq: u64, envelope: Envelope) -> Result<Envelope> {
+        if envelope.header().kind != Kind::Returned {
+            return Ok(envelope);
+        }
+        let wrong = |error: Error| damaged(seq, error.detail());
+        let (returned, inner) = ReturnedEntry::open(&envelope).map_err(wrong)?;
+        let office = returned.office_key(&inner, &self.office).map_err(wrong)?;
+        let key = office.as_ref();
+        let key = key.or_else(|| self.devices.get(&inner.header().device));
+        if !key.is_some_and(|key| inner.verify(key)) {
+            return Err(damaged(
+                seq,
+                "the signature of what was given back does not hold",
+            ));
+        }
+        if let (Kind::Certificate, Some(office)) = (inner.header().kind, &office) {
+            self.certificate(seq, inner.payload(), office)?;
+        }
+        Ok(inner)
     }
 
     fn certificate(&mut self, seq: u64, payload: &[u8], office: &PublicKey) -> Result<()> {

@@ -5,11 +5,11 @@ use nghisu_core::{
     Result,
     ids::Feed,
     limits::UTC_OFFSET_MS,
-    meeting::{Programme, act::Act},
+    meeting::Programme,
     time::{PartialDate, Timestamp},
 };
 
-use crate::db::Tx;
+use crate::db::{Tx, rows::ActRow};
 
 /// Keeps when the meeting and its items end, as this publication says. An end that is published is
 /// taken; a meeting without one ends with the day on which it begins. What has no date with its year
@@ -35,9 +35,9 @@ pub(crate) fn note_ends(tx: &Tx<'_>, feed: Feed, programme: &Programme) -> Resul
 
 /// Says whether an act that is received now is late: after the end of its item, or of its meeting if
 /// it names no item or the item's end is not published.
-pub(crate) fn is_late(tx: &Tx<'_>, act: &Act, now: Timestamp) -> Result<bool> {
+pub(crate) fn is_late(tx: &Tx<'_>, act: &ActRow, now: Timestamp) -> Result<bool> {
     let of_item = match &act.item {
-        Some(item) => tx.end(act.meeting, item.as_str())?,
+        Some(item) => tx.end(act.meeting, item)?,
         None => None,
     };
     let end = match of_item {

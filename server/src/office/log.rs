@@ -43,14 +43,16 @@ impl<'t> Appending<'t> {
         let office = super::office_row(tx)?;
         keys.follow(&office, now)?;
         let counter = tx.counter()?;
-        Ok(Self {
+        let mut log = Self {
             tx,
             office,
             now,
             signer: &keys.online,
             begun_at: counter.seq,
             counter,
-        })
+        };
+        super::healing::name_epochs(&mut log)?;
+        Ok(log)
     }
 
     /// Begins to write with a new online key, whose chain starts anew.

@@ -13,7 +13,10 @@ use nghisu_core::{
     Code, Error, Result, cbor,
     ids::{Audience, DeviceId, Feed, Hash, LogId, domain},
     limits::READ_TOKEN_MS,
-    sync::wire::{Backfill, Cursor, Entry, OwnChain, Reply, Request, Segment, Synced},
+    sync::{
+        healing::Resumed,
+        wire::{Backfill, Cursor, Entry, OwnChain, Reply, Request, Segment, Synced},
+    },
     time::Timestamp,
     trust::{
         decide::{Action, Actor, Decision, decide},
@@ -25,9 +28,11 @@ use super::{
     Office,
     admit::{Admitted, Offered, admit, over_quota},
     asking::{Asking, allow, known_device},
+    healing::{Stand, know_again, stand},
     incarnation::{self, Spoken},
     log::Appending,
     office_row, receipts,
+    returned::Returning,
     rights::Audiences,
     snapshots::LeftOut,
 };
@@ -59,7 +64,12 @@ impl Office {
     /// answered.
     pub(crate) fn carry_out(&self, asking: Asking, now: Timestamp) -> Result<Vec<u8>> {
         let _coming = self.db.expect();
-        let Asking { request, key, .. } = asking;
+        let Asking {
+            request,
+            key,
+            introduced,
+            ..
+        } = asking;
         let id = request.head.device;
         if request.head.log != self.log {
             let epoch = self.db.read(office_row)?.epoch;
@@ -71,25 +81,35 @@ impl Office {
             .iter()
             .map(|bytes| Offered::read(bytes.to_vec(), &key))
             .collect();
-        let (keys, secret) = (self.keys.clone(), self.secret);
+        let keys = self.keys.clone();
         let closing = self.keys.clone();
         let (counter, cursor) = (request.head.counter, request.head.cursor.clone());
+        let (known_epoch, offering) = (request.head.epoch, request.body.offering.clone());
         let waiting = u64::from(request.body.waiting);
         let note_bytes_max = self.note_bytes_max;
         let (said, anew) = (request.body.incarnation, request.body.anew);
         let carry_out = move |tx: &Tx<'_>| {
+            if let Some(introduced) = &introduced {
+                know_again(tx, &keys, introduced, now)?;
+            }
             let (mut device, person) = known_device(tx, id)?;
             let office = office_row(tx)?;
             if counter <= device.counter {
                 let counter = device.counter;
                 return Ok(Carried::Not(Reply::CounterTooLow { counter }));
             }
-            if !cursor_holds(tx, &office, &secret, id, cursor.as_ref())? {
-                let epoch = office.epoch;
-                return Ok(Carried::Not(Reply::LogChanged { epoch }));
-            }
-            device.counter = counter;
+            let known = (known_epoch, cursor.as_ref());
+            let stand = match stand(tx, &office, &device, known, now)? {
+                Stand::Unknown => {
+                    let epoch = office.epoch;
+                    return Ok(Carried::Not(Reply::LogChanged { epoch }));
+                }
+                stand @ (Stand::Holds | Stand::Resumes(..)) => stand,
+            };
             let mut log = Appending::begin(tx, &keys, now)?;
+            let offered = offering.as_ref();
+            let returning = Returning::read(&mut log, &keys.online, &person, offered)?;
+            device.counter = counter;
             let admitted = match incarnation::spoken(tx, &mut device, said, anew, &batch)? {
                 Spoken::Copy => {
                     incarnation::lock_copies(&mut log, &device)?;
@@ -103,35 +123,54 @@ impl Office {
                         incarnation::grant(&mut log, &mut device, cause)?;
                         Admitted::default()
                     }
-                    None => admit(&mut log, &mut device, (person.role, note_bytes_max), &batch)?,
+                    None => {
+                        let terms = (person.role, note_bytes_max);
+                        admit(&mut log, &mut device, terms, &batch, returning)?
+                    }
                 },
             };
             log.finish()?;
             tx.set_device(&device)?;
+            if offered.is_some_and(|offering| offering.all) {
+                tx.set_back(id, office_row(tx)?.epoch)?;
+            }
             let settled = admitted.outcomes.iter().filter(|it| it.is_final()).count();
             let waiting = waiting + (batch.len() - settled) as u64;
             tx.set_device_synced(id, now, waiting)?;
-            Ok(Carried::Out(admitted))
+            Ok(Carried::Out(admitted, stand, device.chain.device_seq))
         };
         let close = move |tx: &Tx<'_>| receipts::write_due(tx, &closing, now);
         let carried_out = self.db.write_and_close(carry_out, close)?;
         let reply = match carried_out {
-            Carried::Out(admitted) => Reply::Synced(Box::new(self.page(&request, admitted, now)?)),
+            Carried::Out(admitted, stand, device_seq) => {
+                let page = self.page(&request, (stand, device_seq), admitted, now)?;
+                Reply::Synced(Box::new(page))
+            }
             Carried::Not(reply) => reply,
             Carried::Locked => return Err(Error::new(Code::DeviceRefused, "locked")),
         };
         Ok(cbor::encode(&reply))
     }
 
-    fn page(&self, request: &Request, admitted: Admitted, now: Timestamp) -> Result<Synced> {
+    fn page(
+        &self,
+        request: &Request,
+        (stand, device_seq): (Stand, u64),
+        admitted: Admitted,
+        now: Timestamp,
+    ) -> Result<Synced> {
         let (head, body) = (&request.head, &request.body);
-        let after = head.cursor.as_ref().map_or(0, |cursor| cursor.seq);
+        let after = match stand {
+            Stand::Resumes(_, from) => from,
+            Stand::Holds | Stand::Unknown => head.cursor.as_ref().map_or(0, |it| it.seq),
+        };
         self.db.read(|tx| {
             let (device, person) = known_device(tx, head.device)?;
             let office = office_row(tx)?;
             let counter = tx.counter()?;
             let readable = Audiences::of(tx, office.log, &person)?;
-            let own = (!body.own).then_some(device.id);
+            let from_start = matches!(stand, Stand::Resumes(_, 0));
+            let own = (!body.own && !from_start).then_some(device.id);
             let page_bytes_max = self.page_bytes_max;
             let scan = scan(tx, &readable, after, counter.seq, own, page_bytes_max)?;
             let asker = actor(&device, &person);
@@ -164,7 +203,7 @@ impl Office {
                 head: counter.head,
                 read_token: make_token(&self.secret, device.id, now.plus_ms(READ_TOKEN_MS)),
                 now,
-                backed_up: 0,
+                backed_up: tx.newest_backup()?.map_or(0, |(covers, _)| covers),
                 online: (!known_key).then_some(office.online),
                 successions,
                 order: self.release_order(tx, device.id)?,
@@ -175,6 +214,15 @@ impl Office {
                     device_seq: device.chain.device_seq,
                     newest: device.chain.newest,
                 }),
+                resumed: match stand {
+                    Stand::Resumes(epoch, from) => Some(Resumed {
+                        epoch,
+                        from,
+                        feeds: feeds_at(tx, &readable, from)?,
+                        device_seq,
+                    }),
+                    Stand::Holds | Stand::Unknown => None,
+                },
             })
         })
     }
@@ -237,7 +285,7 @@ impl Office {
 
 /// What became of a request.
 enum Carried {
-    Out(Admitted),
+    Out(Admitted, Stand, u64),
     /// It has to be asked in another way.
     Not(Reply),
     /// It was the second copy of its device, which is locked now.
@@ -430,29 +478,35 @@ fn backfill(tx: &Tx<'_>, ranges: &[Backfill], page_bytes_max: usize) -> Result<B
     Ok(served)
 }
 
-/// Says whether a cursor is ours and the log up to it is still the one that it was given for.
-fn cursor_holds(
-    tx: &Tx<'_>,
-    office: &OfficeRow,
-    secret: &[u8; 32],
-    device: DeviceId,
-    cursor: Option<&Cursor>,
-) -> Result<bool> {
-    let Some(cursor) = cursor else {
-        return Ok(true);
+/// Says whether this office has given the cursor to the device.
+pub(super) fn cursor_is_ours(office: &OfficeRow, device: DeviceId, cursor: &Cursor) -> bool {
+    let of_its_epoch = OfficeRow {
+        epoch: cursor.epoch,
+        ..office.clone()
     };
-    let expected = make_cursor(office, secret, device, cursor.seq, cursor.chain);
-    if cursor.log != expected.log
-        || cursor.epoch != expected.epoch
-        || !equal(&cursor.mac, &expected.mac)
-    {
-        return Ok(false);
-    }
+    let secret = &office.secret;
+    let expected = make_cursor(&of_its_epoch, secret, device, cursor.seq, cursor.chain);
+    cursor.log == expected.log && equal(&cursor.mac, &expected.mac)
+}
+
+/// Says whether the log up to a cursor is the one that it was given for.
+pub(super) fn equal_chain(tx: &Tx<'_>, cursor: &Cursor) -> Result<bool> {
     let chain = match cursor.seq {
         0 => Some(Hash::ZERO),
         seq => tx.chain_at(seq)?,
     };
     Ok(chain == Some(cursor.chain))
+}
+
+/// Returns how far the feeds were that somebody reads, at an entry of the log.
+fn feeds_at(tx: &Tx<'_>, readable: &Audiences, at: u64) -> Result<Vec<(Feed, u64)>> {
+    let mut feeds = BTreeMap::new();
+    if at > 0 {
+        for (audience, _) in readable.iter() {
+            feeds.extend(tx.feeds_of_audience_at(audience, at)?);
+        }
+    }
+    Ok(feeds.into_iter().collect())
 }
 
 fn make_cursor(

@@ -4,6 +4,7 @@
 //! difference to what was last published, in a document of its own lineage: a sentence that was
 //! deleted before a publication is in nobody's file.
 
+mod back;
 mod parts;
 mod proposal;
 mod write;
@@ -31,6 +32,7 @@ use crate::{
 use parts::{Worked, differs, work_out};
 use write::{Author, change_document, close_papers, write_part};
 
+pub(super) use back::{Back, change_back, publication_back};
 pub use proposal::{Difference, Proposal, Review};
 
 /// Characters of the note of a publication.
@@ -132,7 +134,7 @@ impl Office {
     /// what is published. All of it is one transaction.
     ///
     /// # Errors
-    /// [`Code::MeetingUnknown`], [`Code::NothingToPublish`], [`Code::TooLarge`];
+    /// [`Code::MeetingUnknown`], [`Code::NothingToPublish`], [`Code::TooLarge`]; [`Code::OfficeHealing`];
     /// [`Code::PublicationUnsigned`] where a secretary has to sign: see [`Office::prepare_publication`].
     pub fn publish(
         &self,
@@ -145,6 +147,7 @@ impl Office {
         let asked = meeting.map(str::to_owned);
         self.db.write(move |tx| {
             let mut log = Appending::begin(tx, &keys, now)?;
+            no_healing(tx)?;
             let author = Author::of(&log.office, &keys.online);
             let worked = work_out_all(tx, author, asked.as_deref(), &note, now)?;
             if !publishes(&log.office)? {
@@ -177,6 +180,16 @@ impl Office {
                 .collect()
         })
     }
+}
+
+/// # Errors
+/// [`Code::OfficeHealing`] while the office takes back what it has lost: a number given now could be one
+/// that a device still brings.
+fn no_healing(tx: &Tx<'_>) -> Result<()> {
+    if tx.is_healing()? {
+        return Err(Code::OfficeHealing.into());
+    }
+    Ok(())
 }
 
 fn check_note(note: &str) -> Result<()> {

@@ -28,7 +28,16 @@ pub(super) fn write_due(tx: &Tx<'_>, keys: &Keys, now: Timestamp) -> Result<()> 
         return Ok(());
     }
     let mut log = Appending::begin(tx, keys, now)?;
-    for (meeting, receipts) in due {
+    write(&mut log, due)?;
+    log.finish()
+}
+
+/// Writes receipts into the log, those of each meeting together.
+pub(super) fn write(
+    log: &mut Appending<'_>,
+    receipts: BTreeMap<MeetingId, Vec<Receipt>>,
+) -> Result<()> {
+    for (meeting, receipts) in receipts {
         for receipts in receipts.chunks(BATCH_MAX) {
             let batch = ReceiptBatch {
                 meeting,
@@ -38,7 +47,7 @@ pub(super) fn write_due(tx: &Tx<'_>, keys: &Keys, now: Timestamp) -> Result<()> 
             log.write(feed, document, Kind::Receipts, cbor::encode(&batch))?;
         }
     }
-    log.finish()
+    Ok(())
 }
 
 /// The series of a meeting's receipts is one document, known to all by the meeting's own id.

@@ -233,6 +233,26 @@ impl Office {
     }
 }
 
+/// Gives or takes membership once more. Returns the number of the entry, or `None` if nothing changes.
+pub(super) fn give_or_take(
+    log: &mut Appending<'_>,
+    person: PersonId,
+    audience: Audience,
+    member: bool,
+) -> Result<Option<u64>> {
+    if is_member(log, person, audience)? == member {
+        return Ok(None);
+    }
+    let (kind, payload) = if member {
+        let feeds = log.tx.feeds_of_audience(audience)?;
+        (Kind::Grant, cbor::encode(&Grant { audience, feeds }))
+    } else {
+        let withdrawal = Withdrawal { audience };
+        (Kind::Withdrawal, cbor::encode(&withdrawal))
+    };
+    set_member(log, person, audience, kind, payload).map(Some)
+}
+
 /// Says whether the person is in the audience now, if that is something to be granted to him at all.
 fn is_member(log: &Appending<'_>, person: PersonId, audience: Audience) -> Result<bool> {
     let found = log.tx.person(person)?;
@@ -255,7 +275,7 @@ fn set_member(
     audience: Audience,
     kind: Kind,
     payload: Vec<u8>,
-) -> Result<()> {
+) -> Result<u64> {
     let document = DocumentId::from_bytes(document_of(audience));
     let place = log.write(Feed::Person(person), document, kind, payload)?;
     log.tx.set_membership(&MembershipRow {
@@ -263,7 +283,8 @@ fn set_member(
         audience,
         member: kind == Kind::Grant,
         seq: place.seq,
-    })
+    })?;
+    Ok(place.seq)
 }
 
 /// The series of a person's grants and withdrawals of one audience is known by that audience's id.

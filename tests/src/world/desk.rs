@@ -6,7 +6,7 @@ use std::{path::PathBuf, sync::OnceLock};
 use nghisu_core::{
     ids::{ActId, DeviceId, Feed, Hash, Kind},
     meeting::act::SignedAct,
-    sync::envelope::Envelope,
+    sync::{envelope::Envelope, healing::ReturnedEntry},
     time::Timestamp,
     trust::vault::Dice as Drawn,
 };
@@ -155,7 +155,11 @@ impl Desk {
         let mut read = Vec::new();
         while let Some(row) = rows.next().unwrap() {
             let blob = |index| row.get::<_, Vec<u8>>(index).unwrap();
-            let envelope = Envelope::decode(&blob(4)).map_err(|error| error.to_string())?;
+            let mut envelope = Envelope::decode(&blob(4)).map_err(|error| error.to_string())?;
+            if envelope.header().kind == Kind::Returned {
+                let opened = ReturnedEntry::open(&envelope);
+                envelope = opened.map_err(|error| error.to_string())?.1;
+            }
             let header = envelope.header();
             let act = match header.kind {
                 Kind::Act => SignedAct::decode(envelope.payload())

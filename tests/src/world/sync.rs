@@ -175,6 +175,8 @@ impl World {
             Stored::Page(_) => "part of a page",
             Stored::Unsettle { .. } => "unsettle",
             Stored::ReadAgain => "read again",
+            Stored::Resume(_) => "resume",
+            Stored::Introduce => "introduce",
             Stored::Order(_) => "order",
             Stored::Parked => "parked",
             Stored::Own { .. } => "own chain",
@@ -196,7 +198,7 @@ impl World {
         let it = &mut self.nodes[node];
         let input = match saved {
             Ok(_) => {
-                if matches!(step, Stored::ReadAgain) {
+                if matches!(step, Stored::ReadAgain | Stored::Resume(_)) {
                     it.cursor = 0;
                     if self.put_back == 0 {
                         return Err("S5: the log is read again and nothing had happened".into());

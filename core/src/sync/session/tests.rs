@@ -105,6 +105,7 @@ impl Pair {
             anew: None,
             backfill: Vec::new(),
             parked: false,
+            owed: Owed::default(),
         }
     }
 
@@ -137,6 +138,7 @@ impl Pair {
             read_token: Vec::new(),
             now: NOW,
             backed_up: 0,
+            resumed: None,
             online: None,
             successions: Vec::new(),
             order: None,
@@ -199,6 +201,8 @@ fn saved_envelopes(output: Output) -> Vec<Envelope> {
         | Step::Parked
         | Step::Own { .. }
         | Step::Anew
+        | Step::Resume(_)
+        | Step::Introduce
         | Step::Order(_)) => {
             panic!("expected envelopes, found {step:?}")
         }
@@ -214,6 +218,8 @@ fn saved_page(output: Output) -> Page {
         | Step::Parked
         | Step::Own { .. }
         | Step::Anew
+        | Step::Resume(_)
+        | Step::Introduce
         | Step::Order(_)) => {
             panic!("expected a page, found {step:?}")
         }

@@ -124,6 +124,20 @@ impl Tx<'_> {
         .map(drop)
     }
 
+    /// Says whether this very order was given.
+    pub(crate) fn has_order(&self, order: &Order) -> Result<bool> {
+        let found = self.one(
+            "SELECT 1 FROM device_order WHERE device = ? AND kind = ? AND at = ?",
+            (
+                order.device.as_bytes(),
+                order_number(order.kind),
+                int(order.at.unix_ms()),
+            ),
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
+    }
+
     pub(crate) fn newest_order(&self, id: DeviceId) -> Result<Option<Order>> {
         self.one(
             "SELECT number, kind, at, log FROM device_order, office

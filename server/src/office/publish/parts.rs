@@ -77,7 +77,7 @@ pub(super) fn work_out(
         return Ok(None);
     };
     let wanted = split(&draft, |name| tx.circle_named(name).map(Some))?;
-    let number = tx.newest_number(meeting.id)? + 1;
+    let number = author.next_number(tx, meeting.id)?;
     let closed = closed(tx, meeting.id, &draft)?;
     let mut parts = Vec::new();
     for (circle, (name, programme)) in with_emptied(tx, meeting.id, wanted.parts)? {

@@ -17,7 +17,10 @@ use nghisu_core::{
         Change, Programme, changes, content_hash,
         publication::{Publication, SignedPublication},
     },
-    sync::publication::{Publishers, sign},
+    sync::{
+        healing::SerialNumber,
+        publication::{Publishers, sign},
+    },
     time::Timestamp,
     trust::{
         enrol::{Signed, fingerprint},
@@ -29,7 +32,7 @@ use nghisu_core::{
 use serde_json::{Value, json};
 
 use super::{
-    Author, Published, check_note,
+    Author, Published, check_note, no_healing,
     parts::WorkedPart,
     work_out_all,
     write::{DocumentChange, close_papers, open, write_part},
@@ -129,6 +132,7 @@ impl Office {
         let (keys, note) = (self.keys.clone(), note.to_owned());
         let asked = meeting.map(str::to_owned);
         self.db.write(move |tx| {
+            no_healing(tx)?;
             let office = office_row(tx)?;
             let author = Author::of(&office, &keys.online);
             let worked = work_out_all(tx, author, asked.as_deref(), &note, now)?;
@@ -170,6 +174,7 @@ impl Office {
         let keys = self.keys.clone();
         self.db.write(move |tx| {
             let mut log = Appending::begin(tx, &keys, now)?;
+            no_healing(tx)?;
             if proposal.log != log.office.log {
                 return Err(Error::new(Code::Malformed, "a proposal of another office"));
             }
@@ -215,7 +220,7 @@ impl ProposedPart {
         let meeting = publication.meeting;
         let number = match numbers.get(&meeting) {
             Some(number) => *number,
-            None => tx.newest_number(meeting)? + 1,
+            None => SerialNumber::after(tx.newest_number(meeting)?, office_row(tx)?.epoch),
         };
         numbers.insert(meeting, number);
         let feed = publication.feed();

@@ -7,7 +7,11 @@ use nghisu_core::{
     document::{Document, actor},
     ids::{DeviceId, DocumentId, Feed, Hash, Kind, MeetingId},
     limits::OFFICE_PAYLOAD_BYTES_MAX,
-    meeting::{Programme, publication::SignedPublication},
+    meeting::{
+        Programme,
+        publication::{Publication, SignedPublication},
+    },
+    sync::healing::SerialNumber,
     trust::keys::DeviceSigner,
 };
 use serde_json::Value;
@@ -35,6 +39,11 @@ impl Author {
             device: online.public_key().device(),
             epoch: office.epoch,
         }
+    }
+
+    /// Returns the number of the meeting's next publication: in each epoch of the log they begin anew.
+    pub(super) fn next_number(self, tx: &Tx<'_>, meeting: MeetingId) -> Result<u64> {
+        Ok(SerialNumber::after(tx.newest_number(meeting)?, self.epoch))
     }
 
     fn actor(self, id: DocumentId) -> [u8; 16] {
@@ -133,19 +142,19 @@ pub(super) fn write_part(log: &mut Appending<'_>, part: &WorkedPart) -> Result<(
     log.write(feed, change.id, Kind::Publication, signed.encode())?;
     log.tx.set_document(feed, &change.row())?;
     log.tx.add_publication(&part.publication, &signed)?;
-    refer(log.tx, part)
+    refer(log.tx, &part.publication, &part.programme)
 }
 
 /// Notes which items and files the part names from here on.
-fn refer(tx: &Tx<'_>, part: &WorkedPart) -> Result<()> {
-    let (meeting, feed) = (part.publication.meeting, part.publication.feed());
-    for item in part.programme.items.keys() {
+pub(super) fn refer(tx: &Tx<'_>, publication: &Publication, programme: &Programme) -> Result<()> {
+    let (meeting, feed) = (publication.meeting, publication.feed());
+    for item in programme.items.keys() {
         tx.add_published_item(meeting, item.as_str(), feed)?;
     }
-    for (hash, media_type) in files(&part.programme) {
+    for (hash, media_type) in files(programme) {
         tx.add_paper_ref(hash, feed, media_type)?;
     }
-    note_ends(tx, feed, &part.programme)
+    note_ends(tx, feed, programme)
 }
 
 /// Ends that a file is served to all who take part, once papers of circles alone have it.
