@@ -44,7 +44,7 @@ impl Store {
         let from = signed(resumed.from);
         let lost = LOST_IN_EPOCH * i64::from(resumed.epoch.min(1 << 20));
         let whole: BTreeMap<Feed, u64> = resumed.feeds.iter().copied().collect();
-        self.write(|transaction| {
+        let alarmed = self.write(|transaction| {
             for table in ["kept", "act", "receipt", "quarantine"] {
                 let mark = format!("UPDATE {table} SET seq = -(seq + ?2) WHERE seq > ?1");
                 transaction.execute(&mark, (from, lost)).map_err(sql)?;
@@ -78,13 +78,14 @@ impl Store {
             )?;
             match &head {
                 Some(head) if head.seq > resumed.from => {
-                    put_alert(transaction, &rolled_back(head, at)).map(drop)
+                    put_alert(transaction, &rolled_back(head, at))
                 }
-                Some(_) | None => Ok(()),
+                Some(_) | None => Ok(false),
             }
         })?;
         self.open.clear();
-        Ok(BTreeSet::from([Changed::Everything]))
+        let alarmed = alarmed.then_some(Changed::Alerts);
+        Ok(alarmed.into_iter().chain([Changed::Everything]).collect())
     }
 
     /// Says with the next request who this device is, and offers everything.
