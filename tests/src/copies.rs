@@ -21,6 +21,9 @@ use zeroize::Zeroizing;
 
 use crate::local::{NOW, folder};
 
+/// How often a store is opened that another process may hold for a moment.
+const OPENINGS_MAX: usize = 10_000;
+
 /// A moment in a sync at which it can be cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
@@ -67,7 +70,11 @@ impl Phone {
             sealing: Zeroizing::new(self.dice.draw()),
             signer: None,
         };
-        let store = Store::open(self.folder.path(), &opening, NOW);
+        // A program that another test starts holds the lock until it has become that program.
+        let store = std::iter::repeat_with(|| Store::open(self.folder.path(), &opening, NOW))
+            .take(OPENINGS_MAX)
+            .find(|opened| !matches!(opened, Err(error) if error.code() == Code::AlreadyOpen));
+        let store = store.expect("the store is free by now");
         self.store = Some(store.expect("a store opens"));
     }
 

@@ -111,6 +111,6 @@ fn every_request_and_reply_of_an_earlier_version_is_understood() {
                 }
             }
         }
-        assert!(handed_in > 40 && served > 40, "{handed_in}, {served}");
+        assert!(handed_in > 40 && served > 15, "{handed_in}, {served}");
     }
 }

@@ -41,7 +41,7 @@ const MET: [(&str, &str); 29] = [
     ("deeds", "nothing left of what one may not read"),
     ("outcomes", "redo: epoch"),
     ("outcomes", "stopped: chain"),
-    ("steps saved", "read again"),
+    ("steps saved", "resume"),
 ];
 
 fn setting(name: &str, otherwise: u64) -> u64 {

@@ -19,10 +19,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::{
     error::{Code, Error, Result},
     ids::{DeviceId, Feed, Hash, Kind, LogId, domain},
-    limits::{
-        COVERED_ENTRIES_MAX, REQUEST_BYTES_MAX, REQUEST_ENVELOPES_MAX, STEP_BYTES_MAX,
-        STEP_ENTRIES_MAX,
-    },
+    limits::{COVERED_ENTRIES_MAX, REQUEST_BYTES_MAX, REQUEST_ENVELOPES_MAX},
     sync::{
         authors::{office_author, take_office_key},
         backoff::Backoff,
@@ -43,7 +40,9 @@ use crate::{
     },
 };
 
+mod cut;
 mod owed;
+mod own;
 
 pub use owed::{Offered, Owed};
 
@@ -656,7 +655,11 @@ impl<'s> Session<'s> {
             office: Box::new(office),
             offered: work.owed.offered(),
         };
-        steps.extend(cut(outcomes, incoming, end).into_iter().map(Step::Page));
+        steps.extend(
+            cut::cut(outcomes, incoming, end)
+                .into_iter()
+                .map(Step::Page),
+        );
         Ok((
             steps,
             synced.more || (left_over && progress && !stops) || synced.stopped.is_some(),
@@ -874,48 +877,5 @@ impl Incoming {
     }
 }
 
-/// Cuts a page into parts that the store writes without keeping an edit waiting.
-/// The cursor moves in the last part, so a part that is repeated must change nothing.
-fn cut(outcomes: Vec<(Hash, Outcome)>, incoming: Checked, end: PageEnd) -> Vec<Page> {
-    let mut pages = vec![Page {
-        outcomes,
-        covered: incoming.covered,
-        ..Page::default()
-    }];
-    let mut bytes = 0;
-    let mut answered = Some(incoming.answered).filter(|answered| !answered.is_empty());
-    // Ranges come first: they were served for the access that the device had when it asked.
-    for entry in incoming.backfilled.into_iter().chain(incoming.entries) {
-        if entry.via == Via::Cursor
-            && let (Some(answered), Some(page)) = (answered.take(), pages.last_mut())
-        {
-            page.answered = answered;
-        }
-        let full = match pages.last() {
-            Some(page) => {
-                page.entries.len() == STEP_ENTRIES_MAX
-                    || (!page.entries.is_empty() && entry.changes_access())
-                    || page.entries.last().is_some_and(Incoming::changes_access)
-                    || (bytes > 0 && bytes + entry.bytes.len() > STEP_BYTES_MAX)
-            }
-            None => true,
-        };
-        if full {
-            pages.push(Page::default());
-            bytes = 0;
-        }
-        bytes += entry.bytes.len();
-        if let Some(page) = pages.last_mut() {
-            page.entries.push(entry);
-        }
-    }
-    if let Some(page) = pages.last_mut() {
-        page.answered.extend(answered.into_iter().flatten());
-        page.end = Some(Box::new(end));
-    }
-    pages
-}
-
-mod own;
 #[cfg(test)]
 mod tests;

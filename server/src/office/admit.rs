@@ -184,10 +184,10 @@ fn admit_one(
     let outcome = match judged {
         Judged::Accepted(act) => {
             let place = log.append(envelope, &offered.bytes)?;
-            if let Some(act) = act {
-                if let Some(receipt) = receive(log, &act, place)? {
-                    log.tx.add_due_receipt(act.meeting, &receipt)?;
-                }
+            if let Some(act) = act
+                && let Some(receipt) = receive(log, &act, place)?
+            {
+                log.tx.add_due_receipt(act.meeting, &receipt)?;
             }
             log.accepted(place)
         }

@@ -28,6 +28,7 @@ impl World {
         let excused = match error.code() {
             Code::DiskFull => self.desk.full_for > 0,
             Code::OnlineKeyExpired => self.desk.wrong_ms != 0,
+            Code::OfficeHealing => self.put_back > 0,
             _ => false,
         };
         if !excused {

@@ -19,7 +19,11 @@ impl World {
         request: &Request,
         synced: &Synced,
     ) -> Verdict {
-        let after = request.head.cursor.as_ref().map_or(0, |cursor| cursor.seq);
+        // An office that was put back says where a device goes on.
+        let resumed = synced.resumed.as_ref().map(|resumed| resumed.from);
+        let cursor = request.head.cursor.as_ref().map_or(0, |cursor| cursor.seq);
+        let after = resumed.unwrap_or(cursor);
+        let own = request.body.own || resumed == Some(0);
         let device = request.head.device;
         let left_out = |feed: Feed, feed_seq: u64| {
             let mut ranges = synced.covered.iter();
@@ -30,7 +34,7 @@ impl World {
             .entries
             .iter()
             .filter(|entry| entry.seq > after && entry.seq <= synced.cursor.seq)
-            .filter(|entry| request.body.own || entry.device != device)
+            .filter(|entry| own || entry.device != device)
             .filter(|entry| {
                 let granted = self.access.since_feed(person, entry.feed, u64::MAX);
                 granted.is_some_and(|granted| entry.seq > granted)
@@ -96,8 +100,9 @@ impl World {
             let rows = it.rows(query, |row| Ok((feed(row, 0)?, number(row, 1)?)));
             rows.into_iter().collect()
         };
-        let mut kept = held("SELECT feed, seq FROM kept");
-        let set_aside = held("SELECT feed, seq FROM quarantine WHERE feed IS NOT NULL");
+        // What others wrote is kept until a backup has it, and checked by what it says.
+        let mut kept = held("SELECT feed, seq FROM kept WHERE seq > 0 AND kind NOT IN (1, 2, 15)");
+        let set_aside = held("SELECT feed, seq FROM quarantine WHERE feed IS NOT NULL AND seq > 0");
         // A secretary's device has no certificates of those whose acts it is served: it keeps them aside.
         let foreign = |feed: &Feed| matches!(feed, Feed::Outbox(person) if *person != it.person);
         if let Some((feed, seq)) = set_aside.iter().find(|(feed, _)| !foreign(feed)) {
@@ -109,6 +114,8 @@ impl World {
         let read_upto = of_person.map(|(_, seq)| *seq).max().unwrap_or(0);
         // A store that was enrolled anew reads the log again, and keeps meanwhile what it has.
         let again = it.count("SELECT count(*) FROM state WHERE name = 'own'") > 0;
+        // So does one that an office which was put back has sent back to an earlier entry.
+        let behind = self.put_back > 0 && it.cursor < self.log.seq();
         let tables = "SELECT feed, 'feed' FROM feed UNION SELECT feed, 'kept' FROM kept
             UNION SELECT feed, 'document' FROM document UNION SELECT feed, 'parked' FROM parked
             UNION SELECT feed, 'backfill' FROM backfill UNION SELECT feed, 'ahead' FROM feed_ahead
@@ -117,7 +124,7 @@ impl World {
             // On its way it wishes again for what was taken later, and is served what was given since.
             let wish = ["feed", "backfill", "ahead"].contains(&table.as_str());
             let now = self.access.since_feed(it.person, feed, u64::MAX);
-            if again && (wish || now.is_some()) {
+            if (again || behind) && (wish || now.is_some()) {
                 continue;
             }
             if self.access.since_feed(it.person, feed, read_upto).is_none() {
