@@ -31,13 +31,24 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Copies a folder with all that is below it.
+/// Copies a folder with all that is below it, and who may read it.
+///
+/// # Panics
+/// If the copy cannot be made whole.
 pub fn copy_folder(from: &Path, to: &Path) {
-    for file in files_below(from) {
-        let copy = to.join(file.strip_prefix(from).expect("it is below the folder"));
-        fs::create_dir_all(copy.parent().expect("a file has a folder")).expect("the copy is whole");
-        fs::copy(file, copy).expect("the copy is whole");
+    let whole = "the copy is whole";
+    fs::create_dir_all(to).expect(whole);
+    for file in fs::read_dir(from).expect(whole) {
+        let file = file.expect(whole);
+        let target = to.join(file.file_name());
+        if file.file_type().expect(whole).is_dir() {
+            copy_folder(&file.path(), &target);
+        } else {
+            fs::copy(file.path(), target).expect(whole);
+        }
     }
+    let permissions = fs::metadata(from).expect(whole).permissions();
+    fs::set_permissions(to, permissions).expect(whole);
 }
 
 /// All that an office has sent through a cable: the bytes as they passed, and unpacked.

@@ -33,7 +33,7 @@ use nghisu_server::{
     Office, RootKey,
     office::{Asked, Confirmation},
 };
-use nghisu_tests::report;
+use nghisu_tests::{canary::copy_folder, report};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
@@ -198,21 +198,6 @@ struct World {
     meetings: Vec<Option<MeetingId>>,
     publications: u64,
     seen: Seen,
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for file in fs::read_dir(from).unwrap() {
-        let file = file.unwrap();
-        let target = to.join(file.file_name());
-        if file.file_type().unwrap().is_dir() {
-            copy_folder(&file.path(), &target);
-        } else {
-            fs::copy(file.path(), target).unwrap();
-        }
-    }
-    let permissions = fs::metadata(from).unwrap().permissions();
-    fs::set_permissions(to, permissions).unwrap();
 }
 
 /// A new folder, in memory where there is such a place: what is on disk after a loss of power is tried

@@ -25,6 +25,7 @@ use nghisu_server::{
     office::{Asked, examine},
 };
 use nghisu_tests::{
+    canary::copy_folder,
     local::{Local, NOW, folder},
     report,
 };
@@ -196,21 +197,6 @@ impl World {
         let found = self.office.device(&device.to_string(), NOW).unwrap();
         found.status
     }
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for file in fs::read_dir(from).unwrap() {
-        let file = file.unwrap();
-        let target = to.join(file.file_name());
-        if file.file_type().unwrap().is_dir() {
-            copy_folder(&file.path(), &target);
-        } else {
-            fs::copy(file.path(), target).unwrap();
-        }
-    }
-    let permissions = fs::metadata(from).unwrap().permissions();
-    fs::set_permissions(to, permissions).unwrap();
 }
 
 #[test]

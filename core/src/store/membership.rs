@@ -390,7 +390,8 @@ impl Store {
     }
 }
 
-fn execute(
+/// Runs a statement.
+pub(super) fn execute(
     transaction: &Transaction<'_>,
     statement: &str,
     values: impl rusqlite::Params,

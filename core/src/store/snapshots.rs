@@ -7,7 +7,10 @@
 
 use rusqlite::Transaction;
 
-use super::{Store, column, inbox::Taken, outbox::put_pending, signed, sql, unsigned, vault};
+use super::{
+    Store, column, inbox::Taken, membership::execute, outbox::put_pending, signed, sql, unsigned,
+    vault,
+};
 use crate::{
     cbor,
     document::Document,
@@ -177,16 +180,4 @@ pub(super) fn covered_by(kind: Kind, payload: &[u8]) -> Result<Option<Covers>> {
     let snapshot: Snapshot = cbor::decode(payload, "snapshot")
         .map_err(|error| Error::new(Code::DatabaseCorrupt, error.detail()))?;
     Ok(Some(snapshot.covers))
-}
-
-fn execute(
-    transaction: &Transaction<'_>,
-    statement: &str,
-    values: impl rusqlite::Params,
-) -> Result<()> {
-    transaction
-        .prepare_cached(statement)
-        .and_then(|mut statement| statement.execute(values))
-        .map(|_| ())
-        .map_err(sql)
 }
