@@ -216,14 +216,14 @@ impl Cadence {
                 self.heard = false;
             }
             Input::Edited(document) => self.edit(now, document),
-            Input::Acted => self.urgent = Some(self.urgent.unwrap_or(now)),
+            Input::Acted => self.urge(now),
             Input::Opened(document) => {
                 self.open.entry(document).or_default();
             }
             Input::Closed(document) => {
                 self.open.remove(&document);
                 if self.has_edits() {
-                    self.urgent = Some(self.urgent.unwrap_or(now));
+                    self.urge(now);
                 }
             }
             Input::WrittenElsewhere(document) => {
@@ -268,7 +268,7 @@ impl Cadence {
         match self.place {
             Place::Stopped => None,
             // What is written goes out once when the app leaves; whether it arrived is seen later.
-            Place::Background => self.urgent.map(|at| at.max(self.not_before)),
+            Place::Background => self.urgent.filter(|at| *at >= self.not_before),
             Place::Front => {
                 let failed = self.failed.and_then(|_| self.backoff.until());
                 let calm = [
@@ -336,8 +336,17 @@ impl Cadence {
         self.hearing.succeed();
         self.listen_at = now;
         if self.failed.is_some() {
-            self.urgent = Some(now);
+            self.urge(now);
             self.tried_at = None;
+        }
+    }
+
+    /// In the background nothing follows the sync that the app left with: the store is to be released.
+    fn urge(&mut self, now: Timestamp) {
+        if self.place == Place::Background {
+            self.edits.get_or_insert((now, now));
+        } else {
+            self.urgent.get_or_insert(now);
         }
     }
 

@@ -94,6 +94,27 @@ fn in_the_background_what_was_written_goes_out_once() {
 }
 
 #[test]
+fn in_the_background_nothing_follows_whatever_happens() {
+    let mut cadence = settled();
+    cadence.handle(at(1_000), Input::Opened(NOTE));
+    cadence.handle(at(1_000), Input::Paused);
+    cadence.handle(at(1_100), Input::Edited(NOTE));
+    cadence.handle(at(1_200), Input::Closed(NOTE));
+    cadence.handle(at(1_300), Input::Acted);
+    cadence.handle(at(1_400), Input::NetworkBack);
+    cadence.handle(at(1_500), Input::Poked(90));
+    assert_eq!(cadence.deadline(), None);
+    cadence.handle(at(60_000), Input::Resumed);
+    assert!(cadence.deadline().unwrap() <= at(60_000));
+
+    let mut asked_to_wait = settled();
+    fail(&mut asked_to_wait, 1_000, Code::OfficeBusy, 30_000);
+    asked_to_wait.handle(at(2_000), Input::Edited(NOTE));
+    asked_to_wait.handle(at(3_000), Input::Paused);
+    assert_eq!(asked_to_wait.deadline(), None);
+}
+
+#[test]
 fn a_device_with_nothing_to_say_goes_to_the_background_in_silence() {
     let mut cadence = settled();
     cadence.handle(at(1_100), Input::Paused);
