@@ -50,10 +50,10 @@ const MIGRATIONS: &[&str] = &[
     include_str!("db/migrations/0005_vault.sql"),
     include_str!("db/migrations/0006_devices.sql"),
     include_str!("db/migrations/0007_snapshots.sql"),
-    include_str!("db/migrations/0009_fork.sql"),
-    include_str!("db/migrations/0011_publication_keys.sql"),
-    include_str!("db/migrations/0008_restore.sql"),
-    include_str!("db/migrations/0010_cadence.sql"),
+    include_str!("db/migrations/0008_fork.sql"),
+    include_str!("db/migrations/0009_publication_keys.sql"),
+    include_str!("db/migrations/0010_restore.sql"),
+    include_str!("db/migrations/0011_cadence.sql"),
 ];
 
 /// What the writer does within a savepoint.
