@@ -63,7 +63,7 @@ impl Office {
     /// Carries out what is asked for, if the device may still sync when it is appended and when it is
     /// answered.
     pub(crate) fn carry_out(&self, asking: Asking, now: Timestamp) -> Result<Vec<u8>> {
-        let _coming = self.db.expect();
+        let coming = self.db.expect();
         let Asking {
             request,
             key,
@@ -125,23 +125,26 @@ impl Office {
                     }
                     None => {
                         let terms = (person.role, note_bytes_max);
-                        admit(&mut log, &mut device, terms, &batch, returning)?
+                        let admitted = admit(&mut log, &mut device, terms, &batch, returning)?;
+                        if offered.is_some_and(|offering| offering.all) {
+                            tx.set_back(id, log.office.epoch)?;
+                        }
+                        admitted
                     }
                 },
             };
             log.finish()?;
             tx.set_device(&device)?;
-            if offered.is_some_and(|offering| offering.all) {
-                tx.set_back(id, office_row(tx)?.epoch)?;
-            }
             let settled = admitted.outcomes.iter().filter(|it| it.is_final()).count();
             let waiting = waiting + (batch.len() - settled) as u64;
             tx.set_device_synced(id, now, waiting)?;
             Ok(Carried::Out(admitted, stand, device.chain.device_seq))
         };
         let close = move |tx: &Tx<'_>| receipts::write_due(tx, &closing, now);
-        let carried_out = self.db.write_and_close(carry_out, close)?;
-        let reply = match carried_out {
+        let carried_out = self.db.write_and_close(carry_out, close);
+        // The writer waits for those who are still to write, not for those who read on.
+        drop(coming);
+        let reply = match carried_out? {
             Carried::Out(admitted, stand, device_seq) => {
                 let page = self.page(&request, (stand, device_seq), admitted, now)?;
                 Reply::Synced(Box::new(page))
