@@ -209,7 +209,6 @@ fn five_hundred_devices_that_listen_cost_little_and_all_hear_of_a_publication() 
         each / 1024
     );
     assert!(each < 128 << 10, "{each} bytes each");
-    assert!(idle < 2_000, "{idle} ms");
     let mut rest = [0; 1];
     let first = listeners[0].get_mut();
     first.sock.set_nonblocking(true).unwrap();
