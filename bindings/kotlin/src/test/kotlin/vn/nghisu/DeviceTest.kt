@@ -13,27 +13,12 @@ import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.flow.onEach
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.launch
-import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
-import org.junit.jupiter.api.BeforeEach
 import org.junit.jupiter.api.Test
-import org.junit.jupiter.api.io.TempDir
 
 /** Devices on the real library, at a real office, over real HTTPS. */
-class DeviceTest {
-    @TempDir
-    lateinit var folder: Path
-    private lateinit var office: Office
-
-    @BeforeEach
-    fun open() {
-        office = Office(folder.resolve("office"))
-    }
-
-    @AfterEach
-    fun stop() = office.close()
-
+class DeviceTest : AtOffice() {
     @Test
     fun `a delegate enrols, reads, writes, hears of it and speaks`() = atMostAMinute {
         withDevice(config()) { device ->
@@ -210,8 +195,6 @@ class DeviceTest {
 
         assertEquals("1 Khai mạc\n2 Dự toán ngân sách\nchanged: Hỏi về kinh phí\n", printed.toString(Charsets.UTF_8))
     }
-
-    private fun config() = DeviceConfig(directory = "$folder/device", deviceName = "tablet of alice")
 
     /** Opens a device, enrols it and syncs. */
     private suspend fun <T> enrolled(block: suspend CoroutineScope.(Device) -> T): T = withDevice(config()) { device ->
