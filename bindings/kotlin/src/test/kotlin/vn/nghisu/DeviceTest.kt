@@ -196,6 +196,23 @@ class DeviceTest : AtOffice() {
         assertEquals("1 Khai mạc\n2 Dự toán ngân sách\nchanged: Hỏi về kinh phí\n", printed.toString(Charsets.UTF_8))
     }
 
+    @Test
+    fun `what the office refuses is told in words`() = atMostAMinute {
+        enrolled { device ->
+            val meeting = device.meetings(Language.VIETNAMESE).single().id
+            device.registerToSpeak(meeting, null, "Kinh phí")
+            office.takeOut("alice", "ky-hop-1")
+
+            val report = device.syncNow()
+
+            assertEquals(1u to 0u, report.refused to report.held)
+            val refused = device.notSent().single()
+            assertEquals("meeting_unknown" to "Kinh phí", refused.code to refused.text)
+            assertTrue("Kỳ họp này không được công bố cho bạn" in refused.reason, refused.reason)
+            assertTrue("then ask the office" in refused.reasonEn, refused.reasonEn)
+        }
+    }
+
     /** Opens a device, enrols it and syncs. */
     private suspend fun <T> enrolled(block: suspend CoroutineScope.(Device) -> T): T = withDevice(config()) { device ->
         device.enrol(office.invitation("alice"))
