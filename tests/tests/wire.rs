@@ -161,6 +161,7 @@ fn live() -> Sent {
     let new = RootKey::draw().unwrap();
     Office::succeed_root(&path, &root, &new, "", NOW).unwrap();
     first.sync(&office).unwrap();
+    publish(&office, place.path(), "Khai mạc");
     let copy = place.path().join("copy");
     copy_folder(&path, &copy);
     let meeting = first.store.meetings().unwrap()[0].id;
@@ -174,6 +175,8 @@ fn live() -> Sent {
     {
         put_act(&mut first, person, meeting, number, kind);
     }
+    first.sync(&office).unwrap();
+    publish(&office, place.path(), "Thảo luận");
     first.sync(&office).unwrap();
     let group = office.add_group("Tổ 1").unwrap().audience;
     for _ in 0..2 {
@@ -191,8 +194,14 @@ fn live() -> Sent {
     third.sync(&office).unwrap();
     // An office that was put back begins an epoch, and is given back what it has lost.
     let restored = Office::open(&copy).unwrap();
+    publish(&restored, place.path(), "Chất vấn");
     first.sync(&restored).unwrap();
     third.sync(&restored).unwrap();
+    first.sync(&restored).unwrap();
+    // What it published meanwhile takes the place of what was lost, and the next publication says so.
+    restored.finish_healing(NOW).unwrap();
+    let anew = restored.publish(None, "", NOW).unwrap();
+    assert_eq!(anew[0].parts[0].1.abandons.len(), 1);
     first.sync(&restored).unwrap();
     for device in [&mut first, &mut second, &mut third] {
         sent.conversation(&device.recorded());
@@ -207,6 +216,16 @@ fn live() -> Sent {
     assert_eq!(office.audience(Asked::Group("Tổ 1")).unwrap(), group);
     assert!(matches!(group, Audience::Group(_)));
     sent
+}
+
+fn publish(office: &Office, folder: &Path, item: &str) {
+    let file = folder.join("kh-2.toml");
+    let text = format!(
+        "id = 'kh-2'\nkind = 'regular_session'\ntitle = 'Kỳ họp'\n[[item]]\nid = 'i1'\ntitle = '{item}'\n"
+    );
+    fs::write(&file, text).unwrap();
+    office.import_files(&[file], NOW, |_| {}).unwrap();
+    office.publish(Some("kh-2"), "", NOW).unwrap();
 }
 
 fn put_act(
@@ -403,6 +422,7 @@ const SCHEMA_OPTIONAL: &[(&str, i128)] = &[
     ("header", 13),
     ("header", 16),
     ("online-key", 5),
+    ("publication", 9),
     ("request-body", 8),
     ("request-body", 9),
     ("request-body", 20),
