@@ -125,11 +125,18 @@ impl Sent {
             Kind::Epoch => self.add("epoch", payload),
             Kind::Backup => self.add("backup", payload),
             Kind::Returned => self.add("returned", payload),
+            Kind::Vault => {
+                if let Value::Array(parts) = value(&payload)
+                    && let Some(step) = parts[1].as_bytes()
+                {
+                    self.add("vault-step", step.clone());
+                }
+                self.add("vault-record", payload);
+            }
             Kind::Changes
             | Kind::Snapshot
             | Kind::Audit
             | Kind::Tombstone
-            | Kind::Vault
             | Kind::Bundle
             | Kind::Other(_) => {}
         }
@@ -177,6 +184,8 @@ fn live() -> Sent {
     }
     first.sync(&office).unwrap();
     publish(&office, place.path(), "Thảo luận");
+    first.sync(&office).unwrap();
+    first.store.renew_recovery_code([4; 16]).unwrap();
     first.sync(&office).unwrap();
     let group = office.add_group("Tổ 1").unwrap().audience;
     for _ in 0..2 {
@@ -336,10 +345,30 @@ fn all_that_devices_and_an_office_send_fits_the_schema() {
         "introduction",
         "resumed",
         "backup",
+        "vault-ask",
+        "genesis",
+        "add",
+        "vault-id",
+        "key-bytes",
+        "member",
+        "recovery-keys",
+        "epoch-keys",
+        "wrapped",
+        "wrapped-before",
     ];
     let named: BTreeSet<&str> = sent.0.keys().copied().chain(parts).collect();
     let rules: BTreeSet<&str> = schema.rules.keys().map(String::as_str).collect();
     assert_eq!(named, rules);
+    let steps = sent.0["vault-step"].iter().map(|step| {
+        let Value::Map(fields) = value(step) else {
+            panic!("no map");
+        };
+        fields.last().unwrap().1.as_array().unwrap()[0].clone()
+    });
+    let kinds: BTreeSet<i128> = steps
+        .map(|kind| kind.as_integer().unwrap().into())
+        .collect();
+    assert_eq!(kinds, (0..4).collect(), "every kind of step was taken");
 }
 
 #[test]
@@ -427,4 +456,5 @@ const SCHEMA_OPTIONAL: &[(&str, i128)] = &[
     ("request-body", 9),
     ("request-body", 20),
     ("request-head", 6),
+    ("vault-step", 5),
 ];
