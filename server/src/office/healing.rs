@@ -62,7 +62,8 @@ pub struct Healing {
     pub waiting: u64,
     /// Numbers of receipts that were given twice.
     pub doubled: Vec<Doubled>,
-    /// Publications that devices have and that do not follow what the office has: meeting and number.
+    /// Publications that devices have and that do not follow what the office has, as long as no newer one
+    /// says so: meeting and number.
     pub abandoned: Vec<(MeetingId, u64)>,
     /// Files that publications name and that are not there.
     pub papers_missing: Vec<Hash>,

@@ -142,6 +142,7 @@ pub(super) fn write_part(log: &mut Appending<'_>, part: &WorkedPart) -> Result<(
     log.write(feed, change.id, Kind::Publication, signed.encode())?;
     log.tx.set_document(feed, &change.row())?;
     log.tx.add_publication(&part.publication, &signed)?;
+    log.tx.name_abandoned(&part.publication)?;
     refer(log.tx, &part.publication, &part.programme)
 }
 
