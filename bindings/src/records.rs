@@ -149,6 +149,8 @@ pub struct Downloaded {
     pub files: u32,
     /// Their bytes that crossed the network.
     pub network_bytes: u64,
+    /// Files that were handed back to an office that had lost them.
+    pub handed_back: u32,
 }
 
 impl From<client::Downloaded> for Downloaded {
@@ -156,6 +158,7 @@ impl From<client::Downloaded> for Downloaded {
         Self {
             files: downloaded.files,
             network_bytes: downloaded.bytes,
+            handed_back: downloaded.handed_back,
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod backoff;
 pub mod cadence;
 pub mod envelope;
 pub mod healing;
+pub mod papers;
 pub mod proof;
 pub mod publication;
 pub mod reason;

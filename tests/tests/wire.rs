@@ -215,6 +215,12 @@ fn live() -> Sent {
     for device in [&mut first, &mut second, &mut third] {
         sent.conversation(&device.recorded());
     }
+    let token = first.store.read_token().unwrap().unwrap();
+    let missing = restored.papers_missing(&token, NOW).unwrap();
+    sent.add("papers-missing", cbor::encode(&missing));
+    let (paper, length) = first.store.missing_files().unwrap().pop_first().unwrap();
+    let taken = restored.take_paper_piece(&token, paper, (0, length), &[], NOW);
+    sent.add("piece-taken", cbor::encode(&taken.unwrap()));
     enrol(&office, person, &mut sent);
     let refusal = Refusal {
         code: "device_refused".into(),

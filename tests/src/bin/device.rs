@@ -338,6 +338,7 @@ async fn sync(client: &Client, without_papers: bool) -> Result<(String, Value)> 
         "received": report.received,
         "papers": papers.files,
         "paper_bytes": papers.bytes,
+        "handed_back": papers.handed_back,
     });
     let text = format!(
         "↑ {} ↓ {} · {} tài liệu / papers",
