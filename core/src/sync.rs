@@ -20,6 +20,7 @@ pub mod envelope;
 pub mod healing;
 pub mod proof;
 pub mod publication;
+pub mod reason;
 pub mod session;
 pub mod snapshot;
 pub mod wire;
