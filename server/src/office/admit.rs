@@ -160,17 +160,6 @@ fn admit_one(
         log.tx.add_outcome(&device.chain, &outcome)?;
         return Ok(Step::Settled(outcome));
     }
-    if let Some((seq, feed_seq)) = log.tx.place_of(id)? {
-        // Somebody else has brought it back.
-        let outcome = log.accepted(Place { seq, feed_seq });
-        device.chain = Chain {
-            device_seq: header.device_seq,
-            newest: id,
-            ..device.chain
-        };
-        log.tx.add_outcome(&device.chain, &outcome)?;
-        return Ok(Step::Settled(outcome));
-    }
     if let Some(retry_after_ms) = over_quota(device, log.now) {
         return Ok(Step::Held(Outcome::Held {
             reason: "quota".into(),
