@@ -5,6 +5,8 @@
 //! what is compared are ratios. Bytes are those of HTTP or WebSocket as they cross the socket, both
 //! ways, headers included; TLS is counted apart. CPU and memory are the operating system's.
 
+pub mod measure;
+
 use std::{collections::BTreeMap, fmt};
 
 /// What is measured. Of each, less is better.
