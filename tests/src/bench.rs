@@ -8,6 +8,8 @@
 pub mod material;
 pub mod measure;
 pub mod ours;
+#[cfg(feature = "peers")]
+pub mod peers;
 pub mod runner;
 pub mod table;
 pub mod targets;
