@@ -9,6 +9,8 @@ pub mod curves;
 pub mod material;
 pub mod measure;
 pub mod ours;
+#[cfg(feature = "peers")]
+pub mod peers;
 pub mod runner;
 pub mod table;
 pub mod targets;

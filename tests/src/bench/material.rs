@@ -138,19 +138,20 @@ pub fn behind() -> (Agenda, Vec<Edit>) {
     let mut dice = Dice(183);
     let mut edits = Vec::new();
     for (item, old) in agenda.items.iter().enumerate() {
-        edits.push(Edit::Title {
-            item,
-            text: reworded(&old.title, &mut dice),
-        });
-        let others: Vec<&&str> = PRESENTERS.iter().filter(|p| **p != old.presenter).collect();
-        let text = (**dice.pick(&others)).to_owned();
+        let (before, after) = old.title.split_at(dice.break_in(&old.title));
+        let text = format!("{before}{}{after}", dice.pick(CORRECTIONS));
+        edits.push(Edit::Title { item, text });
+        let others: Vec<&str> = PRESENTERS
+            .iter()
+            .copied()
+            .filter(|p| *p != old.presenter)
+            .collect();
+        let text = (*dice.pick(&others)).to_owned();
         edits.push(Edit::Presenter { item, text });
-        let attachment = dice.below(ATTACHMENTS);
-        let text = format!("{} (bản trình lại)", old.attachments[attachment].name);
         edits.push(Edit::Attachment {
             item,
-            attachment,
-            text,
+            attachment: dice.below(ATTACHMENTS),
+            text: format!("bản {}", 2 + dice.below(3)),
         });
     }
     let mut heading = agenda.heading.clone();
@@ -310,6 +311,12 @@ impl Dice {
         usize::try_from(self.next() % bound.max(1) as u64).unwrap_or_default()
     }
 
+    /// A place between two words.
+    fn break_in(&mut self, text: &str) -> usize {
+        let spaces: Vec<usize> = text.match_indices(' ').map(|(at, _)| at).collect();
+        spaces[self.below(spaces.len())]
+    }
+
     fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
         &of[self.below(of.len())]
     }
@@ -370,6 +377,9 @@ const PRESENTERS: &[&str] = &[
     "Sở Nông nghiệp và Môi trường",
     "Thường trực Hội đồng",
 ];
+
+/// What a secretary puts into a title when he reads it once more.
+const CORRECTIONS: &[&str] = &[",", " (dự kiến)", " (bổ sung)", " cấp xã", " năm 2027"];
 
 const PAPERS: &[&str] = &[
     "Tờ trình về",

@@ -187,6 +187,13 @@ fn run(args: &Args) -> Result<bool, String> {
 }
 
 fn main() -> ExitCode {
+    #[cfg(feature = "peers")]
+    {
+        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        if let Some(ended) = nghisu_tests::bench::peers::run_as_process(&arguments) {
+            return ended;
+        }
+    }
     match run(&Args::parse()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(2),
