@@ -8,6 +8,7 @@
 
 pub(crate) mod rows;
 mod sqlite;
+mod work;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -26,6 +27,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::watch;
 
 pub(crate) use sqlite::Tx;
+use work::Work;
+pub use work::Worked;
 
 /// Jobs in one commit: bounds how long the first waits for the last.
 const GROUP_JOBS_MAX: usize = 64;
@@ -58,7 +61,9 @@ const MIGRATIONS: &[&str] = &[
 ];
 
 /// What the writer does within a savepoint.
-type Job = Box<dyn FnOnce(&Connection) -> Done + Send>;
+type Job = Box<dyn FnOnce(Writing<'_>) -> Done + Send>;
+/// The write connection, and what counts its statements.
+type Writing<'w> = (&'w Connection, &'w Work);
 /// What is done once before the commit, for all jobs together.
 type Close = Box<dyn FnOnce(&Tx<'_>) -> Result<()> + Send>;
 
@@ -80,6 +85,7 @@ pub(crate) struct Db {
     readers: Mutex<Vec<Connection>>,
     commits: watch::Sender<u64>,
     coming: Arc<AtomicUsize>,
+    work: Arc<Work>,
 }
 
 impl Db {
@@ -92,9 +98,11 @@ impl Db {
         let committed = commits.clone();
         let coming = Arc::new(AtomicUsize::new(0));
         let expected = Arc::clone(&coming);
+        let work = Arc::<Work>::default();
+        let worked = Arc::clone(&work);
         let writer = std::thread::Builder::new()
             .name("nghisu-writer".into())
-            .spawn(move || write_all(&connection, &jobs, &expected, &committed))
+            .spawn(move || write_all((&connection, &worked), &jobs, &expected, &committed))
             .map_err(|error| Error::new(Code::Internal, format_args!("writer thread: {error}")))?;
         Ok(Self {
             path: path.to_owned(),
@@ -103,7 +111,13 @@ impl Db {
             readers: Mutex::default(),
             commits,
             coming,
+            work,
         })
+    }
+
+    /// Says what was asked for so far.
+    pub(crate) fn worked(&self) -> Worked {
+        self.work.worked(*self.commits.borrow())
     }
 
     /// Changes with every commit of this process; holds their number.
@@ -144,8 +158,8 @@ impl Db {
         close: Option<Close>,
     ) -> Result<T> {
         let (sender, receiver) = mpsc::sync_channel(1);
-        let job: Job = Box::new(move |connection| {
-            let result = in_savepoint(connection, job);
+        let job: Job = Box::new(move |writing| {
+            let result = in_savepoint(writing, job);
             Done {
                 failure: result.as_ref().err().map(same),
                 close: close.filter(|_| result.is_ok()),
@@ -194,7 +208,7 @@ impl Db {
             None => connect_to_read(&self.path)?,
         };
         connection.execute_batch("BEGIN").map_err(error)?;
-        let result = job(&Tx::new(&connection));
+        let result = job(&Tx::counted(&connection, &self.work));
         connection.execute_batch("ROLLBACK").map_err(error)?;
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         if readers.len() < READERS_MAX {
@@ -223,7 +237,7 @@ impl Drop for Coming {
 }
 
 fn write_all(
-    connection: &Connection,
+    writing: Writing<'_>,
     jobs: &mpsc::Receiver<Job>,
     coming: &AtomicUsize,
     commits: &watch::Sender<u64>,
@@ -236,7 +250,7 @@ fn write_all(
             taken: 0,
             waited: Duration::ZERO,
         };
-        write_group(connection, group, commits);
+        write_group(writing, group, commits);
     }
 }
 
@@ -269,12 +283,13 @@ impl Iterator for Group<'_> {
     }
 }
 
-fn write_group(connection: &Connection, jobs: Group<'_>, commits: &watch::Sender<u64>) {
+fn write_group(writing: Writing<'_>, jobs: Group<'_>, commits: &watch::Sender<u64>) {
+    let (connection, _) = writing;
     let begun = connection.execute_batch("BEGIN IMMEDIATE").map_err(error);
     let (mut answers, mut close) = (Vec::new(), None);
     let mut lost = begun.err();
     for job in jobs {
-        let done = job(connection);
+        let done = job(writing);
         answers.push(done.answer);
         close = done.close.or(close);
         let failure = done.failure;
@@ -285,7 +300,7 @@ fn write_group(connection: &Connection, jobs: Group<'_>, commits: &watch::Sender
         }
     }
     if let (None, Some(close)) = (&lost, close) {
-        lost = in_savepoint(connection, close).err();
+        lost = in_savepoint(writing, close).err();
     }
     let committed = match lost {
         Some(error) => Err(error),
@@ -309,12 +324,15 @@ fn same(error: &Error) -> Error {
     Error::new(error.code(), error.detail())
 }
 
-fn in_savepoint<T>(connection: &Connection, job: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
+fn in_savepoint<T>(
+    (connection, work): Writing<'_>,
+    job: impl FnOnce(&Tx<'_>) -> Result<T>,
+) -> Result<T> {
     if connection.is_autocommit() {
         return Err(Error::new(Code::Storage, "no transaction"));
     }
     connection.execute_batch("SAVEPOINT job").map_err(error)?;
-    let result = catch_unwind(AssertUnwindSafe(|| job(&Tx::new(connection))))
+    let result = catch_unwind(AssertUnwindSafe(|| job(&Tx::counted(connection, work))))
         .unwrap_or_else(|_| Err(Error::new(Code::Internal, "a job of the writer panicked")));
     match &result {
         Ok(_) => connection.execute_batch("RELEASE job").map_err(error)?,
@@ -509,14 +527,18 @@ mod tests {
             Ok(())
         };
         let connection = connect(&folder.path().join("office.db")).unwrap();
+        let work = Work::default();
         connection.execute_batch("BEGIN IMMEDIATE").unwrap();
-        let failed = in_savepoint(&connection, |tx| {
+        let failed = in_savepoint((&connection, &work), |tx| {
             tx.add_due_receipt(MEETING, &receipt(6))?;
             Err::<(), _>(Code::Internal.into())
         });
         assert!(failed.is_err());
-        in_savepoint(&connection, |tx| tx.add_due_receipt(MEETING, &receipt(7))).unwrap();
-        in_savepoint(&connection, close).unwrap();
+        in_savepoint((&connection, &work), |tx| {
+            tx.add_due_receipt(MEETING, &receipt(7))
+        })
+        .unwrap();
+        in_savepoint((&connection, &work), close).unwrap();
         connection.execute_batch("COMMIT").unwrap();
         assert_eq!(db.read(due).unwrap(), []);
     }

@@ -33,10 +33,12 @@ mod people;
 pub mod pokes;
 mod publish;
 mod receipts;
+mod recent;
 mod returned;
 mod rights;
 mod room;
 pub mod root;
+mod segments;
 mod snapshots;
 pub(crate) mod tls;
 mod vault;
@@ -65,7 +67,10 @@ use crate::{
 use keys::Keys;
 use root::RootKey;
 
-pub use crate::db::rows::{Named, Person};
+pub use crate::db::{
+    Worked,
+    rows::{Named, Person},
+};
 pub use asking::Asking;
 pub(crate) use asking::allow;
 pub use backup::{BackedUp, BackedUpFile, Manifest, Restored};
@@ -88,7 +93,8 @@ pub struct Office {
     keys: Arc<Keys>,
     log: LogId,
     secret: [u8; 32],
-    segments: page::SegmentCache,
+    segments: segments::SegmentCache,
+    recent: recent::Recent,
     page_bytes_max: usize,
     note_bytes_max: usize,
 }
@@ -145,7 +151,8 @@ impl Office {
             keys: Arc::new(keys),
             log: row.log,
             secret: row.secret,
-            segments: page::SegmentCache::default(),
+            segments: segments::SegmentCache::default(),
+            recent: recent::Recent::default(),
             page_bytes_max: PAGE_BYTES_MAX,
             note_bytes_max: NOTE_PAYLOAD_BYTES_MAX,
         })
@@ -193,6 +200,17 @@ impl Office {
     /// If it cannot.
     pub fn seq(&self) -> Result<u64> {
         self.db.read(|tx| Ok(tx.counter()?.seq))
+    }
+
+    /// Says what this office was asked for since it was opened: what a test compares, and a slow office
+    /// is looked at by.
+    pub fn worked(&self) -> Worked {
+        let (packed, packed_entries) = self.segments.packed();
+        Worked {
+            packed,
+            packed_entries,
+            ..self.db.worked()
+        }
     }
 
     /// Names the body, for people.

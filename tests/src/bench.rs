@@ -5,6 +5,16 @@
 //! what is compared are ratios. Bytes are those of HTTP or WebSocket as they cross the socket, both
 //! ways, headers included; TLS is counted apart. CPU and memory are the operating system's.
 
+pub mod curves;
+pub mod material;
+pub mod measure;
+pub mod ours;
+#[cfg(feature = "peers")]
+pub mod peers;
+pub mod runner;
+pub mod table;
+pub mod targets;
+
 use std::{collections::BTreeMap, fmt};
 
 /// What is measured. Of each, less is better.
@@ -26,16 +36,26 @@ pub enum Metric {
     BytesPerDevice,
     /// Handshake and record overhead of TLS of a device, counted in none of the others.
     TlsBytesPerDevice,
-    /// Bytes for each key pressed.
+    /// Bytes for each key pressed, where all were pressed offline.
     BytesPerKey,
+    /// Bytes for each key pressed, where they travelled while they were pressed.
+    OnlineBytesPerKey,
+    /// Requests, where keys travelled while they were pressed.
+    OnlineRequests,
     /// Documents opened at the server.
     DocumentsOpened,
     /// Time to apply what arrived, in milliseconds.
     ApplyMs,
-    /// Time until it can be shown, in milliseconds.
+    /// Time until it can be shown, in milliseconds; of a note, where there is one.
     ShownMs,
+    /// Time until an agenda can be shown, in milliseconds.
+    AgendaShownMs,
+    /// Time to open the store from which it is shown, in milliseconds.
+    OpenMs,
     /// Bytes on the server's disk.
     StoredBytes,
+    /// Bytes at the server for each key pressed.
+    StoredBytesPerKey,
 }
 
 impl Metric {
@@ -51,10 +71,15 @@ impl Metric {
             Self::BytesPerDevice => "bytes_per_device",
             Self::TlsBytesPerDevice => "tls_bytes_per_device",
             Self::BytesPerKey => "bytes_per_key",
+            Self::OnlineBytesPerKey => "online_bytes_per_key",
+            Self::OnlineRequests => "online_requests",
             Self::DocumentsOpened => "documents_opened",
             Self::ApplyMs => "apply_ms",
             Self::ShownMs => "shown_ms",
+            Self::AgendaShownMs => "agenda_shown_ms",
+            Self::OpenMs => "open_ms",
             Self::StoredBytes => "stored_bytes",
+            Self::StoredBytesPerKey => "stored_bytes_per_key",
         }
     }
 }
@@ -88,6 +113,22 @@ pub enum Workload {
     ColdOpen,
     /// An edit on one open device until it is on the screen of another.
     Live,
+}
+
+impl Workload {
+    /// The name by which it is asked for, with the number of devices or keys.
+    pub fn name(self) -> String {
+        match self {
+            Self::CatchUp => "catch-up".into(),
+            Self::Behind => "behind".into(),
+            Self::Reconnect(devices) => format!("reconnect {devices}"),
+            Self::Storm(devices) => format!("storm {devices}"),
+            Self::FirstDownload(devices) => format!("first-download {devices}"),
+            Self::Note(keys) => format!("note {keys}"),
+            Self::ColdOpen => "cold-open".into(),
+            Self::Live => "live".into(),
+        }
+    }
 }
 
 /// Somebody who can do a workload.

@@ -129,8 +129,20 @@ impl Local {
     /// # Panics
     /// If it is refused.
     pub fn enrol(office: &Office, person: PersonId, seed: [u8; 32]) -> Self {
+        Self::enrol_with(folder(), office, person, seed)
+    }
+
+    /// Enrols a device as [`Local::enrol`] does, whose store lies within `parent`.
+    ///
+    /// # Panics
+    /// If it is refused.
+    pub fn enrol_in(parent: &Path, office: &Office, person: PersonId, seed: [u8; 32]) -> Self {
+        let folder = TempDir::new_in(parent).expect("a temporary folder can be made");
+        Self::enrol_with(folder, office, person, seed)
+    }
+
+    fn enrol_with(folder: TempDir, office: &Office, person: PersonId, seed: [u8; 32]) -> Self {
         let mut dice = Dice::new(seed);
-        let folder = folder();
         let opening = Opening {
             seed: Zeroizing::new(dice.draw()),
             sealing: Zeroizing::new(dice.draw()),

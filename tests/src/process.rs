@@ -41,7 +41,12 @@ pub struct Office {
 impl Office {
     /// Starts an office in a new folder on a free port.
     pub fn start(tls: bool) -> Self {
-        let folder = TempDir::new().expect("a temporary folder can be made");
+        Self::start_in(&std::env::temp_dir(), tls)
+    }
+
+    /// Starts an office in a new folder within `parent` on a free port.
+    pub fn start_in(parent: &Path, tls: bool) -> Self {
+        let folder = TempDir::new_in(parent).expect("a temporary folder can be made");
         let mut office = Self {
             folder,
             process: None,

@@ -14,6 +14,7 @@
 
 mod act;
 mod admin;
+mod backups;
 mod checks;
 mod copies;
 mod coverage;

@@ -132,3 +132,54 @@ fn a_store_that_is_enrolled_anew_goes_through_all_that_was_given_and_taken() {
         ],
     );
 }
+
+#[test]
+fn a_note_that_was_begun_before_a_device_was_copied_keeps_its_letters() {
+    use nghisu_tests::world::Step::*;
+    story(
+        5,
+        &[
+            Publish(0),
+            Invite(0),
+            Invite(0),
+            Invite(1),
+            Invite(0),
+            Invite(1),
+            Sync(2),
+            Sync(3),
+            Sync(4),
+            Wait(2_000),
+            Confirm,
+            Wait(2_000),
+            Link(6),
+            Clone(4),
+            Sync(37),
+            Edit(37, 1_191_212_909),
+            Clone(25),
+            State(1, 1_713_665_625),
+            Edit(15, 3_336_781_153),
+        ],
+    );
+}
+
+#[test]
+fn a_device_that_meets_a_second_loss_while_it_gives_back_the_first_still_gives_back_the_second() {
+    use nghisu_tests::world::Step::*;
+    story(
+        300,
+        &[
+            Invite(0),
+            Wait(2_000),
+            Confirm,
+            Sync(1),
+            Sync(17),
+            Wait(100),
+            Backup,
+            Publish(2_431_004_013),
+            Restore,
+            CopyOffice,
+            Wait(984),
+            PutBack,
+        ],
+    );
+}

@@ -6,21 +6,25 @@
 //! Automerge knows it again. Letters that it did not touch are not touched again: what both copies write
 //! into one word stands there once, with what was in the word before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
 
 use automerge::{
-    ActorId, AutoCommit, ChangeHash, ObjId, ObjType, PatchAction, ROOT, ReadDoc, ScalarValue,
-    TextEncoding, Value,
+    ActorId, AutoCommit, Change, ChangeHash, ObjId, ObjType, PatchAction, ROOT, ReadDoc,
+    ScalarValue, TextEncoding, Value,
     transaction::{CommitOptions, Transactable},
 };
 
-use super::{Document, difference, difference::Change, internal};
+use super::{Document, difference, difference::Change as Splice, internal};
 use crate::{
     error::{Code, Error, Result},
     ids::{Hash, domain},
 };
 
-/// Marks a change that was made again: it stands by itself, and is never made a third time.
+/// Marks a change that was made again, by its actor of which one; or, behind the mark, if it was made
+/// again once more since what it stands on was. As long as it can it stays as it is.
 const CARRIED: &str = "carried";
 /// Changes that are made again one by one; more of them are brought over by their words together.
 const CHANGES_MAX: usize = 2_000;
@@ -62,18 +66,27 @@ impl Document {
         let is_there = |hash: &ChangeHash| there.contains(&Hash::from_bytes(hash.0));
         let changes = from.inner.get_changes(&[]);
         let missing = changes.iter().filter(|change| !is_there(&change.hash()));
+        // Of a change and what was made of it one is enough.
+        let known = self.inner.get_changes(&[]);
+        let known: BTreeMap<String, ChangeHash> =
+            known.iter().map(|it| (origin(it), it.hash())).collect();
         let mut made: BTreeMap<ChangeHash, ChangeHash> = BTreeMap::new();
         let mut branch: Option<(BTreeSet<ChangeHash>, AutoCommit)> = None;
         let mut written = Vec::new();
         for change in missing {
             let old = change.hash();
+            if let Some(known) = known.get(&origin(change)) {
+                made.insert(old, *known);
+                continue;
+            }
             let deps: BTreeSet<ChangeHash> = change
                 .deps()
                 .iter()
                 .map(|needed| made.get(needed).copied().unwrap_or(*needed))
                 .collect();
             let unmoved = change.deps().iter().all(|needed| deps.contains(needed));
-            if unmoved && change.message().is_some_and(|message| message == CARRIED) {
+            let carried = is_carried(change);
+            if unmoved && carried {
                 let bytes = change.raw_bytes().to_vec();
                 self.apply(&bytes)?;
                 made.insert(old, old);
@@ -85,12 +98,16 @@ impl Document {
                 Some((_, on)) => on,
                 None => self.fork(&deps)?,
             };
-            let actor = Hash::of(domain::CARRIED, &[&old.0]);
-            on.set_actor(ActorId::from(&actor.as_bytes()[..16]));
+            on.set_actor(ActorId::from(name(&old)));
             let (before, after) = (content(from, change.deps())?, content(from, &[old])?);
             let typed = typed(from, change.deps(), old);
             write(&mut on, &before, &after, &typed)?;
-            let options = || CommitOptions::default().with_message(CARRIED).with_time(0);
+            let message = if carried {
+                format!("{CARRIED}{}", origin(change))
+            } else {
+                CARRIED.to_owned()
+            };
+            let options = || CommitOptions::default().with_message(&message).with_time(0);
             let new = if on.pending_ops() == 0 {
                 on.empty_change(options())
             } else {
@@ -117,6 +134,32 @@ impl Document {
     }
 }
 
+fn is_carried(change: &Change) -> bool {
+    let message = change.message();
+    message.is_some_and(|message| message.starts_with(CARRIED))
+}
+
+/// Names what was written, in a change as it was made first and in each that was made of it.
+fn origin(change: &Change) -> String {
+    let named = change.message().and_then(|it| it.strip_prefix(CARRIED));
+    match named {
+        Some("") => hex(change.actor_id().to_bytes()),
+        Some(origin) => origin.to_owned(),
+        None => hex(&name(&change.hash())),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn name(change: &ChangeHash) -> Vec<u8> {
+    Hash::of(domain::CARRIED, &[&change.0]).as_bytes()[..16].to_vec()
+}
+
 fn content(document: &Document, heads: &[ChangeHash]) -> Result<Content> {
     let mut content = Content::default();
     if heads.is_empty() {
@@ -140,16 +183,16 @@ fn content(document: &Document, heads: &[ChangeHash]) -> Result<Content> {
 }
 
 /// Returns what a change did to texts, letter by letter.
-fn typed(from: &mut Document, deps: &[ChangeHash], change: ChangeHash) -> Vec<(ObjId, Change)> {
+fn typed(from: &mut Document, deps: &[ChangeHash], change: ChangeHash) -> Vec<(ObjId, Splice)> {
     let mut typed = Vec::new();
     for patch in from.inner.diff(deps, &[change]) {
         let done = match patch.action {
-            PatchAction::SpliceText { index, value, .. } => Change {
+            PatchAction::SpliceText { index, value, .. } => Splice {
                 position: index,
                 delete: 0,
                 insert: value.make_string(),
             },
-            PatchAction::DeleteSeq { index, length } => Change {
+            PatchAction::DeleteSeq { index, length } => Splice {
                 position: index,
                 delete: length,
                 insert: String::new(),
@@ -168,7 +211,7 @@ fn typed(from: &mut Document, deps: &[ChangeHash], change: ChangeHash) -> Vec<(O
 }
 
 /// Returns the text after some changes, if each has its place in it.
-fn after(text: &str, changes: &[Change]) -> Option<String> {
+fn after(text: &str, changes: &[Splice]) -> Option<String> {
     let mut units: Vec<u16> = text.encode_utf16().collect();
     for change in changes {
         let end = change.position.checked_add(change.delete)?;
@@ -186,7 +229,7 @@ fn write(
     on: &mut AutoCommit,
     before: &Content,
     now: &Content,
-    typed: &[(ObjId, Change)],
+    typed: &[(ObjId, Splice)],
 ) -> Result<()> {
     for (key, value) in &now.scalars {
         if before.scalars.get(key) != Some(value) {
@@ -211,7 +254,7 @@ fn write(
         let from = known.map_or("", |(_, text)| text.as_str());
         let here = on.text(&id).map_err(internal)?;
         let of_text = typed.iter().filter(|(of, _)| of == object);
-        let mut changes: Vec<Change> = of_text.map(|(_, change)| change.clone()).collect();
+        let mut changes: Vec<Splice> = of_text.map(|(_, change)| change.clone()).collect();
         let same = here == from && known.is_none_or(|(of, _)| of == object);
         if !same || after(&here, &changes).as_ref() != Some(text) {
             changes = difference::bring_over(from, text, &here);
@@ -316,6 +359,26 @@ mod tests {
         let third = same(&mut office).replay(&mut again).unwrap();
 
         assert_eq!(first, third);
+    }
+
+    #[test]
+    fn a_note_whose_beginning_arrives_after_it_was_made_again_has_one_text() {
+        let mut begun = note(1, "gốc");
+        let mut copy = Document::new([2; 16]);
+        copy.replay(&mut begun).unwrap();
+        append(&mut copy, " một");
+        // The beginning arrives as it was, with what followed it there.
+        append(&mut begun, " hai");
+        let mut office = same(&mut begun);
+
+        let again = same(&mut begun).replay(&mut copy).unwrap();
+        office.apply(&again.concat()).unwrap();
+
+        let text = office.text("text").unwrap();
+        for word in ["gốc", "một", "hai"] {
+            assert_eq!(text.matches(word).count(), 1, "{text}");
+        }
+        assert!(office.replay(&mut copy).unwrap().is_empty());
     }
 
     #[test]

@@ -653,7 +653,11 @@ impl<'s> Session<'s> {
             complete: !synced.more,
             head,
             office: Box::new(office),
-            offered: work.owed.offered(),
+            // What was lost at another time than the one that it was about is still to be offered.
+            offered: match synced.resumed {
+                Some(_) if work.owed.introduction.is_none() => None,
+                Some(_) | None => work.owed.offered(),
+            },
         };
         steps.extend(
             cut::cut(outcomes, incoming, end)

@@ -391,6 +391,11 @@ impl Segment {
         }
     }
 
+    /// Returns how many bytes the packed entries take.
+    pub const fn packed_bytes(&self) -> usize {
+        self.deflated.len()
+    }
+
     /// Unpacks the entries, up to the limit for a segment.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ mod keys;
 mod pokes;
 mod publications;
 mod receipts;
+mod recent;
 mod restore;
 mod rights;
 mod room;
@@ -22,12 +23,12 @@ use nghisu_core::{
         enrol::{Address, Signed},
     },
 };
-use rusqlite::{Connection, OptionalExtension, Params, Row};
+use rusqlite::{Connection, OptionalExtension, Params, Row, Statement};
 
 use crate::office::Confirmation;
 
 use super::{
-    error,
+    Work, error,
     rows::{
         ActRow, Counter, DeviceRow, DocumentRow, EntryRow, InvitationRow, MeetingRow, OfficeRow,
         Person, act, blob, entry, int, kind_number, maybe_blob, meeting, person, role_number,
@@ -38,18 +39,36 @@ use super::{
 /// A transaction.
 pub(crate) struct Tx<'c> {
     connection: &'c Connection,
+    work: Option<&'c Work>,
 }
 
 impl<'c> Tx<'c> {
     pub(crate) const fn new(connection: &'c Connection) -> Self {
-        Self { connection }
+        Self {
+            connection,
+            work: None,
+        }
+    }
+
+    /// One whose statements are counted.
+    pub(crate) const fn counted(connection: &'c Connection, work: &'c Work) -> Self {
+        Self {
+            connection,
+            work: Some(work),
+        }
+    }
+
+    fn note(&self, statement: &Statement<'_>) {
+        if let Some(work) = self.work {
+            work.note(statement);
+        }
     }
 
     fn run(&self, sql: &str, params: impl Params) -> Result<usize> {
-        self.connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.execute(params))
-            .map_err(error)
+        let mut statement = self.connection.prepare_cached(sql).map_err(error)?;
+        let done = statement.execute(params);
+        self.note(&statement);
+        done.map_err(error)
     }
 
     fn one<T>(
@@ -58,10 +77,10 @@ impl<'c> Tx<'c> {
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>> {
-        self.connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.query_row(params, read).optional())
-            .map_err(error)
+        let mut statement = self.connection.prepare_cached(sql).map_err(error)?;
+        let row = statement.query_row(params, read).optional();
+        self.note(&statement);
+        row.map_err(error)
     }
 
     fn all<T>(
@@ -72,7 +91,9 @@ impl<'c> Tx<'c> {
     ) -> Result<Vec<T>> {
         let mut statement = self.connection.prepare_cached(sql).map_err(error)?;
         let rows = statement.query_map(params, read).map_err(error)?;
-        rows.collect::<rusqlite::Result<_>>().map_err(error)
+        let rows = rows.collect::<rusqlite::Result<_>>();
+        self.note(&statement);
+        rows.map_err(error)
     }
 
     // The office itself.
@@ -534,6 +555,7 @@ impl<'c> Tx<'c> {
     }
 
     pub(crate) fn document(&self, feed: Feed) -> Result<Option<DocumentRow>> {
+        self.work.inspect(|work| work.note_document());
         self.one(
             "SELECT id, saved FROM document WHERE feed = ?",
             [feed.to_bytes()],

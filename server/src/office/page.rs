@@ -1,12 +1,11 @@
 //! `POST /v1/sync`: a request is carried out, then answered with a page of entries.
 //!
-//! Of equal entries all devices are served equal bytes: segments of audiences that many people read
-//! are packed once and kept. Entries never change, so what is kept is never out of date.
+//! Of equal entries all devices are served equal bytes; see [`super::segments`]. What a page takes grows
+//! with what it holds: only audiences that got entries after the cursor are looked at.
 
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap, VecDeque},
-    sync::{Mutex, PoisonError},
 };
 
 use nghisu_core::{
@@ -15,7 +14,7 @@ use nghisu_core::{
     limits::READ_TOKEN_MS,
     sync::{
         healing::Resumed,
-        wire::{Backfill, Cursor, Entry, OwnChain, Reply, Request, Segment, Synced},
+        wire::{Backfill, Cursor, Entry, OwnChain, Reply, Request, Synced},
     },
     time::Timestamp,
     trust::{
@@ -34,6 +33,7 @@ use super::{
     office_row, receipts,
     returned::Returning,
     rights::Audiences,
+    segments::{Picked, load_entry},
     snapshots::LeftOut,
 };
 use crate::db::{
@@ -41,8 +41,6 @@ use crate::db::{
     rows::{DeviceRow, EntryRow, OfficeRow, Person},
 };
 
-/// Bytes of packed segments that are kept in memory.
-const SEGMENT_CACHE_BYTES_MAX: usize = 32 << 20;
 /// Entries that one audience is asked for at a time while a page is put together.
 const AUDIENCE_STEP: usize = 64;
 /// Bytes beside an envelope in a segment: numbers and lengths.
@@ -171,7 +169,15 @@ impl Office {
             let (device, person) = known_device(tx, head.device)?;
             let office = office_row(tx)?;
             let counter = tx.counter()?;
-            let readable = Audiences::of(tx, office.log, &person)?;
+            let readable = match stand {
+                Stand::Resumes(..) => Audiences::of(tx, office.log, &person)?,
+                Stand::Holds | Stand::Unknown => {
+                    let mut asked = self.recent.since(tx, office.log, after, counter.seq)?;
+                    asked.insert(Audience::Person(person.id));
+                    asked.extend(body.backfill.iter().map(|it| it.feed.audience(office.log)));
+                    Audiences::among(tx, office.log, &person, asked)?
+                }
+            };
             let from_start = matches!(stand, Stand::Resumes(_, 0));
             let own = (!body.own && !from_start).then_some(device.id);
             let page_bytes_max = self.page_bytes_max;
@@ -181,7 +187,7 @@ impl Office {
             let backfilled = backfill(tx, &ranges, page_bytes_max)?;
             let mut segments = Vec::new();
             for (audience, picked) in &scan.picked {
-                segments.push(self.segment(tx, *audience, after, scan.to, picked)?);
+                segments.extend(self.segments(tx, *audience, (after, scan.to), picked)?);
             }
             let chain = match scan.to {
                 0 => Hash::ZERO,
@@ -230,37 +236,6 @@ impl Office {
         })
     }
 
-    /// Packs what was picked of an audience, or takes it from memory.
-    fn segment(
-        &self,
-        tx: &Tx<'_>,
-        audience: Audience,
-        after: u64,
-        to: u64,
-        picked: &Picked,
-    ) -> Result<Segment> {
-        let (Some(first), Some(last)) = (picked.entries.first(), picked.entries.last()) else {
-            return Ok(Segment::pack(audience, after, to, &[]));
-        };
-        let shared = !picked.filtered && !matches!(audience, Audience::Person(_));
-        let key = (audience, first.seq, last.seq);
-        if shared && let Some(mut segment) = self.segments.find(&key) {
-            segment.after = after;
-            segment.to = to;
-            return Ok(segment);
-        }
-        let entries = picked
-            .entries
-            .iter()
-            .map(|row| load_entry(tx, row))
-            .collect::<Result<Vec<_>>>()?;
-        let segment = Segment::pack(audience, after, to, &entries);
-        if shared {
-            self.segments.keep(key, &segment);
-        }
-        Ok(segment)
-    }
-
     /// Returns whose device holds this read token, as long as it holds and the device is active.
     pub(crate) fn token_holder(
         &self,
@@ -302,14 +277,6 @@ pub(crate) const fn actor(device: &DeviceRow, person: &Person) -> Actor {
         role: person.role,
         status: device.status,
     }
-}
-
-/// What a page has of one audience.
-#[derive(Default)]
-struct Picked {
-    entries: Vec<EntryRow>,
-    /// Whether an entry was left out that others are served.
-    filtered: bool,
 }
 
 struct Scan {
@@ -364,17 +331,13 @@ fn scan(
             break;
         }
         let of_audience = picked.entry(audience).or_default();
-        if twice || mine || covered {
-            of_audience.filtered = true;
-        } else {
-            of_audience.entries.push(entry);
-        }
+        of_audience.add(entry, twice || mine || covered);
         newest = seq;
         if let Some(seq) = source.peek(tx)? {
             next.push(Reverse((seq, audience)));
         }
     }
-    picked.retain(|_, picked| !picked.entries.is_empty());
+    picked.retain(|_, picked| !picked.is_empty());
     let to = full_before.map_or_else(|| upto.max(after), |seq| seq - 1);
     Ok(Scan {
         picked,
@@ -418,18 +381,6 @@ impl Source {
         self.peek(tx)?;
         Ok(self.fetched.pop_front())
     }
-}
-
-fn load_entry(tx: &Tx<'_>, row: &EntryRow) -> Result<Entry> {
-    let envelope = tx
-        .envelope(row.envelope)?
-        .ok_or_else(|| super::log::damaged(row.seq, "the envelope is missing"))?;
-    Ok(Entry {
-        seq: row.seq,
-        feed_seq: row.feed_seq,
-        received_at: row.received_at,
-        envelope,
-    })
 }
 
 /// Returns those of the ranges that the asker may read now.
@@ -570,46 +521,4 @@ fn equal(left: &[u8], right: &[u8]) -> bool {
             .zip(right)
             .fold(0, |difference, (a, b)| difference | (a ^ b))
             == 0
-}
-
-/// Packed segments by audience, first and last entry.
-#[derive(Default)]
-pub(crate) struct SegmentCache {
-    kept: Mutex<Kept>,
-}
-
-type SegmentKey = (Audience, u64, u64);
-
-#[derive(Default)]
-struct Kept {
-    segments: BTreeMap<SegmentKey, (Segment, usize)>,
-    oldest_first: VecDeque<SegmentKey>,
-    bytes: usize,
-}
-
-impl SegmentCache {
-    fn find(&self, key: &SegmentKey) -> Option<Segment> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.segments.get(key).map(|(segment, _)| segment.clone())
-    }
-
-    fn keep(&self, key: SegmentKey, segment: &Segment) {
-        let bytes = cbor::encode(segment).len();
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = &mut *kept;
-        if kept
-            .segments
-            .insert(key, (segment.clone(), bytes))
-            .is_none()
-        {
-            kept.oldest_first.push_back(key);
-            kept.bytes += bytes;
-        }
-        while kept.bytes > SEGMENT_CACHE_BYTES_MAX
-            && let Some(oldest) = kept.oldest_first.pop_front()
-        {
-            let gone = kept.segments.remove(&oldest);
-            kept.bytes -= gone.map_or(0, |(_, bytes)| bytes);
-        }
-    }
 }

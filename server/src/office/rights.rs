@@ -73,6 +73,25 @@ impl Audiences {
         Ok(Self(audiences))
     }
 
+    /// Returns those of `asked` that a person is in, as [`Audiences::of`] would hold them. Each is looked
+    /// up by itself, so what it takes does not depend on how many others there are.
+    pub(crate) fn among(
+        tx: &Tx<'_>,
+        log: LogId,
+        person: &Person,
+        asked: impl IntoIterator<Item = Audience>,
+    ) -> Result<Self> {
+        let mut audiences = BTreeMap::new();
+        for audience in asked {
+            let granted = match tx.membership_of(person.id, audience)? {
+                Some(row) => row.member.then_some(row.seq),
+                None => by_role(tx, log, person, audience)?.then_some(0),
+            };
+            audiences.extend(granted.map(|seq| (audience, seq)));
+        }
+        Ok(Self(audiences))
+    }
+
     /// Returns each audience with the number after which its entries are served.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Audience, u64)> {
         self.0
@@ -93,6 +112,21 @@ impl Audiences {
     }
 }
 
+/// Says whether a person's role alone makes him a member.
+fn by_role(tx: &Tx<'_>, log: LogId, person: &Person, audience: Audience) -> Result<bool> {
+    Ok(match (audience, person.role) {
+        (Audience::Body(of), _) => of == log,
+        (Audience::Person(of), _) => of == person.id,
+        (Audience::Meeting(meeting), Role::Delegate | Role::Chair | Role::Secretary) => {
+            tx.is_published(meeting)?
+        }
+        (Audience::Office(of), Role::Secretary) => of == log,
+        (Audience::Office(_), Role::Delegate | Role::Chair | Role::Guest)
+        | (Audience::Meeting(_), Role::Guest)
+        | (Audience::Circle(_) | Audience::Group(_), _) => false,
+    })
+}
+
 /// Returns what a decision about `feed` depends on: whether the person is in its audience, as far as
 /// that is by membership. In an appending transaction this is what holds at the entry's place.
 pub(crate) fn state_of(tx: &Tx<'_>, log: LogId, person: PersonId, feed: Feed) -> Result<State> {
@@ -101,7 +135,10 @@ pub(crate) fn state_of(tx: &Tx<'_>, log: LogId, person: PersonId, feed: Feed) ->
         Audience::Body(_) | Audience::Person(_) | Audience::Office(_) => None,
     };
     match by_membership {
-        Some(person) => Ok(Audiences::of(tx, log, &person)?.state(feed, log)),
+        Some(person) => {
+            let asked = Audiences::among(tx, log, &person, [feed.audience(log)])?;
+            Ok(asked.state(feed, log))
+        }
         None => Ok(State::default()),
     }
 }

@@ -78,11 +78,14 @@ impl World {
                 self.desk.wrong_ms = 0;
                 Ok(())
             }
-            Step::Backup => {
-                self.back_up();
+            Step::CopyOffice => {
+                self.copy_office();
                 Ok(())
             }
             Step::PutBack => self.put_back(),
+            Step::Backup => self.back_up(),
+            Step::Restore => self.restore(),
+            Step::Heal => self.finish_healing(),
         }
     }
 

@@ -11,7 +11,7 @@ use super::{
         Verdict,
         access::{Post, Turn},
     },
-    run::{Then, World},
+    run::World,
 };
 
 /// Each meeting has an item of one of these.
@@ -184,53 +184,5 @@ impl World {
         self.coverage.count("faults", "clock jump of the office");
         self.desk.wrong_ms =
             (self.desk.wrong_ms + i64::from(years) * YEAR_MS).clamp(-30 * YEAR_MS, 30 * YEAR_MS);
-    }
-
-    /// Copies the office's folder.
-    pub(super) fn back_up(&mut self) {
-        self.coverage.count("deeds", "backup");
-        self.desk.back_up("office-copy");
-        self.then = Some(Then {
-            log: self.log.clone(),
-            acts: self.acts.clone(),
-            turns: self.access.turns.clone(),
-            meetings: self.meetings.clone(),
-            confirmed: self
-                .notes
-                .iter()
-                .map(super::model::notes::Notes::confirmed)
-                .collect(),
-            people: self.people,
-        });
-    }
-
-    /// Puts the copy in the place of the office. What it has lost was said to be there.
-    pub(super) fn put_back(&mut self) -> Verdict {
-        let lost = self.log.seq();
-        let Some(then) = self
-            .then
-            .take_if(|then| then.people == self.people && then.log.seq() < lost)
-        else {
-            return Ok(());
-        };
-        self.coverage
-            .count("faults", "office put back without an epoch");
-        self.put_back += 1;
-        self.desk.put_back("office-copy");
-        self.log = then.log;
-        let made = std::mem::take(&mut self.acts.made);
-        self.acts = then.acts;
-        self.acts.made = made;
-        self.access.turns = then.turns;
-        self.meetings = then.meetings;
-        for (notes, confirmed) in self.notes.iter_mut().zip(&then.confirmed) {
-            notes.forget_confirmed(confirmed);
-        }
-        self.outcomes.clear();
-        self.rogue = None;
-        for node in &mut self.nodes {
-            node.shown.clear();
-        }
-        self.read_log()
     }
 }

@@ -2,7 +2,7 @@
 
 use nghisu_core::{
     Code,
-    ids::{ActId, DocumentId},
+    ids::{ActId, DocumentId, MeetingId},
     meeting::act::ActKind,
     store::Note,
 };
@@ -104,27 +104,33 @@ impl World {
                 Some(state) => return Err(format!("an act is {state}")),
             }
         }
+        // What a restored office has lost stays readable until it is back.
         if self.put_back > 0 {
             return Ok(());
         }
         for meeting in self.meetings.values() {
-            let receipts = it
-                .read()
-                .receipts(*meeting)
-                .map_err(|error| error.to_string())?;
-            let shown: Vec<_> = receipts
-                .iter()
-                .map(|receipt| acts::Receipt {
-                    act: receipt.act,
-                    number: receipt.number,
-                    refers_to: receipt.refers_to,
-                })
-                .collect();
+            let shown = self.receipts_shown(node, *meeting)?;
             self.acts
                 .check(*meeting, &shown, false)
                 .map_err(|why| format!("S10: {why}"))?;
         }
         Ok(())
+    }
+
+    /// Returns a meeting's receipts as a device shows them.
+    pub(super) fn receipts_shown(
+        &self,
+        node: usize,
+        meeting: MeetingId,
+    ) -> Result<Vec<acts::Receipt>, String> {
+        let receipts = self.nodes[node].read().receipts(meeting);
+        let receipts = receipts.map_err(|error| error.to_string())?;
+        let shown = receipts.iter().map(|receipt| acts::Receipt {
+            act: receipt.act,
+            number: receipt.number,
+            refers_to: receipt.refers_to,
+        });
+        Ok(shown.collect())
     }
 
     /// An act is refused only where its author was not let in when it came.

@@ -1,7 +1,10 @@
 //! The office as a node of the world: its folder, its clock, its backups, and its log as another
 //! process reads it.
 
-use std::{path::PathBuf, sync::OnceLock};
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 use nghisu_core::{
     ids::{ActId, DeviceId, Feed, Hash, Kind},
@@ -50,24 +53,25 @@ pub(super) struct Desk {
     pub(super) full_for: u8,
 }
 
-/// An office that every world copies: its keys are drawn once, and from the same dice in every process.
-fn template() -> PathBuf {
-    static TEMPLATE: OnceLock<TempDir> = OnceLock::new();
-    let folder = TEMPLATE.get_or_init(|| {
+/// An office that every world copies, and its root: the keys are drawn once, and from the same dice in
+/// every process.
+fn template() -> (PathBuf, &'static RootKey) {
+    static TEMPLATE: OnceLock<(TempDir, RootKey)> = OnceLock::new();
+    let (folder, root) = TEMPLATE.get_or_init(|| {
         let folder = files::folder();
         clock::draw_from(Some(Drawn::new([0x77; 32])));
         let root = RootKey::draw().unwrap();
         let begins = moment(0, 0);
         let path = folder.path().join("office");
         Office::create(&path, &root, "", Publications::Server, begins).unwrap();
-        folder
+        (folder, root)
     });
-    folder.path().join("office")
+    (folder.path().join("office"), root)
 }
 
 impl Desk {
     pub(super) fn new(folder: PathBuf, seed: [u8; 32], page_bytes: usize) -> Self {
-        files::copy(&template(), &folder);
+        files::copy(&template().0, &folder);
         clock::draw_from(Some(Drawn::new(seed)));
         let mut desk = Self {
             folder,
@@ -133,6 +137,17 @@ impl Desk {
         self.open();
     }
 
+    /// Makes an office of a backup, as the manual says, and puts it in the place of the one that is lost.
+    pub(super) fn restore(&mut self, backup: &Path, at: Timestamp) -> nghisu_core::Result<()> {
+        let restored = self.beside("office-restored");
+        Office::restore(backup, &restored, at, |_, _| {})?;
+        Office::renew_online_key(&restored, template().1, None, at)?;
+        (self.office, self.database) = (None, None);
+        files::replace(&restored, &self.folder);
+        self.open();
+        Ok(())
+    }
+
     /// Leaves the office's database so many pages.
     pub(super) fn fill(&mut self, pages: u8, requests: u8) {
         let used = self.office().limit_pages(None).unwrap();
@@ -145,6 +160,15 @@ impl Desk {
     pub(super) fn empty(&mut self) {
         self.office().limit_pages(None).unwrap();
         self.full_for = 0;
+    }
+
+    /// Sets how much of a day's quota a device has used.
+    pub(super) fn use_quota(&self, device: DeviceId, day: u64, used: u64) {
+        let database = Connection::open(self.folder.join("office.db")).unwrap();
+        let number = |number: u64| i64::try_from(number).unwrap();
+        let row = (device.as_bytes(), number(day), number(used));
+        let update = "UPDATE device SET quota_day = ?2, quota_used = ?3 WHERE id = ?1";
+        assert_eq!(database.execute(update, row).unwrap(), 1);
     }
 
     /// Reads what the log has got behind `seq`.

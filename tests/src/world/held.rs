@@ -153,17 +153,24 @@ impl World {
         let own = &it.was;
         // What it had before it began to read the log again stays while a feed is fetched again.
         let fetched: BTreeSet<Feed> = it
-            .rows("SELECT feed FROM backfill", |row| feed(row, 0))
+            .rows(
+                "SELECT feed FROM backfill UNION SELECT feed FROM parked",
+                |row| feed(row, 0),
+            )
             .into_iter()
             .collect();
-        let stays = |entry: &Logged| {
-            again || entry.seq <= it.read_before && fetched.contains(&entry.feed)
-        };
+        let stays =
+            |entry: &Logged| again || entry.seq <= it.read_before && fetched.contains(&entry.feed);
         let mut expected = BTreeSet::new();
         for entry in &self.log.entries {
             let key = (entry.feed, entry.seq);
             let due = entry.feed_seq <= upto(&entry.feed) || (stays(entry) && kept.contains(&key));
-            if due && !matches!(entry.kind, Kind::Changes | Kind::Bundle | Kind::Snapshot) {
+            if due
+                && !matches!(
+                    entry.kind,
+                    Kind::Changes | Kind::Bundle | Kind::Snapshot | Kind::Backup
+                )
+            {
                 // Its own entries come back after a damage only.
                 if !own.contains(&entry.device) || kept.contains(&key) {
                     expected.insert(key);

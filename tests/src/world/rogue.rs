@@ -1,10 +1,11 @@
 //! A device with a certificate whose program is no longer ours: it hands in what no honest one would,
 //! and hears each reason for which the office refuses.
 
+use minicbor::bytes::ByteVec;
 use nghisu_core::{
     cbor,
-    ids::{ActId, DocumentId, Feed, Hash, Kind, MeetingId, OrganisationId},
-    limits::RECORD_PAYLOAD_BYTES_MAX,
+    ids::{ActId, Audience, DocumentId, Feed, Hash, Kind, MeetingId, OrganisationId, PersonId},
+    limits::{ENVELOPES_PER_DEVICE_AND_DAY_MAX, RECORD_PAYLOAD_BYTES_MAX},
     meeting::act::{Act, ActKind, SignedAct},
     sync::{
         envelope::{Chain, Envelope, Sealed, Subject},
@@ -14,15 +15,22 @@ use nghisu_core::{
         decide::Role,
         enrol::{Address, EnrolmentReply, EnrolmentRequest, encode_request},
         keys::{DeviceSigner, SoftwareKey},
+        vault::chain::{Record, chain_document},
     },
 };
-use nghisu_server::office::Confirmation;
+use nghisu_server::office::{Asked, Confirmation};
 
-use super::{dice::Dice, model::Verdict, run::World};
+use super::{
+    dice::Dice,
+    model::{Verdict, access::Turn},
+    run::World,
+};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 pub(super) struct Rogue {
     key: SoftwareKey,
-    person: nghisu_core::ids::PersonId,
+    person: PersonId,
     chain: Chain,
     counter: u64,
     /// A document of which a change was refused.
@@ -30,6 +38,20 @@ pub(super) struct Rogue {
     has_refused: bool,
     /// An act that the office has.
     act: Option<Act>,
+    /// A group in which he is.
+    group: OrganisationId,
+}
+
+/// How an envelope breaks the rules of a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Breach {
+    None,
+    /// It leaves a number of its chain out.
+    Skip,
+    /// Somebody else has signed it.
+    Signature,
+    /// It is no envelope.
+    Bytes,
 }
 
 /// One thing that it hands in.
@@ -93,6 +115,7 @@ impl World {
         self.access
             .people
             .push((person, super::model::access::Post::Delegate));
+        let group = self.a_group_of(person)?;
         self.read_log()?;
         Ok(Rogue {
             chain: Chain::start(key.public_key().device(), enrolled.certificate.incarnation),
@@ -102,7 +125,30 @@ impl World {
             refused: DocumentId::from_bytes(dice.bytes()),
             has_refused: false,
             act: None,
+            group,
         })
+    }
+
+    /// Makes somebody a member of a group.
+    fn a_group_of(&mut self, person: PersonId) -> Result<OrganisationId, String> {
+        let text = |error: nghisu_core::Error| error.to_string();
+        let at = self.desk.clock(self.now);
+        let office = self.desk.office();
+        office.add_group("tổ").map_err(text)?;
+        let audience = office.audience(Asked::Group("tổ")).map_err(text)?;
+        office.grant(person, audience, at).map_err(text)?;
+        self.read_log()?;
+        let seq = self.log.seq();
+        self.access.turns.push(Turn {
+            seq,
+            person,
+            audience,
+            member: true,
+        });
+        match audience {
+            Audience::Group(group) => Ok(group),
+            other => Err(format!("a group is {other:?}")),
+        }
     }
 
     fn an_act(&self, rogue: &Rogue, dice: &mut Dice) -> Option<Act> {
@@ -146,7 +192,7 @@ impl World {
             epoch: 7,
             nonce: [3; 24],
         });
-        match dice.below(15) {
+        match dice.below(17) {
             0 => handed(Feed::Notes(other), Kind::Changes, vec![1], "not_yours"),
             1 => handed(
                 Feed::Body(self.access.log),
@@ -203,6 +249,14 @@ impl World {
                 "not_yours",
             ),
             13 => handed(notes, Kind::Vault, vec![1], "malformed"),
+            14 => handed(Feed::Group(rogue.group), Kind::Changes, vec![1], "not_yet"),
+            15 => {
+                let payload = self.stolen_vault(rogue.person)?;
+                handed(notes, Kind::Vault, payload, "vault").map(|it| Handed {
+                    document: chain_document(rogue.person),
+                    ..it
+                })
+            }
             _ => {
                 let act = Act {
                     person: other,
@@ -213,12 +267,57 @@ impl World {
         }
     }
 
+    /// Returns the beginning of somebody else's vault as if it were this person's.
+    fn stolen_vault(&self, person: PersonId) -> Option<Vec<u8>> {
+        let Ok(Record::Step(signed)) = Record::decode(self.genesis.as_ref()?) else {
+            return None;
+        };
+        let mut step = signed.step().clone();
+        step.vault.owner = person;
+        let none: Option<ByteVec> = None;
+        let signature = ByteVec::from(vec![0; 64]);
+        Some(cbor::encode(&(
+            0_u8,
+            ByteVec::from(cbor::encode(&step)),
+            signature,
+            none.clone(),
+            none,
+        )))
+    }
+
+    /// Hands something in on a day on which he has handed in all that a day holds.
+    fn hand_in_too_much(&mut self, rogue: &mut Rogue, dice: &mut Dice) -> Verdict {
+        let device = rogue.key.public_key().device();
+        let day = self.desk.clock(self.now).unix_ms() / DAY_MS;
+        self.desk
+            .use_quota(device, day, ENVELOPES_PER_DEVICE_AND_DAY_MAX);
+        let handed = Handed {
+            feed: Feed::Outbox(rogue.person),
+            kind: Kind::Act,
+            document: DocumentId::from_bytes(dice.bytes()),
+            payload: vec![1],
+            sealed: None,
+            expected: "",
+        };
+        let chain = rogue.chain;
+        let outcome = self.offer(rogue, handed, Breach::None)?;
+        // Nothing of it is remembered.
+        rogue.chain = chain;
+        self.desk.use_quota(device, day, 0);
+        match outcome {
+            Some(Outcome::Held { reason, .. }) if reason == "quota" => Ok(()),
+            outcome => Err(format!("S9: more than a day holds got {outcome:?}")),
+        }
+    }
+
     fn hand_in(&mut self, rogue: &mut Rogue, dice: &mut Dice) -> Verdict {
         if rogue.act.is_none() {
             return self.hand_in_honestly(rogue, dice);
         }
-        if dice.one_in(6) {
-            return self.break_the_chain(rogue, dice);
+        match dice.below(12) {
+            0..3 => return self.break_the_chain(rogue, dice),
+            3 => return self.hand_in_too_much(rogue, dice),
+            _ => {}
         }
         let Some(mut handed) = self.oddity(rogue, dice) else {
             return Ok(());
@@ -232,7 +331,7 @@ impl World {
             };
         }
         let expected = handed.expected;
-        let outcome = self.offer(rogue, handed, false)?;
+        let outcome = self.offer(rogue, handed, Breach::None)?;
         let reason = match &outcome {
             Some(Outcome::Refused { reason } | Outcome::Redo { reason }) => reason.as_str(),
             _ => "",
@@ -271,7 +370,7 @@ impl World {
             sealed: None,
             expected: "",
         };
-        match self.offer(rogue, handed, false)? {
+        match self.offer(rogue, handed, Breach::None)? {
             Some(Outcome::Accepted { .. }) => {
                 rogue.act = Some(act);
                 Ok(())
@@ -290,18 +389,21 @@ impl World {
             sealed: None,
             expected: "",
         };
-        match self.offer(rogue, handed, true)? {
+        let breach = *dice
+            .pick(&[Breach::Skip, Breach::Signature, Breach::Bytes])
+            .unwrap();
+        match self.offer(rogue, handed, breach)? {
             None => Ok(()),
             outcome => Err(format!("S9: a broken chain got {outcome:?}")),
         }
     }
 
-    /// Sends one envelope; with `skip` one that leaves a number of its chain out.
+    /// Sends one envelope, in order or not.
     fn offer(
         &mut self,
         rogue: &mut Rogue,
         handed: Handed,
-        skip: bool,
+        breach: Breach,
     ) -> Result<Option<Outcome>, String> {
         let text = |error: nghisu_core::Error| error.to_string();
         let at = self.desk.clock(self.now);
@@ -315,14 +417,25 @@ impl World {
             covers: None,
         };
         let mut chain = rogue.chain;
-        if skip {
+        if breach == Breach::Skip {
             chain.device_seq += 1;
         }
+        let other = SoftwareKey::from_seed(&[9; 32]);
+        let key = if breach == Breach::Signature {
+            &other
+        } else {
+            &rogue.key
+        };
         let envelope =
-            Envelope::sign(&mut chain, subject, handed.payload, at, &rogue.key).map_err(text)?;
+            Envelope::sign(&mut chain, subject, handed.payload, at, key).map_err(text)?;
         rogue.counter += 1;
+        let bytes = if breach == Breach::Bytes {
+            vec![0xff; 40]
+        } else {
+            envelope.encode()
+        };
         let body = RequestBody {
-            envelopes: vec![envelope.encode().into()],
+            envelopes: vec![bytes.into()],
             ..RequestBody::default()
         };
         let parties = self.desk.office().root().device();

@@ -3,13 +3,15 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
     sync::{Mutex, PoisonError},
 };
 
 use nghisu_core::{
-    Error,
-    ids::{DeviceId, Hash, MeetingId},
-    sync::wire::Outcome,
+    Error, cbor,
+    ids::{ActId, DeviceId, Hash, Kind, MeetingId},
+    meeting::act::ReceiptBatch,
+    sync::{envelope::Envelope, wire::Outcome},
     trust::{decide::Role, orders::SignedOrder, vault::codes::RecoveryCode},
 };
 use tempfile::TempDir;
@@ -21,9 +23,9 @@ use super::{
     dice::Dice,
     files,
     model::{
-        Verdict,
+        Author, Verdict,
         access::{Access, Post, Turn},
-        acts::Acts,
+        acts::{Acts, Receipt},
         log::Log,
         notes::{Notes, Seen},
     },
@@ -102,6 +104,8 @@ pub(super) struct Then {
     pub(super) meetings: BTreeMap<usize, MeetingId>,
     pub(super) confirmed: Vec<BTreeMap<nghisu_core::ids::DocumentId, Seen>>,
     pub(super) people: u64,
+    /// Where it lies, if it is a backup.
+    pub(super) backup: Option<PathBuf>,
 }
 
 /// A world. See the module's page.
@@ -114,6 +118,8 @@ pub struct World {
     pub(super) desk: Desk,
     pub(super) nodes: Vec<Node>,
     pub(super) rogue: Option<Rogue>,
+    /// The beginning of somebody's vault.
+    pub(super) genesis: Option<Vec<u8>>,
     pub(super) authors: usize,
     pub(super) notes: Vec<Notes>,
     pub(super) acts: Acts,
@@ -136,10 +142,14 @@ pub struct World {
     /// What each envelope was answered with.
     pub(super) outcomes: BTreeMap<Hash, Outcome>,
     pub(super) then: Option<Then>,
+    pub(super) backed_up: Option<Then>,
     /// Changes of people and devices: a copy from before one of them is not put back.
     pub(super) people: u64,
-    /// How often the office was put back.
+    /// How often the office was put back or restored, and how often of that without a new epoch.
     pub(super) put_back: u32,
+    pub(super) epochless: u32,
+    /// Receipts that devices held when the office lost entries: who, where, which, and its number.
+    pub(super) numbers_held: BTreeSet<(Author, MeetingId, ActId, u64)>,
     pub(super) trace: Trace,
     pub(super) coverage: Coverage,
     pub(super) peaceful: bool,
@@ -171,7 +181,12 @@ pub fn live(seed: u64, steps: &[Step]) -> Result<Life, Failure> {
             coverage: world.coverage,
         }),
         Err(why) => Err(Failure {
-            why: format!("{why}\n{}", world.trace.last(std::env::var("NGHISU_LINES").map_or(80, |text| text.parse().unwrap_or(80)))),
+            why: format!(
+                "{why}\n{}",
+                world.trace.last(
+                    std::env::var("NGHISU_LINES").map_or(80, |text| text.parse().unwrap_or(80))
+                )
+            ),
             after: world.taken,
         }),
     }
@@ -215,6 +230,7 @@ impl World {
             desk,
             nodes: Vec::new(),
             rogue: None,
+            genesis: None,
             authors: 0,
             notes: vec![Notes::default(); 3],
             acts: Acts::default(),
@@ -230,8 +246,11 @@ impl World {
             revoked: BTreeSet::new(),
             outcomes: BTreeMap::new(),
             then: None,
+            backed_up: None,
             people: 0,
             put_back: 0,
+            epochless: 0,
+            numbers_held: BTreeSet::new(),
             trace: Trace::default(),
             coverage: Coverage::default(),
             peaceful: false,
@@ -326,6 +345,10 @@ impl World {
                 .append(read.logged)
                 .map_err(|why| format!("S4: {why}"))?;
             self.read_incarnation(&read.envelope)?;
+            self.read_receipts(&read.envelope)?;
+            if self.genesis.is_none() && read.envelope.header().kind == Kind::Vault {
+                self.genesis = Some(read.envelope.payload().to_vec());
+            }
             if let Some(act) = read.act {
                 self.acts
                     .receive(act)
@@ -333,6 +356,23 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// The log tells of receipts.
+    fn read_receipts(&mut self, envelope: &Envelope) -> Verdict {
+        if envelope.header().kind != Kind::Receipts {
+            return Ok(());
+        }
+        let batch: ReceiptBatch =
+            cbor::decode(envelope.payload(), "receipts").map_err(|error| error.to_string())?;
+        let receipts = batch.receipts.iter().map(|receipt| Receipt {
+            act: receipt.act,
+            number: receipt.number,
+            refers_to: receipt.refers_to,
+        });
+        self.acts
+            .tell(batch.meeting, receipts.collect(), self.epochless > 0)
+            .map_err(|why| format!("S10: {why}"))
     }
 
     fn check_errors(&self) -> Verdict {

@@ -90,9 +90,15 @@ pub enum Step {
     /// The office's clock is set right.
     SetOffice,
     /// The office's folder is copied.
-    Backup,
+    CopyOffice,
     /// The office's newest copy is put back.
     PutBack,
+    /// The office makes a backup.
+    Backup,
+    /// The office is restored from its newest backup.
+    Restore,
+    /// Somebody at the office says that enough devices are back.
+    Heal,
 }
 
 /// Steps of a script.
@@ -121,16 +127,16 @@ pub fn script(seed: u64) -> Vec<Step> {
             79..81 => Step::Odd(drawn),
             _ => rare(&mut dice, device, drawn),
         };
-        let of_copies = matches!(
-            step,
-            Step::Clone(_) | Step::CopyDevice(_) | Step::RestoreDevice(_)
-        );
-        let of_office = matches!(step, Step::Backup | Step::PutBack);
-        // Either devices are copied and put back, or the office is: see the README of the tests.
-        if of_copies && !copies || of_office && copies {
-            continue;
-        }
         steps.push(step);
+        // Either devices are copied and put back, or the office is: see the readme of the tests.
+        if dice.one_in(if copies { 14 } else { 28 }) {
+            let burst = if copies {
+                a_copy(&mut dice, device)
+            } else {
+                a_loss(&mut dice)
+            };
+            steps.extend(burst);
+        }
     }
     steps
 }
@@ -154,8 +160,58 @@ fn beginning() -> Vec<Step> {
     steps
 }
 
+/// A device is copied, and after a while its copy put back; or both go on.
+fn a_copy(dice: &mut Dice, device: u8) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if dice.one_in(4) {
+        steps.push(Step::Clone(device));
+        return steps;
+    }
+    steps.push(Step::CopyDevice(device));
+    for _ in 0..dice.below(6) {
+        steps.push(a_deed(dice, device));
+    }
+    steps.push(Step::RestoreDevice(device));
+    steps
+}
+
+/// The office is copied, and after a while it loses what came since.
+fn a_loss(dice: &mut Dice) -> Vec<Step> {
+    let with_epoch = dice.one_in(2);
+    let mut steps = vec![if with_epoch {
+        Step::Backup
+    } else {
+        Step::CopyOffice
+    }];
+    for _ in 0..2 + dice.below(8) {
+        let device = u8::try_from(dice.below(40)).unwrap();
+        steps.push(a_deed(dice, device));
+    }
+    steps.push(if with_epoch {
+        Step::Restore
+    } else {
+        Step::PutBack
+    });
+    if dice.one_in(2) {
+        steps.extend([Step::Wait(wait(dice)), Step::Heal]);
+    }
+    steps
+}
+
+/// What somebody does on a device, with time to sync.
+fn a_deed(dice: &mut Dice, device: u8) -> Step {
+    let drawn = u32::try_from(dice.next() >> 32).unwrap();
+    match dice.below(8) {
+        0..2 => Step::Edit(device, drawn),
+        2 => Step::State(device, drawn),
+        3 => Step::Publish(drawn),
+        4..6 => Step::Sync(device),
+        _ => Step::Wait(dice.within(200..4_000)),
+    }
+}
+
 fn rare(dice: &mut Dice, device: u8, drawn: u32) -> Step {
-    match dice.below(45) {
+    match dice.below(34) {
         0 => Step::Invite(device),
         1..3 => Step::Confirm,
         3..6 => Step::Link(device),
@@ -169,12 +225,7 @@ fn rare(dice: &mut Dice, device: u8, drawn: u32) -> Step {
         21..24 => Step::FullOffice(u8::try_from(dice.below(4)).unwrap(), 1 + device % 4),
         24..26 => Step::JumpOffice(if dice.one_in(2) { 10 } else { -10 }),
         26..31 => Step::SetOffice,
-        31..34 => Step::Backup,
-        34..36 => Step::PutBack,
-        36 => Step::Odd(drawn),
-        37 => Step::Clone(device),
-        38..40 => Step::CopyDevice(device),
-        40..42 => Step::RestoreDevice(device),
+        31 => Step::Odd(drawn),
         _ => Step::Sync(device),
     }
 }

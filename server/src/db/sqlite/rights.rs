@@ -94,6 +94,19 @@ impl Tx<'_> {
         )
     }
 
+    /// Returns what was granted or withdrawn last of one audience.
+    pub(crate) fn membership_of(
+        &self,
+        person: PersonId,
+        audience: Audience,
+    ) -> Result<Option<MembershipRow>> {
+        self.one(
+            "SELECT person, audience, member, seq FROM membership WHERE person = ? AND audience = ?",
+            (person.as_bytes(), audience.to_bytes()),
+            membership,
+        )
+    }
+
     pub(crate) fn set_membership(&self, row: &MembershipRow) -> Result<()> {
         self.run(
             "INSERT INTO membership (person, audience, member, seq) VALUES (?1, ?2, ?3, ?4)

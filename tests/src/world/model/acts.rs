@@ -46,6 +46,10 @@ pub(in crate::world) struct Acts {
     joined: BTreeMap<ActId, ActId>,
     /// Withdrawals that came before their act.
     early: BTreeMap<ActId, ActId>,
+    /// Receipts by meeting as the log tells them, in its order.
+    pub(in crate::world) told: BTreeMap<MeetingId, Vec<Receipt>>,
+    /// Every number that was ever given, and to whom.
+    pub(in crate::world) ever: BTreeMap<(MeetingId, u64), ActId>,
     /// Acts that their device says are at the office.
     pub(in crate::world) confirmed: BTreeSet<ActId>,
 }
@@ -53,7 +57,10 @@ pub(in crate::world) struct Acts {
 impl Acts {
     /// Returns the acts that somebody has on disk as his own.
     pub(in crate::world) fn held_by(&self, author: Author) -> BTreeSet<ActId> {
-        let held = self.made.iter().filter(|(_, act)| act.holders.contains(&author));
+        let held = self
+            .made
+            .iter()
+            .filter(|(_, act)| act.holders.contains(&author));
         held.map(|(id, _)| *id).collect()
     }
 
@@ -115,6 +122,64 @@ impl Acts {
             refers_to,
         });
         Ok(())
+    }
+
+    /// The log has these receipts. No number is given twice, also not in another epoch, unless the office
+    /// does not know what it has given: it was put back by hand.
+    pub(in crate::world) fn tell(
+        &mut self,
+        meeting: MeetingId,
+        receipts: Vec<Receipt>,
+        may_repeat: bool,
+    ) -> Verdict {
+        for receipt in &receipts {
+            let Some(number) = receipt.number else {
+                continue;
+            };
+            let first = *self.ever.entry((meeting, number)).or_insert(receipt.act);
+            if first != receipt.act && !may_repeat {
+                return Err(format!("number {number} of {meeting} was given twice"));
+            }
+        }
+        self.told.entry(meeting).or_default().extend(receipts);
+        Ok(())
+    }
+
+    /// After the office has healed: each act that it has holds one receipt, nobody holds the number of
+    /// another, and a device shows them as the log tells them.
+    pub(in crate::world) fn check_healed(&self, meeting: MeetingId, shown: &[Receipt]) -> Verdict {
+        let told = self.told.get(&meeting).map_or(&[][..], Vec::as_slice);
+        if told != shown {
+            return Err(format!(
+                "receipts {shown:?} are shown, and the log tells {told:?}"
+            ));
+        }
+        // Of two receipts of an act the later one counts.
+        let last: BTreeMap<ActId, &Receipt> = told.iter().map(|it| (it.act, it)).collect();
+        let mut holders = BTreeMap::new();
+        for receipt in last.values() {
+            if let Some(number) = receipt.number
+                && let Some(other) = holders.insert(number, receipt.act)
+            {
+                return Err(format!("{other} and {} hold number {number}", receipt.act));
+            }
+        }
+        let due = self
+            .received
+            .iter()
+            .filter(|id| self.made.get(*id).is_some_and(|act| act.meeting == meeting));
+        for act in due {
+            if !last.contains_key(act) {
+                return Err(format!("{act} was received and has no receipt"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the number that an act holds now.
+    pub(in crate::world) fn number(&self, meeting: MeetingId, act: ActId) -> Option<u64> {
+        let told = self.told.get(&meeting)?;
+        told.iter().rev().find(|it| it.act == act)?.number
     }
 
     /// Returns the registration that another one of the same person, item and kind joins.
