@@ -659,11 +659,8 @@ impl<'s> Session<'s> {
                 Some(_) | None => work.owed.offered(),
             },
         };
-        steps.extend(
-            cut::cut(outcomes, incoming, end)
-                .into_iter()
-                .map(Step::Page),
-        );
+        let parts = cut::cut(outcomes, incoming, end);
+        steps.extend(parts.into_iter().map(Step::Page));
         Ok((
             steps,
             synced.more || (left_over && progress && !stops) || synced.stopped.is_some(),
