@@ -27,7 +27,7 @@ impl World {
         let resumed = synced.resumed.as_ref().map(|resumed| resumed.from);
         let cursor = request.head.cursor.as_ref().map_or(0, |cursor| cursor.seq);
         let after = resumed.unwrap_or(cursor);
-        let own = request.body.own || resumed == Some(0);
+        let own = request.body.own || resumed.is_some();
         let device = request.head.device;
         let left_out = |feed: Feed, feed_seq: u64| {
             let mut ranges = synced.covered.iter();

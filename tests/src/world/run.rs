@@ -341,6 +341,9 @@ impl World {
                 .note(self.now, &what, read.logged.envelope.as_bytes());
             self.coverage
                 .count("entries", format_args!("{:?}", read.logged.kind));
+            if read.returned {
+                self.coverage.count("entries", "Returned");
+            }
             self.log
                 .append(read.logged)
                 .map_err(|why| format!("S4: {why}"))?;
