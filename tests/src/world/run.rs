@@ -181,12 +181,7 @@ pub fn live(seed: u64, steps: &[Step]) -> Result<Life, Failure> {
             coverage: world.coverage,
         }),
         Err(why) => Err(Failure {
-            why: format!(
-                "{why}\n{}",
-                world.trace.last(
-                    std::env::var("NGHISU_LINES").map_or(80, |text| text.parse().unwrap_or(80))
-                )
-            ),
+            why: format!("{why}\n{}", world.trace.last(80)),
             after: world.taken,
         }),
     }
