@@ -31,6 +31,7 @@ mod vault;
 mod wipe;
 
 use std::{
+    cell::RefCell,
     collections::VecDeque,
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
@@ -125,6 +126,7 @@ pub struct Store {
     snapshot_entries: u64,
     /// Whether documents were made anew since the listeners heard of changes.
     rebuilt: bool,
+    followed: RefCell<Option<vault::Followed>>,
     _lock: File,
 }
 
@@ -167,6 +169,7 @@ impl Store {
             former: None,
             snapshot_entries: SNAPSHOT_ENTRIES,
             rebuilt: false,
+            followed: RefCell::new(None),
             _lock: lock,
         };
         if wiped {

@@ -66,10 +66,11 @@ impl Store {
                 // history.
                 forget_programmes(transaction)?;
                 expect_publications(transaction)?;
-                put_state(transaction, "own", &[1])?;
             } else {
                 execute(transaction, EXPECT_LOST, ())?;
             }
+            // Of its own that stand above that entry it has known the numbers, and does not any more.
+            put_state(transaction, "own", &[1])?;
             put_state(transaction, "healing", &resumed.epoch.to_be_bytes())?;
             put_state(transaction, "papers_owed", &[1])?;
             execute(

@@ -23,7 +23,7 @@ use crate::{
     cbor,
     document::{Document, packed},
     error::{Code, Error, Result},
-    ids::{DeviceId, DocumentId, Feed, Hash, Kind, PersonId},
+    ids::{DeviceId, DocumentId, Feed, Hash, Kind, LogId, PersonId},
     limits::NOTE_UNPACKED_BYTES_MAX,
     sync::{
         envelope::{Envelope, Sealed},
@@ -137,6 +137,38 @@ pub(super) const fn is_sealed(feed: Feed, kind: Kind) -> bool {
     )
 }
 
+/// The chains of a vault as they follow from its steps.
+#[derive(Debug)]
+pub(super) struct Followed {
+    owner: (LogId, PersonId),
+    steps: Vec<Vec<u8>>,
+    chains: Vec<Chain>,
+    contradicted: bool,
+}
+
+fn follow(owner: (LogId, PersonId), steps: &[Vec<u8>]) -> Result<(Vec<Chain>, bool)> {
+    let (mut chains, mut contradicted): (Vec<Chain>, bool) = (Vec::new(), false);
+    for bytes in steps {
+        let Record::Step(step) = Record::decode(bytes)? else {
+            continue;
+        };
+        let vault = step.step().vault;
+        let taken = match chains.iter_mut().find(|chain| chain.vault() == vault) {
+            Some(chain) => chain.follow(&step).is_ok(),
+            None if (vault.log, vault.owner) == owner => match Chain::begin(&step) {
+                Ok(chain) => {
+                    chains.push(chain);
+                    true
+                }
+                Err(_) => false,
+            },
+            None => false,
+        };
+        contradicted |= !taken;
+    }
+    Ok((chains, contradicted))
+}
+
 impl Store {
     pub(super) fn sealing_secret(&self) -> Result<SealingSecret> {
         let kept = self
@@ -146,34 +178,29 @@ impl Store {
     }
 
     /// Returns the chains that are known, in the order in which they were first seen, and whether
-    /// steps contradict them.
+    /// steps contradict them. Signatures are checked again once there are other steps.
     fn chains(&self) -> Result<(Vec<Chain>, bool)> {
         let owner = self.person()?;
         let mut statement = self
             .connection
             .prepare_cached("SELECT bytes FROM vault_step ORDER BY number, n")
             .map_err(sql)?;
-        let mut rows = statement.query([]).map_err(sql)?;
-        let (mut chains, mut contradicted): (Vec<Chain>, bool) = (Vec::new(), false);
-        while let Some(row) = rows.next().map_err(sql)? {
-            let bytes: Vec<u8> = row.get(0).map_err(sql)?;
-            let Record::Step(step) = Record::decode(&bytes)? else {
-                continue;
-            };
-            let vault = step.step().vault;
-            let taken = match chains.iter_mut().find(|chain| chain.vault() == vault) {
-                Some(chain) => chain.follow(&step).is_ok(),
-                None if (vault.log, vault.owner) == owner => match Chain::begin(&step) {
-                    Ok(chain) => {
-                        chains.push(chain);
-                        true
-                    }
-                    Err(_) => false,
-                },
-                None => false,
-            };
-            contradicted |= !taken;
+        let steps: Vec<Vec<u8>> = statement
+            .query_map([], |row| row.get(0))
+            .and_then(Iterator::collect)
+            .map_err(sql)?;
+        if let Some(followed) = &*self.followed.borrow()
+            && (followed.owner, &followed.steps) == (owner, &steps)
+        {
+            return Ok((followed.chains.clone(), followed.contradicted));
         }
+        let (chains, contradicted) = follow(owner, &steps)?;
+        self.followed.replace(Some(Followed {
+            owner,
+            steps,
+            chains: chains.clone(),
+            contradicted,
+        }));
         Ok((chains, contradicted))
     }
 

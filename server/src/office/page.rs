@@ -178,8 +178,8 @@ impl Office {
                     Audiences::among(tx, office.log, &person, asked)?
                 }
             };
-            let from_start = matches!(stand, Stand::Resumes(_, 0));
-            let own = (!body.own && !from_start).then_some(device.id);
+            let resumes = matches!(stand, Stand::Resumes(..));
+            let own = (!body.own && !resumes).then_some(device.id);
             let page_bytes_max = self.page_bytes_max;
             let scan = scan(tx, &readable, after, counter.seq, own, page_bytes_max)?;
             let asker = actor(&device, &person);

@@ -38,6 +38,8 @@ pub(super) struct Read {
     /// The original, if it was given back.
     pub(super) envelope: Envelope,
     pub(super) act: Option<ActId>,
+    /// Whether a device has given it back.
+    pub(super) returned: bool,
 }
 
 pub(super) struct Desk {
@@ -182,7 +184,8 @@ impl Desk {
         while let Some(row) = rows.next().unwrap() {
             let blob = |index| row.get::<_, Vec<u8>>(index).unwrap();
             let mut envelope = Envelope::decode(&blob(4)).map_err(|error| error.to_string())?;
-            if envelope.header().kind == Kind::Returned {
+            let returned = envelope.header().kind == Kind::Returned;
+            if returned {
                 let opened = ReturnedEntry::open(&envelope);
                 envelope = opened.map_err(|error| error.to_string())?.1;
             }
@@ -206,6 +209,7 @@ impl Desk {
                 },
                 act,
                 envelope,
+                returned,
             });
         }
         Ok(read)

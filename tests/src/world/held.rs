@@ -27,7 +27,7 @@ impl World {
         let resumed = synced.resumed.as_ref().map(|resumed| resumed.from);
         let cursor = request.head.cursor.as_ref().map_or(0, |cursor| cursor.seq);
         let after = resumed.unwrap_or(cursor);
-        let own = request.body.own || resumed == Some(0);
+        let own = request.body.own || resumed.is_some();
         let device = request.head.device;
         let left_out = |feed: Feed, feed_seq: u64| {
             let mut ranges = synced.covered.iter();
@@ -128,7 +128,12 @@ impl World {
             // On its way it wishes again for what was taken later, and is served what was given since.
             let wish = ["feed", "backfill", "ahead"].contains(&table.as_str());
             let now = self.access.since_feed(it.person, feed, u64::MAX);
-            if (again || behind) && (wish || now.is_some()) {
+            // And it keeps what it was given until it has read again that it was taken.
+            let ever = self.access.turns.iter().any(|turn| {
+                let since = self.access.since_feed(it.person, feed, turn.seq);
+                turn.person == it.person && since.is_some()
+            });
+            if (again || behind) && (wish || now.is_some() || ever) {
                 continue;
             }
             if self.access.since_feed(it.person, feed, read_upto).is_none() {

@@ -181,12 +181,7 @@ pub fn live(seed: u64, steps: &[Step]) -> Result<Life, Failure> {
             coverage: world.coverage,
         }),
         Err(why) => Err(Failure {
-            why: format!(
-                "{why}\n{}",
-                world.trace.last(
-                    std::env::var("NGHISU_LINES").map_or(80, |text| text.parse().unwrap_or(80))
-                )
-            ),
+            why: format!("{why}\n{}", world.trace.last(80)),
             after: world.taken,
         }),
     }
@@ -341,6 +336,9 @@ impl World {
                 .note(self.now, &what, read.logged.envelope.as_bytes());
             self.coverage
                 .count("entries", format_args!("{:?}", read.logged.kind));
+            if read.returned {
+                self.coverage.count("entries", "Returned");
+            }
             self.log
                 .append(read.logged)
                 .map_err(|why| format!("S4: {why}"))?;
