@@ -32,6 +32,9 @@ pub enum AlertKind {
     Older,
     /// The office has two publications under one number. The one shown here stays until the next.
     Fork,
+    /// A publication that was shown here was lost in a restore of the office, and the one that is shown
+    /// now does not follow it.
+    Abandoned,
     /// A publication lacks the signature that it must have, and is not shown.
     Unsigned,
     /// The office's log has lost or hides what this device has received.
@@ -47,6 +50,7 @@ impl From<store::AlertKind> for AlertKind {
         match kind {
             store::AlertKind::Older => Self::Older,
             store::AlertKind::Fork => Self::Fork,
+            store::AlertKind::Abandoned => Self::Abandoned,
             store::AlertKind::Unsigned => Self::Unsigned,
             store::AlertKind::LogRolledBack => Self::LogRolledBack,
             store::AlertKind::DeviceForked => Self::DeviceForked,

@@ -11,7 +11,7 @@ use nghisu_core::{
     ids::{DocumentId, MeetingId},
     meeting::{self, act},
     store,
-    sync::session,
+    sync::{reason, session},
     time::Timestamp,
     trust::decide,
 };
@@ -123,6 +123,8 @@ pub struct SyncReport {
     pub accepted: u32,
     /// Changes and acts that it refused for good; see `not_sent`.
     pub refused: u32,
+    /// Changes and acts that the office holds back for now: they are offered again by themselves.
+    pub held: u32,
     /// Entries received.
     pub received: u32,
 }
@@ -134,6 +136,7 @@ impl From<session::Report> for SyncReport {
             pulls: report.pulls,
             accepted: report.accepted,
             refused: report.refused,
+            held: report.held,
             received: report.received,
         }
     }
@@ -146,6 +149,8 @@ pub struct Downloaded {
     pub files: u32,
     /// Their bytes that crossed the network.
     pub network_bytes: u64,
+    /// Files that were handed back to an office that had lost them.
+    pub handed_back: u32,
 }
 
 impl From<client::Downloaded> for Downloaded {
@@ -153,6 +158,7 @@ impl From<client::Downloaded> for Downloaded {
         Self {
             files: downloaded.files,
             network_bytes: downloaded.bytes,
+            handed_back: downloaded.handed_back,
         }
     }
 }
@@ -405,7 +411,11 @@ pub enum ActState {
     /// Refused for good.
     Refused {
         /// Why, as a stable name.
+        code: String,
+        /// Why, and what to do about it, in Vietnamese.
         reason: String,
+        /// The same in English.
+        reason_en: String,
     },
 }
 
@@ -416,7 +426,11 @@ impl From<store::ActState> for ActState {
             store::ActState::Accepted { received_at } => Self::Accepted {
                 received_at_ms: ms(received_at),
             },
-            store::ActState::Refused { reason } => Self::Refused { reason },
+            store::ActState::Refused { reason } => Self::Refused {
+                reason: reason::told(&reason, nghisu_core::Language::Vietnamese),
+                reason_en: reason::told(&reason, nghisu_core::Language::English),
+                code: reason,
+            },
         }
     }
 }
@@ -514,7 +528,11 @@ pub struct NotSent {
     /// The document that it belongs to.
     pub document: String,
     /// Why, as a stable name.
+    pub code: String,
+    /// Why, and what to do about it, in Vietnamese.
     pub reason: String,
+    /// The same in English.
+    pub reason_en: String,
     /// Its text, or that of the whole note.
     pub text: String,
     /// When it was written.
@@ -525,7 +543,9 @@ impl From<store::NotSent> for NotSent {
     fn from(refused: store::NotSent) -> Self {
         Self {
             document: refused.document.to_string(),
-            reason: refused.reason,
+            reason: reason::told(&refused.reason, nghisu_core::Language::Vietnamese),
+            reason_en: reason::told(&refused.reason, nghisu_core::Language::English),
+            code: refused.reason,
             text: refused.text,
             written_at_ms: ms(refused.at),
         }

@@ -10,6 +10,7 @@ mod http;
 mod listen;
 mod orders;
 mod pace;
+mod papers_back;
 mod pin;
 mod vault;
 
@@ -104,6 +105,8 @@ pub struct Downloaded {
     pub files: u32,
     /// Their bytes that crossed the network.
     pub bytes: u64,
+    /// Files that were handed back to an office that had lost them.
+    pub handed_back: u32,
 }
 
 /// A device: its store, and its way to the office.
@@ -222,7 +225,7 @@ impl Client {
 
     /// Fetches the files of published papers that are not here yet. Each is checked by its SHA-256
     /// before it counts; one that was interrupted goes on where it stopped. `progress` hears of bytes
-    /// done and bytes in all.
+    /// done and bytes in all. An office that was restored is first handed back those that it lacks.
     ///
     /// # Errors
     /// As [`Client::sync`], and [`Code::PaperDamaged`].
@@ -231,9 +234,12 @@ impl Client {
         progress: impl Fn(u64, u64) + Send + Sync,
     ) -> Result<Downloaded> {
         let http = self.http.read().await.clone().ok_or(Code::NotEnrolled)?;
+        let mut downloaded = Downloaded {
+            handed_back: self.hand_papers_back(&http).await?,
+            ..Downloaded::default()
+        };
         let missing = self.missing_files().await?;
         let total: u64 = missing.values().sum();
-        let mut downloaded = Downloaded::default();
         let mut done = 0;
         for (hash, length) in missing {
             let bytes = match self.fetch_paper(&http, hash, length).await {

@@ -56,6 +56,8 @@ pub const NESTING_MAX: usize = 16;
 pub const DEVICES_PER_PERSON_MAX: usize = 5;
 /// Bytes of a paper file.
 pub const PAPER_BYTES_MAX: u64 = 100 << 20;
+/// Bytes of a paper's file that a device hands back in one request: fits a slow line's patience.
+pub const PAPER_PIECE_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a paper's text.
 pub const PAPER_TEXT_BYTES_MAX: u64 = 16 << 20;
 /// Envelopes that an office takes from one device in a day.

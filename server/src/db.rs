@@ -57,6 +57,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("db/migrations/0009_publication_keys.sql"),
     include_str!("db/migrations/0010_restore.sql"),
     include_str!("db/migrations/0011_cadence.sql"),
+    include_str!("db/migrations/0012_abandoned.sql"),
 ];
 
 /// What the writer does within a savepoint.

@@ -27,6 +27,7 @@ mod late;
 mod log;
 pub(crate) mod orders;
 mod page;
+mod papers_back;
 pub mod pem;
 mod people;
 pub mod pokes;
@@ -81,6 +82,7 @@ pub use export::Status;
 pub use healing::{Doubled, Healing, Holder};
 pub use keys::Publications;
 pub use orders::status_name;
+pub use papers_back::MissingPaper;
 pub use publish::{Difference, ImportedDraft, MeetingStatus, Proposal, Published, Review};
 pub use rights::{Asked, Member};
 

@@ -72,6 +72,8 @@ enum Endpoint {
     Sync,
     Enrol,
     Paper,
+    PapersMissing,
+    PaperBack,
     Pokes,
     Health,
     Office,
@@ -82,6 +84,13 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/sync", Action::Sync, Endpoint::Sync),
     route("POST", "/v1/enrol", Action::Enrol, Endpoint::Enrol),
     route("GET", "/v1/papers/{hash}", Action::Papers, Endpoint::Paper),
+    route("GET", "/v1/papers", Action::Papers, Endpoint::PapersMissing),
+    route(
+        "POST",
+        "/v1/papers/{hash}",
+        Action::PapersBack,
+        Endpoint::PaperBack,
+    ),
     route("GET", "/v1/pokes", Action::Pokes, Endpoint::Pokes),
     route("GET", "/health", Action::Health, Endpoint::Health),
     route("GET", "/v1/office", Action::Hello, Endpoint::Office),
@@ -97,7 +106,9 @@ const fn route(
         Endpoint::Health | Endpoint::Office => Needs::Nothing,
         Endpoint::Enrol => Needs::Invitation,
         Endpoint::Sync => Needs::Device,
-        Endpoint::Paper | Endpoint::Pokes => Needs::ReadToken,
+        Endpoint::Paper | Endpoint::PapersMissing | Endpoint::PaperBack | Endpoint::Pokes => {
+            Needs::ReadToken
+        }
     };
     Route {
         method,
@@ -188,6 +199,14 @@ async fn serve(app: &App, route: &Route, request: Request, claim: &mut Claim) ->
         Endpoint::Paper => {
             let bearer = gate::bearer(route.action, app, &parts.headers, claim).await?;
             papers::paper(app, bearer, &parts).await
+        }
+        Endpoint::PapersMissing => {
+            let bearer = gate::bearer(route.action, app, &parts.headers, claim).await?;
+            Ok(answer(papers::missing(app, bearer).await?))
+        }
+        Endpoint::PaperBack => {
+            let bearer = gate::bearer(route.action, app, &parts.headers, claim).await?;
+            Ok(answer(papers::back(app, bearer, &parts.uri, body).await?))
         }
         Endpoint::Pokes => {
             let bearer = gate::bearer(route.action, app, &parts.headers, claim).await?;
@@ -332,6 +351,7 @@ fn status(code: Code) -> StatusCode {
         (Code::AlreadyEnrolled, StatusCode::CONFLICT),
         (Code::TooManyDevices, StatusCode::CONFLICT),
         (Code::PaperMissing, StatusCode::NOT_FOUND),
+        (Code::PaperDamaged, StatusCode::UNPROCESSABLE_ENTITY),
         (Code::OfficeBusy, StatusCode::SERVICE_UNAVAILABLE),
         (Code::OnlineKeyExpired, StatusCode::SERVICE_UNAVAILABLE),
         (Code::DiskFull, StatusCode::INSUFFICIENT_STORAGE),

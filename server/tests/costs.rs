@@ -119,7 +119,6 @@ impl Hall {
 /// Says that a pull costs the same, however large the office is.
 fn is_flat(what: &str, cost: impl Fn(usize) -> (Cost, usize)) {
     let costs: Vec<(Cost, usize)> = TIMES.into_iter().map(cost).collect();
-    println!("{what}: {costs:?}");
     for (times, (cost, bytes)) in TIMES.iter().zip(&costs) {
         assert_eq!(*cost, costs[0].0, "{times} times as many {what}");
         assert!(bytes.abs_diff(costs[0].1) <= BYTES, "{what}: {costs:?}");

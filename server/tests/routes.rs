@@ -66,6 +66,13 @@ GET /v1/papers/{hash}  | active                         | guest | paper_missing
 GET /v1/papers/{hash}  | active                         | *     | ok
 GET /v1/papers/{hash}  | *                              | *     | device_refused
 
+GET /v1/papers         | active                         | *     | ok
+GET /v1/papers         | *                              | *     | device_refused
+
+POST /v1/papers/{hash} | active                         | guest | paper_missing
+POST /v1/papers/{hash} | active                         | *     | ok
+POST /v1/papers/{hash} | *                              | *     | device_refused
+
 GET /v1/pokes          | active                         | *     | ok
 GET /v1/pokes          | *                              | *     | device_refused
 
@@ -126,7 +133,10 @@ impl Http {
 
     async fn send(&self, route: &str, proof: Proof) -> Response<Body> {
         let (method, path) = route.split_once(' ').unwrap();
-        let path = path.replace("{hash}", &self.paper.to_string());
+        let mut path = path.replace("{hash}", &self.paper.to_string());
+        if route == "POST /v1/papers/{hash}" {
+            path += "?at=0&of=5";
+        }
         let mut request = Request::builder()
             .method(method.parse::<Method>().unwrap())
             .uri(path);
@@ -181,7 +191,10 @@ impl Http {
         match route {
             "POST /v1/sync" => Proof::body(self.sync_proof(state, person)),
             "POST /v1/enrol" => Proof::body(self.enrol_proof(state, person)),
-            "GET /v1/papers/{hash}" | "GET /v1/pokes" => Proof {
+            "GET /v1/papers/{hash}"
+            | "POST /v1/papers/{hash}"
+            | "GET /v1/papers"
+            | "GET /v1/pokes" => Proof {
                 body: Vec::new(),
                 token: self.token(state, person),
             },

@@ -5,6 +5,7 @@
 //! what is compared are ratios. Bytes are those of HTTP or WebSocket as they cross the socket, both
 //! ways, headers included; TLS is counted apart. CPU and memory are the operating system's.
 
+pub mod curves;
 pub mod material;
 pub mod measure;
 pub mod ours;

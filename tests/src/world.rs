@@ -15,6 +15,7 @@
 mod act;
 mod admin;
 mod checks;
+mod copies;
 mod coverage;
 mod desk;
 mod devices;

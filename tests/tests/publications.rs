@@ -571,6 +571,7 @@ impl Forger {
             published_at: Timestamp::from_unix_ms(1_800_000_000_000),
             base: Hash::ZERO,
             circle: None,
+            abandons: Vec::new(),
         };
         let signed = match by {
             None => SignedPublication::new(&record, None),

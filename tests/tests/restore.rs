@@ -15,7 +15,7 @@ use nghisu_core::{
         ItemId,
         act::{Act, ActKind},
     },
-    store::{Acted, Durability},
+    store::{Acted, AlertKind, Durability},
     sync::{envelope::Envelope, healing::SerialNumber, wire::Reply},
     time::Timestamp,
     trust::decide::{DeviceStatus, Role},
@@ -379,7 +379,7 @@ fn a_hundred_devices_bring_back_all_that_an_office_restored_from_an_old_backup_h
         let exported = nghisu_core::meeting::canonical_json(&exports[world.owners[device]]);
         assert_eq!(store.view().unwrap(), exported, "device {device}");
         for alert in store.alerts().unwrap() {
-            assert_eq!(alert.kind, nghisu_core::store::AlertKind::LogRolledBack);
+            assert_eq!(alert.kind, AlertKind::LogRolledBack);
         }
     }
     for (phone, note) in notes.iter().filter(|(phone, _)| **phone != lost) {
@@ -487,6 +487,71 @@ fn a_put_back_folder_is_noticed_by_the_first_device_that_is_ahead_and_doubled_nu
         let programme = world.devices[device].store.programme(meeting).unwrap();
         assert_eq!(programme.number, 2, "the publication is back");
     }
+}
+
+#[test]
+fn a_publication_that_a_restore_has_lost_is_named_by_the_one_that_takes_its_place() {
+    let mut world = World::new(2);
+    let at = |minutes: u64| NOW.plus_ms(minutes * 60 * 1000);
+    let (ahead, behind) = (world.enrol(0), world.enrol(1));
+    let meeting = world.publish("Khai mạc", None, at(1));
+    for device in [ahead, behind] {
+        world.sync(device, at(1));
+    }
+    let copy = world.folder.path().join("copy");
+    copy_folder(&world.data, &copy);
+    world.publish("Thảo luận", None, at(2));
+    world.sync(ahead, at(2));
+
+    // Under the number that was lost, the copy publishes something else.
+    world.office = Office::open(&copy).unwrap();
+    world.data = copy;
+    world.publish("Chất vấn", None, at(3));
+    world.sync(behind, at(3));
+    world.sync(ahead, at(4));
+    let healing = world.office.healing().unwrap().unwrap();
+    assert_eq!(healing.abandoned, [(meeting, 2)]);
+    let alerts = |world: &World, device: usize| {
+        let alerts = world.devices[device].store.alerts().unwrap();
+        let alerts = alerts.into_iter().filter(|it| it.meeting.is_some());
+        alerts.map(|it| (it.kind, it.detail)).collect::<Vec<_>>()
+    };
+    assert_eq!(alerts(&world, ahead), [(AlertKind::Fork, "2".to_owned())]);
+
+    // Also where nothing of the draft has changed, there is something to say.
+    world.office.finish_healing(at(5)).unwrap();
+    let meetings = world.office.meetings().unwrap();
+    assert!(meetings.iter().all(|it| it.differs), "{meetings:?}");
+    let [published] = &world.office.publish(None, "", at(5)).unwrap()[..] else {
+        panic!("one meeting");
+    };
+    let named: Vec<u64> = published
+        .parts
+        .iter()
+        .flat_map(|(_, part)| part.abandons.iter().map(|it| it.number))
+        .collect();
+    assert_eq!(named, [2]);
+    let healing = world.office.healing().unwrap().unwrap();
+    assert!(healing.abandoned.is_empty());
+    let nothing = world.office.publish(None, "", at(6)).unwrap_err();
+    assert_eq!(nothing.code(), Code::NothingToPublish);
+    for device in [ahead, behind] {
+        world.sync(device, at(6));
+        let shown = world.devices[device].store.programme(meeting).unwrap();
+        assert_eq!(SerialNumber::new(shown.number).to_string(), "2-1");
+        let mut items = shown.programme.items.into_values();
+        assert!(items.any(|item| item.title == "Chất vấn"));
+    }
+    let told = [
+        (AlertKind::Fork, "2".to_owned()),
+        (AlertKind::Abandoned, "2".to_owned()),
+    ];
+    assert_eq!(alerts(&world, ahead), told);
+    assert_eq!(alerts(&world, behind), []);
+
+    world.publish("Bế mạc", None, at(7));
+    world.sync(ahead, at(7));
+    assert_eq!(alerts(&world, ahead), told, "it is named once");
 }
 
 #[test]

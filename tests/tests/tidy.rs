@@ -213,6 +213,23 @@ fn files_and_functions_stay_readable() {
 }
 
 #[test]
+fn the_way_of_an_edit_is_seven_files_as_the_readme_says() {
+    let readme = fs::read_to_string(root().join("core/README.md")).unwrap();
+    let way = readme.split("## The way of an edit").nth(1).unwrap();
+    let way = way.split("\n## ").next().unwrap();
+    let steps = way.lines().filter(|line| line.contains(". `"));
+    let mut files = Vec::new();
+    for step in steps {
+        let mut named = step.split('`').skip(1).step_by(2);
+        let (file, function) = (named.next().unwrap(), named.next().unwrap());
+        let source = fs::read_to_string(root().join(file)).unwrap();
+        assert!(source.contains(&format!("fn {function}(")), "{step}");
+        files.push(file);
+    }
+    assert_eq!(files.len(), 7, "{files:?}");
+}
+
+#[test]
 fn the_visible_root_is_what_the_readme_shows() {
     let root: BTreeSet<String> = tracked()
         .iter()

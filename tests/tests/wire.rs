@@ -125,11 +125,18 @@ impl Sent {
             Kind::Epoch => self.add("epoch", payload),
             Kind::Backup => self.add("backup", payload),
             Kind::Returned => self.add("returned", payload),
+            Kind::Vault => {
+                if let Value::Array(parts) = value(&payload)
+                    && let Some(step) = parts[1].as_bytes()
+                {
+                    self.add("vault-step", step.clone());
+                }
+                self.add("vault-record", payload);
+            }
             Kind::Changes
             | Kind::Snapshot
             | Kind::Audit
             | Kind::Tombstone
-            | Kind::Vault
             | Kind::Bundle
             | Kind::Other(_) => {}
         }
@@ -161,6 +168,7 @@ fn live() -> Sent {
     let new = RootKey::draw().unwrap();
     Office::succeed_root(&path, &root, &new, "", NOW).unwrap();
     first.sync(&office).unwrap();
+    publish(&office, place.path(), "Khai mạc");
     let copy = place.path().join("copy");
     copy_folder(&path, &copy);
     let meeting = first.store.meetings().unwrap()[0].id;
@@ -174,6 +182,10 @@ fn live() -> Sent {
     {
         put_act(&mut first, person, meeting, number, kind);
     }
+    first.sync(&office).unwrap();
+    publish(&office, place.path(), "Thảo luận");
+    first.sync(&office).unwrap();
+    first.store.renew_recovery_code([4; 16]).unwrap();
     first.sync(&office).unwrap();
     let group = office.add_group("Tổ 1").unwrap().audience;
     for _ in 0..2 {
@@ -191,12 +203,24 @@ fn live() -> Sent {
     third.sync(&office).unwrap();
     // An office that was put back begins an epoch, and is given back what it has lost.
     let restored = Office::open(&copy).unwrap();
+    publish(&restored, place.path(), "Chất vấn");
     first.sync(&restored).unwrap();
     third.sync(&restored).unwrap();
+    first.sync(&restored).unwrap();
+    // What it published meanwhile takes the place of what was lost, and the next publication says so.
+    restored.finish_healing(NOW).unwrap();
+    let anew = restored.publish(None, "", NOW).unwrap();
+    assert_eq!(anew[0].parts[0].1.abandons.len(), 1);
     first.sync(&restored).unwrap();
     for device in [&mut first, &mut second, &mut third] {
         sent.conversation(&device.recorded());
     }
+    let token = first.store.read_token().unwrap().unwrap();
+    let missing = restored.papers_missing(&token, NOW).unwrap();
+    sent.add("papers-missing", cbor::encode(&missing));
+    let (paper, length) = first.store.missing_files().unwrap().pop_first().unwrap();
+    let taken = restored.take_paper_piece(&token, paper, (0, length), &[], NOW);
+    sent.add("piece-taken", cbor::encode(&taken.unwrap()));
     enrol(&office, person, &mut sent);
     let refusal = Refusal {
         code: "device_refused".into(),
@@ -207,6 +231,16 @@ fn live() -> Sent {
     assert_eq!(office.audience(Asked::Group("Tổ 1")).unwrap(), group);
     assert!(matches!(group, Audience::Group(_)));
     sent
+}
+
+fn publish(office: &Office, folder: &Path, item: &str) {
+    let file = folder.join("kh-2.toml");
+    let text = format!(
+        "id = 'kh-2'\nkind = 'regular_session'\ntitle = 'Kỳ họp'\n[[item]]\nid = 'i1'\ntitle = '{item}'\n"
+    );
+    fs::write(&file, text).unwrap();
+    office.import_files(&[file], NOW, |_| {}).unwrap();
+    office.publish(Some("kh-2"), "", NOW).unwrap();
 }
 
 fn put_act(
@@ -317,10 +351,30 @@ fn all_that_devices_and_an_office_send_fits_the_schema() {
         "introduction",
         "resumed",
         "backup",
+        "vault-ask",
+        "genesis",
+        "add",
+        "vault-id",
+        "key-bytes",
+        "member",
+        "recovery-keys",
+        "epoch-keys",
+        "wrapped",
+        "wrapped-before",
     ];
     let named: BTreeSet<&str> = sent.0.keys().copied().chain(parts).collect();
     let rules: BTreeSet<&str> = schema.rules.keys().map(String::as_str).collect();
     assert_eq!(named, rules);
+    let steps = sent.0["vault-step"].iter().map(|step| {
+        let Value::Map(fields) = value(step) else {
+            panic!("no map");
+        };
+        fields.last().unwrap().1.as_array().unwrap()[0].clone()
+    });
+    let kinds: BTreeSet<i128> = steps
+        .map(|kind| kind.as_integer().unwrap().into())
+        .collect();
+    assert_eq!(kinds, (0..4).collect(), "every kind of step was taken");
 }
 
 #[test]
@@ -403,8 +457,10 @@ const SCHEMA_OPTIONAL: &[(&str, i128)] = &[
     ("header", 13),
     ("header", 16),
     ("online-key", 5),
+    ("publication", 9),
     ("request-body", 8),
     ("request-body", 9),
     ("request-body", 20),
     ("request-head", 6),
+    ("vault-step", 5),
 ];

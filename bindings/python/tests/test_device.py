@@ -137,6 +137,22 @@ class DeviceTest(unittest.IsolatedAsyncioTestCase):
         self.assertIn("Thư mời", caught.exception.reason)
         self.assertIn("invitation", caught.exception.reason_en)
 
+    async def test_what_the_office_refuses_is_told_in_words(self) -> None:
+        device = await self.enrolled()
+        meeting = await self.only_meeting(device)
+        await device.register_to_speak(meeting, None, "Kinh phí")
+        await asyncio.to_thread(self.office.command, "member", "remove", "alice", "--meeting", "ky-hop-1")
+
+        report = await device.sync_now()
+
+        self.assertEqual((report.refused, report.held), (1, 0))
+        (refused,) = await device.not_sent()
+        self.assertEqual((refused.code, refused.text), ("meeting_unknown", "Kinh phí"))
+        self.assertIn("Kỳ họp này không được công bố cho bạn", refused.reason)
+        self.assertIn("then ask the office", refused.reason_en)
+        (act,) = await device.acts()
+        self.assertEqual((act.state.code, act.state.reason), (refused.code, refused.reason))
+
     async def test_an_invitation_admits_one_device(self) -> None:
         invitation = self.office.invitation("alice")
         async with opened(self.config("first")) as first:

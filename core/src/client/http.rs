@@ -16,7 +16,10 @@ use crate::{
     error::{Code, Error, Result},
     ids::Hash,
     limits::{REPLY_BYTES_MAX, RETRY_AFTER_MS_MAX},
-    sync::wire::{MEDIA_TYPE, POKES_TYPE, Refusal},
+    sync::{
+        papers::{PapersMissing, PieceTaken},
+        wire::{MEDIA_TYPE, POKES_TYPE, Refusal},
+    },
     trust::{enrol::Address, office::OfficeShown, orders::SignedOrder},
 };
 
@@ -165,6 +168,47 @@ impl Http {
             }
             status => Err(self.stranger(status)),
         }
+    }
+
+    /// Asks which papers' files the office lacks.
+    pub(super) async fn papers_missing(&self, token: &[u8]) -> Result<PapersMissing> {
+        let bearer = format!("Bearer {}", BASE64URL_NOPAD.encode(token));
+        let response = self.send(|client| {
+            let request = client.get(format!("{}/v1/papers", self.url));
+            request.header(header::AUTHORIZATION, &bearer)
+        });
+        PapersMissing::decode(&self.answer(response.await?).await?)
+    }
+
+    /// Hands a piece of a paper's file back: the bytes from `at` on, of a file of `of` bytes.
+    pub(super) async fn paper_piece(
+        &self,
+        hash: &Hash,
+        token: &[u8],
+        (at, of): (u64, u64),
+        piece: &[u8],
+    ) -> Result<PieceTaken> {
+        let bearer = format!("Bearer {}", BASE64URL_NOPAD.encode(token));
+        let response = self.send(|client| {
+            let request = client.post(format!("{}/v1/papers/{hash}?at={at}&of={of}", self.url));
+            let request = request.header(header::AUTHORIZATION, &bearer);
+            request.body(piece.to_vec())
+        });
+        PieceTaken::decode(&self.answer(response.await?).await?)
+    }
+
+    /// Returns the bytes of a message of the protocol that answers a request, or what was refused.
+    async fn answer(&self, response: Response) -> Result<Vec<u8>> {
+        let status = response.status();
+        if media_type(&response) != Some(MEDIA_TYPE) {
+            return Err(self.stranger(status));
+        }
+        let bytes = self.read(response).await?;
+        if status == StatusCode::OK {
+            return Ok(bytes);
+        }
+        let refusal: Refusal = crate::cbor::decode(&bytes, "refusal")?;
+        Err(refusal.into_error())
     }
 
     /// Begins to hear from the office that there is something new.

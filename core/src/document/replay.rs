@@ -3,16 +3,18 @@
 //! A change that two copies of a device both have and neither has sent is made again by both. So that
 //! it is not there twice, everything about the new change follows from the old one: its actor from the
 //! old one's hash, its place from what the old one stood on. Two copies make it byte for byte alike, and
-//! Automerge knows it again.
+//! Automerge knows it again. Letters that it did not touch are not touched again: what both copies write
+//! into one word stands there once, with what was in the word before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{
-    ActorId, AutoCommit, ChangeHash, ObjType, ROOT, ReadDoc, ScalarValue, TextEncoding, Value,
+    ActorId, AutoCommit, ChangeHash, ObjId, ObjType, PatchAction, ROOT, ReadDoc, ScalarValue,
+    TextEncoding, Value,
     transaction::{CommitOptions, Transactable},
 };
 
-use super::{Document, difference, internal};
+use super::{Document, difference, difference::Change, internal};
 use crate::{
     error::{Code, Error, Result},
     ids::{Hash, domain},
@@ -26,7 +28,7 @@ const CHANGES_MAX: usize = 2_000;
 /// What stands at the root of a document at some heads.
 #[derive(Default)]
 struct Content {
-    texts: BTreeMap<String, String>,
+    texts: BTreeMap<String, (ObjId, String)>,
     scalars: BTreeMap<String, ScalarValue>,
 }
 
@@ -86,7 +88,8 @@ impl Document {
             let actor = Hash::of(domain::CARRIED, &[&old.0]);
             on.set_actor(ActorId::from(&actor.as_bytes()[..16]));
             let (before, after) = (content(from, change.deps())?, content(from, &[old])?);
-            write(&mut on, &before, &after)?;
+            let typed = typed(from, change.deps(), old);
+            write(&mut on, &before, &after, &typed)?;
             let options = || CommitOptions::default().with_message(CARRIED).with_time(0);
             let new = if on.pending_ops() == 0 {
                 on.empty_change(options())
@@ -125,7 +128,7 @@ fn content(document: &Document, heads: &[ChangeHash]) -> Result<Content> {
         match found {
             Some((Value::Object(ObjType::Text), id)) => {
                 let text = inner.text_at(&id, heads).map_err(internal)?;
-                content.texts.insert(key, text);
+                content.texts.insert(key, (id, text));
             }
             Some((Value::Scalar(scalar), _)) => {
                 content.scalars.insert(key, scalar.into_owned());
@@ -136,20 +139,67 @@ fn content(document: &Document, heads: &[ChangeHash]) -> Result<Content> {
     Ok(content)
 }
 
-/// Writes what differs between two contents.
-fn write(on: &mut AutoCommit, before: &Content, after: &Content) -> Result<()> {
-    for (key, value) in &after.scalars {
+/// Returns what a change did to texts, letter by letter.
+fn typed(from: &mut Document, deps: &[ChangeHash], change: ChangeHash) -> Vec<(ObjId, Change)> {
+    let mut typed = Vec::new();
+    for patch in from.inner.diff(deps, &[change]) {
+        let done = match patch.action {
+            PatchAction::SpliceText { index, value, .. } => Change {
+                position: index,
+                delete: 0,
+                insert: value.make_string(),
+            },
+            PatchAction::DeleteSeq { index, length } => Change {
+                position: index,
+                delete: length,
+                insert: String::new(),
+            },
+            PatchAction::PutMap { .. }
+            | PatchAction::PutSeq { .. }
+            | PatchAction::Insert { .. }
+            | PatchAction::Increment { .. }
+            | PatchAction::Conflict { .. }
+            | PatchAction::DeleteMap { .. }
+            | PatchAction::Mark { .. } => continue,
+        };
+        typed.push((patch.obj, done));
+    }
+    typed
+}
+
+/// Returns the text after some changes, if each has its place in it.
+fn after(text: &str, changes: &[Change]) -> Option<String> {
+    let mut units: Vec<u16> = text.encode_utf16().collect();
+    for change in changes {
+        let end = change.position.checked_add(change.delete)?;
+        if end > units.len() {
+            return None;
+        }
+        units.splice(change.position..end, change.insert.encode_utf16());
+    }
+    String::from_utf16(&units).ok()
+}
+
+/// Writes what differs between two contents: letter by letter where the text is the one that it was
+/// typed into, otherwise by words.
+fn write(
+    on: &mut AutoCommit,
+    before: &Content,
+    now: &Content,
+    typed: &[(ObjId, Change)],
+) -> Result<()> {
+    for (key, value) in &now.scalars {
         if before.scalars.get(key) != Some(value) {
             on.put(ROOT, key.as_str(), value.clone())
                 .map_err(internal)?;
         }
     }
     for key in before.scalars.keys() {
-        if !after.scalars.contains_key(key) && !after.texts.contains_key(key) {
+        if !now.scalars.contains_key(key) && !now.texts.contains_key(key) {
             on.delete(ROOT, key.as_str()).map_err(internal)?;
         }
     }
-    for (key, text) in &after.texts {
+    for (key, (object, text)) in &now.texts {
         let known = on.get(ROOT, key.as_str()).map_err(internal)?;
         let id = match known {
             Some((Value::Object(ObjType::Text), id)) => id,
@@ -157,9 +207,16 @@ fn write(on: &mut AutoCommit, before: &Content, after: &Content) -> Result<()> {
                 .put_object(ROOT, key.as_str(), ObjType::Text)
                 .map_err(internal)?,
         };
-        let from = before.texts.get(key).map_or("", String::as_str);
+        let known = before.texts.get(key);
+        let from = known.map_or("", |(_, text)| text.as_str());
         let here = on.text(&id).map_err(internal)?;
-        for change in difference::bring_over(from, text, &here) {
+        let of_text = typed.iter().filter(|(of, _)| of == object);
+        let mut changes: Vec<Change> = of_text.map(|(_, change)| change.clone()).collect();
+        let same = here == from && known.is_none_or(|(of, _)| of == object);
+        if !same || after(&here, &changes).as_ref() != Some(text) {
+            changes = difference::bring_over(from, text, &here);
+        }
+        for change in changes {
             let delete = isize::try_from(change.delete).map_err(|_| Code::Internal)?;
             on.splice_text(&id, change.position, delete, &change.insert)
                 .map_err(internal)?;
@@ -187,6 +244,31 @@ mod tests {
         let end = document.text("text").unwrap().encode_utf16().count();
         document.splice_text("text", end, 0, text).unwrap();
         document.commit().unwrap();
+    }
+
+    fn insert(document: &mut Document, position: usize, text: &str) {
+        document.splice_text("text", position, 0, text).unwrap();
+        document.commit().unwrap();
+    }
+
+    #[test]
+    fn what_two_copies_write_into_one_word_moves_and_doubles_no_letter_of_it() {
+        let mut office = note(9, "thời");
+        let (mut one, mut two) = (same(&mut office), same(&mut office));
+        insert(&mut office, 2, "«a»");
+        insert(&mut one, 3, "«b»");
+        insert(&mut two, 1, "«c»");
+        one.splice_text("text", 0, 1, "").unwrap();
+        one.commit().unwrap();
+
+        let mut first = same(&mut office);
+        let from_one = first.replay(&mut one).unwrap();
+        let mut second = same(&mut office);
+        let from_two = second.replay(&mut two).unwrap();
+        office.apply(&from_one.concat()).unwrap();
+        office.apply(&from_two.concat()).unwrap();
+
+        assert_eq!(office.text("text").unwrap(), "«c»h«a»ờ«b»i");
     }
 
     fn same(document: &mut Document) -> Document {

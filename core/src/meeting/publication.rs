@@ -50,6 +50,22 @@ pub struct Publication {
     /// The circle that alone reads this part; none for the open programme.
     #[n(8)]
     pub circle: Option<CircleId>,
+    /// Publications of this part that devices have shown, that were lost in a restore of the office, and
+    /// that this one does not follow. Each is named once.
+    #[cbor(n(9), default, skip_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub abandons: Vec<Abandoned>,
+}
+
+/// A publication that another one takes the place of without following it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize)]
+pub struct Abandoned {
+    /// Its number.
+    #[n(0)]
+    pub number: u64,
+    /// Its content, as [`Publication::content`] names it.
+    #[n(1)]
+    pub content: Hash,
 }
 
 impl Publication {
@@ -304,6 +320,7 @@ mod tests {
             published_at: Timestamp::from_unix_ms(5),
             base: Hash::of_content(b"old"),
             circle: None,
+            abandons: Vec::new(),
         };
         assert_eq!(publication.feed(), Feed::Programme(meeting));
         publication.circle = Some(CIRCLE);

@@ -252,6 +252,7 @@ mod tests {
                 published_at: AT,
                 base: Hash::ZERO,
                 circle: None,
+                abandons: Vec::new(),
             };
             let payload = SignedPublication::new(&publication, None).encode();
             self.write(Feed::Programme(MEETING), Kind::Publication, payload);

@@ -57,6 +57,12 @@ kinds! {
         vi: "Văn phòng có hai bản công bố khác nhau dưới cùng một số. Bản đã hiển thị vẫn được giữ cho đến số tiếp theo; hãy báo văn phòng.",
         en: "The office has two different publications under one number. The one shown stays until the next number; tell the office.",
     }
+    /// A publication that was shown here was lost in a restore of the office, and the newest one, which
+    /// is shown now, says that it does not follow it.
+    Abandoned = "abandoned_publication" {
+        vi: "Bản công bố mà thiết bị này từng hiển thị đã mất khi văn phòng khôi phục dữ liệu, và bản mới nhất không nối tiếp bản đó. Hãy xem lại chương trình; nếu có gì không khớp, hãy báo văn phòng.",
+        en: "A publication that this device has shown was lost when the office was restored, and the newest one does not follow it. Look at the programme again; if something does not fit, tell the office.",
+    }
     /// A publication that nobody who may publish has signed.
     Unsigned = "unsigned_publication" {
         vi: "Có bản công bố không mang chữ ký phải có. Bản đó không được hiển thị; hãy báo văn phòng.",

@@ -71,6 +71,7 @@ impl Store {
                 execute(transaction, EXPECT_LOST, ())?;
             }
             put_state(transaction, "healing", &resumed.epoch.to_be_bytes())?;
+            put_state(transaction, "papers_owed", &[1])?;
             execute(
                 transaction,
                 "DELETE FROM state WHERE name IN ('head', 'healing_read', 'healing_at')",
@@ -93,6 +94,7 @@ impl Store {
         let incarnation = self.incarnation()?;
         self.write(|transaction| {
             put_state(transaction, "introduce", &[1])?;
+            put_state(transaction, "papers_owed", &[1])?;
             offer_again(transaction, incarnation, 0)
         })
     }
@@ -125,6 +127,28 @@ impl Store {
             offering.online = online;
         }
         Ok(owed)
+    }
+
+    /// Says whether the office was restored and was not asked since which papers' files it lacks. It is
+    /// asked once it has all publications that this device can give back.
+    ///
+    /// # Errors
+    /// [`Code::Storage`].
+    pub fn owes_papers(&self) -> Result<bool> {
+        Ok(self.state("papers_owed")?.is_some()
+            && self.state("healing")?.is_none()
+            && self.state("introduce")?.is_none())
+    }
+
+    /// Notes that the office has the papers' files that this device could hand back.
+    ///
+    /// # Errors
+    /// [`Code::DiskFull`], [`Code::Storage`].
+    pub fn papers_given_back(&mut self) -> Result<()> {
+        self.write(|transaction| {
+            let owed = "DELETE FROM state WHERE name = 'papers_owed'";
+            execute(transaction, owed, ())
+        })
     }
 
     /// Returns the originals that the office may have lost, as many as fit into a request.

@@ -102,7 +102,7 @@ pub enum ActState {
     },
     /// Refused for good.
     Refused {
-        /// Why, as a stable name.
+        /// Why, as a stable name; [`told`](crate::sync::reason::told) has words for it.
         reason: String,
     },
 }
@@ -136,7 +136,7 @@ pub struct Receipted {
 pub struct NotSent {
     /// The document that it belongs to.
     pub document: DocumentId,
-    /// Why, as a stable name.
+    /// Why, as a stable name; [`told`](crate::sync::reason::told) has words for it.
     pub reason: String,
     /// Its text, or that of the whole note.
     pub text: String,

@@ -23,10 +23,13 @@ use crate::{
     ids::{DeviceId, Feed, Hash, Kind, MeetingId},
     meeting::{
         Programme, canonical_json, content_hash,
-        publication::{Part, Publication, PublishedBy, ROWS, SignedPublication, programme_of},
+        publication::{
+            Abandoned, Part, Publication, PublishedBy, ROWS, SignedPublication, programme_of,
+        },
     },
     sync::{
         envelope::Envelope,
+        healing::SerialNumber,
         proof::{Proof, ProofPart},
         session::Incoming,
     },
@@ -121,7 +124,17 @@ impl Store {
             Some(seen) => {
                 let follows = publication.base_number > seen.number
                     || (publication.base_number, publication.base) == (seen.number, seen.content);
-                if !follows {
+                let is_named = publication.abandons.contains(&Abandoned {
+                    number: seen.number,
+                    content: seen.content,
+                });
+                if is_named {
+                    finding(
+                        AlertKind::Abandoned,
+                        seen.number.to_string(),
+                        SerialNumber::new(seen.number).to_string(),
+                    );
+                } else if !follows {
                     let base = publication.base_number;
                     finding(AlertKind::Fork, base.to_string(), base.to_string());
                 }

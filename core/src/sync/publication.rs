@@ -145,6 +145,7 @@ mod tests {
             published_at: AT,
             base: Hash::ZERO,
             circle: None,
+            abandons: Vec::new(),
         }
     }
 

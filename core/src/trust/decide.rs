@@ -72,6 +72,9 @@ pub enum Action {
     Hello,
     /// To ask for papers with a read token. Which ones depends on the feeds that name them.
     Papers,
+    /// To hand back with a read token a paper's file that the office has lost. Which ones depends on the
+    /// feeds that name them.
+    PapersBack,
     /// To be told with a read token that there is something newer.
     Pokes,
 }
@@ -144,6 +147,7 @@ pub fn decide(actor: Actor, action: Action, state: State) -> Decision {
         Action::Append(feed, kind) => append(person, role, feed, kind, state),
         Action::Sync
         | Action::Papers
+        | Action::PapersBack
         | Action::Pokes
         | Action::Enrol
         | Action::Health

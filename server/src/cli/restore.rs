@@ -172,13 +172,14 @@ fn say_healing(healing: &Healing, given: Option<u64>, language: Language) -> Res
             ),
         })?;
     }
-    for hash in &healing.papers_missing {
+    for missing in &healing.papers_missing {
         let words = say(
             language,
-            "Thiếu tệp tài liệu; nhập lại chương trình có tệp này",
-            "A paper's file is missing; import the programme that has it again",
+            "Thiếu tệp tài liệu; thiết bị có tệp sẽ gửi lại, hoặc nhập lại chương trình",
+            "A paper's file is missing; a device that has it hands it back, or import the programme again",
         );
-        out(&format!("{words}: {hash}"))?;
+        let title = missing.title.as_deref().unwrap_or_default();
+        out(&format!("{words}: {title} {}", missing.hash))?;
     }
     for name in &healing.people {
         let words = say(
@@ -266,6 +267,11 @@ fn healing_json(healing: Option<&Healing>, given: Option<u64>) -> serde_json::Va
         .iter()
         .map(|(meeting, number)| json!({ "meeting": meeting, "number": number }))
         .collect();
+    let papers_missing: Vec<_> = healing
+        .papers_missing
+        .iter()
+        .map(|missing| json!({ "hash": missing.hash, "title": missing.title }))
+        .collect();
     json!({
         "epoch": healing.epoch,
         "begins": healing.begins,
@@ -276,7 +282,7 @@ fn healing_json(healing: Option<&Healing>, given: Option<u64>) -> serde_json::Va
         "waiting": healing.waiting,
         "doubled": doubled,
         "abandoned": abandoned,
-        "papers_missing": healing.papers_missing,
+        "papers_missing": papers_missing,
         "people": healing.people,
         "given": given,
     })
@@ -360,11 +366,11 @@ const fn words(check: Check, language: Language) -> (&'static str, &'static str)
         ),
         (Check::PapersNamed, Language::Vietnamese) => (
             "Tài liệu đã công bố đều có",
-            "Nhập lại chương trình có tệp đó, hoặc chép từ thư mục blobs của bản sao lưu.",
+            "Sau khi phục hồi, thiết bị có tệp sẽ gửi lại; hoặc nhập lại chương trình, hoặc chép từ thư mục blobs của bản sao lưu.",
         ),
         (Check::PapersNamed, Language::English) => (
             "Every published paper is there",
-            "Import its programme again, or copy it from the blobs of a backup.",
+            "After a restore, devices that have it hand it back; or import its programme again, or copy it from the blobs of a backup.",
         ),
         (Check::Keys, Language::Vietnamese) => (
             "Khóa trực tuyến dùng được",

@@ -17,6 +17,7 @@ use nghisu_core::{
 use sha2::{Digest, Sha256};
 
 use super::{Office, files, page::actor, rights::Audiences};
+use crate::db::Tx;
 
 /// Bytes that are copied at a time.
 const PIECE_BYTES: usize = 64 << 10;
@@ -86,19 +87,9 @@ impl Office {
     /// [`Code::DeviceRefused`] if the token does not hold, [`Code::PaperMissing`] if there is no such
     /// paper or it is not for this reader: the two look the same from outside.
     pub fn paper(&self, token: &[u8], hash: Hash, now: Timestamp) -> Result<Paper> {
-        let media_type = self.db.read(|tx| {
-            let (device, person) = self.token_holder(tx, token, now)?;
-            let readable = Audiences::of(tx, self.log, &person)?;
-            let allowed = tx.paper_refs(hash)?.into_iter().find(|&(feed, _)| {
-                let asked = decide(
-                    actor(&device, &person),
-                    Action::Read(feed),
-                    readable.state(feed, self.log),
-                );
-                asked == Decision::Allow
-            });
-            Ok(allowed.map(|(_, media_type)| media_type))
-        })?;
+        let media_type = self
+            .db
+            .read(|tx| self.readable_paper(tx, token, hash, now))?;
         let missing = || Error::new(Code::PaperMissing, hash);
         let media_type = media_type.ok_or_else(missing)?;
         let path = self.blob_path(hash);
@@ -108,6 +99,28 @@ impl Office {
             length,
             media_type,
         })
+    }
+
+    /// Returns the media type of a file, if the holder of the read token may read a part of a programme
+    /// of which a publication names it.
+    pub(super) fn readable_paper(
+        &self,
+        tx: &Tx<'_>,
+        token: &[u8],
+        hash: Hash,
+        now: Timestamp,
+    ) -> Result<Option<String>> {
+        let (device, person) = self.token_holder(tx, token, now)?;
+        let readable = Audiences::of(tx, self.log, &person)?;
+        let allowed = tx.paper_refs(hash)?.into_iter().find(|&(feed, _)| {
+            let asked = decide(
+                actor(&device, &person),
+                Action::Read(feed),
+                readable.state(feed, self.log),
+            );
+            asked == Decision::Allow
+        });
+        Ok(allowed.map(|(_, media_type)| media_type))
     }
 
     pub(super) fn blob_path(&self, hash: Hash) -> PathBuf {

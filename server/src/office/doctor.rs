@@ -3,16 +3,17 @@
 //! Every question is asked, also when another one has found something: whoever has to act sees all of
 //! it at once.
 
-use std::{collections::BTreeSet, path::Path};
+use std::path::Path;
 
-use nghisu_core::{Code, Error, Result, ids::Hash, time::Timestamp, trust::office::OnlineKey};
+use nghisu_core::{Code, Error, Result, time::Timestamp, trust::office::OnlineKey};
 
 use super::{
-    backup::{blob_files, blob_place, hash_file},
+    backup::{blob_files, hash_file},
     export::walk,
     files,
     keys::{Keys, RENEWAL_MS},
     office_row,
+    papers_back::missing_papers,
 };
 use crate::db::{Tx, integrity, open_alone};
 
@@ -144,14 +145,15 @@ fn papers(folder: &Path) -> Result<Found> {
 }
 
 fn named(folder: &Path, tx: &Tx<'_>) -> Result<Found> {
-    let refs: BTreeSet<Hash> = tx.all_paper_refs()?.into_iter().collect();
-    let missing: Vec<String> = refs
-        .iter()
-        .filter(|hash| !blob_place(folder, **hash).is_file())
-        .map(Hash::to_string)
+    let missing: Vec<String> = missing_papers(tx, folder)?
+        .into_iter()
+        .map(|missing| match missing.title {
+            Some(title) => format!("{title} {}", missing.hash),
+            None => missing.hash.to_string(),
+        })
         .collect();
     Ok(match missing.is_empty() {
-        true => well(refs.len()),
+        true => well(tx.all_paper_refs()?.len()),
         false => (false, false, missing.join(", ")),
     })
 }

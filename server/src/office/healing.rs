@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use nghisu_core::{
     Code, Error, Result, cbor,
-    ids::{ActId, DocumentId, Feed, Hash, Kind, MeetingId, domain},
+    ids::{ActId, DocumentId, Feed, Kind, MeetingId, domain},
     meeting::act::{Receipt, ReceiptBatch},
     sync::{
         envelope::{Chain, Envelope},
@@ -34,6 +34,7 @@ use super::{
     log::Appending,
     office_row,
     page::{cursor_is_ours, equal_chain},
+    papers_back::{MissingPaper, missing_papers},
     receipts,
 };
 use crate::db::{
@@ -62,10 +63,11 @@ pub struct Healing {
     pub waiting: u64,
     /// Numbers of receipts that were given twice.
     pub doubled: Vec<Doubled>,
-    /// Publications that devices have and that do not follow what the office has: meeting and number.
+    /// Publications that devices have and that do not follow what the office has, as long as no newer one
+    /// says so: meeting and number.
     pub abandoned: Vec<(MeetingId, u64)>,
     /// Files that publications name and that are not there.
-    pub papers_missing: Vec<Hash>,
+    pub papers_missing: Vec<MissingPaper>,
     /// People whose names came from their devices.
     pub people: Vec<String>,
 }
@@ -100,12 +102,12 @@ impl Office {
     /// # Errors
     /// If it cannot be read.
     pub fn healing(&self) -> Result<Option<Healing>> {
-        let (found, papers) = self.db.read(|tx| {
+        self.db.read(|tx| {
             let Some(epoch) = tx.newest_epoch()? else {
-                return Ok((None, Vec::new()));
+                return Ok(None);
             };
             let (devices, back) = tx.count_back(epoch.epoch)?;
-            let healing = Healing {
+            Ok(Some(Healing {
                 epoch: epoch.epoch,
                 begins: epoch.begins,
                 begun_at: epoch.begun_at,
@@ -116,18 +118,10 @@ impl Office {
                 waiting: tx.waiting_acts()?.len() as u64,
                 doubled: doubled(tx)?,
                 abandoned: tx.abandoned()?,
-                papers_missing: Vec::new(),
+                papers_missing: missing_papers(tx, &self.folder)?,
                 people: tx.people_from_devices()?,
-            };
-            Ok((Some(healing), tx.all_paper_refs()?))
-        })?;
-        Ok(found.map(|healing| Healing {
-            papers_missing: papers
-                .into_iter()
-                .filter(|hash| !self.blob_path(*hash).is_file())
-                .collect(),
-            ..healing
-        }))
+            }))
+        })
     }
 
     /// Ends healing: acts that wait get their receipts, and whoever holds a number that somebody else

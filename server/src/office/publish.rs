@@ -34,6 +34,7 @@ use write::{Author, change_document, close_papers, write_part};
 
 pub(super) use back::{Back, change_back, publication_back};
 pub use proposal::{Difference, Proposal, Review};
+pub(super) use write::paper_title;
 
 /// Characters of the note of a publication.
 const NOTE_CHARS_MAX: usize = 2000;

@@ -1,19 +1,21 @@
-//! `GET /v1/papers/{hash}`: a paper's file, or a range of it, from disk.
+//! `GET /v1/papers/{hash}`: a paper's file, or a range of it, from disk. `GET /v1/papers` and
+//! `POST /v1/papers/{hash}`: which files the office has lost, and a piece of one that comes back.
 
 use std::io::SeekFrom;
 
 use axum::{
     body::Body,
-    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    extract::Query,
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use nghisu_core::{Code, Error, Result, ids::Hash};
+use nghisu_core::{Code, Error, Result, cbor, ids::Hash, limits::PAPER_PIECE_BYTES_MAX};
 use tokio::{
     fs::File,
     io::{AsyncReadExt, AsyncSeekExt},
 };
 
-use super::{App, gate::Allowed, now, refuse};
+use super::{App, body, gate::Allowed, now, refuse};
 use crate::office::Paper;
 
 /// Bytes that are read from disk at a time.
@@ -21,10 +23,7 @@ const STEP_BYTES: u64 = 64 << 10;
 
 pub(super) async fn paper(app: &App, token: Allowed<Vec<u8>>, parts: &Parts) -> Result<Response> {
     let token = token.into_shown();
-    let hash = parts.uri.path().rsplit('/').next().unwrap_or_default();
-    let hash: Hash = hash
-        .parse()
-        .map_err(|_| Error::new(Code::PaperMissing, "not a hash"))?;
+    let hash = hash_of(&parts.uri)?;
     let paper = app
         .run(move |office| office.paper(&token, hash, now()))
         .await?;
@@ -32,6 +31,43 @@ pub(super) async fn paper(app: &App, token: Allowed<Vec<u8>>, parts: &Parts) -> 
         .await
         .map_err(|_| Error::new(Code::PaperMissing, hash))?;
     Ok(serve(file, &paper, &parts.headers).await)
+}
+
+fn hash_of(uri: &Uri) -> Result<Hash> {
+    let hash = uri.path().rsplit('/').next().unwrap_or_default();
+    hash.parse()
+        .map_err(|_| Error::new(Code::PaperMissing, "not a hash"))
+}
+
+/// Where in a file a piece belongs, and how long the file is.
+#[derive(Debug, serde::Deserialize)]
+struct Place {
+    at: u64,
+    of: u64,
+}
+
+pub(super) async fn missing(app: &App, token: Allowed<Vec<u8>>) -> Result<Vec<u8>> {
+    let token = token.into_shown();
+    app.run(move |office| Ok(cbor::encode(&office.papers_missing(&token, now())?)))
+        .await
+}
+
+pub(super) async fn back(
+    app: &App,
+    token: Allowed<Vec<u8>>,
+    uri: &Uri,
+    request: Body,
+) -> Result<Vec<u8>> {
+    let (token, hash) = (token.into_shown(), hash_of(uri)?);
+    let Ok(Query(Place { at, of })) = Query::<Place>::try_from_uri(uri) else {
+        return Err(Error::new(Code::Malformed, "at, of"));
+    };
+    let piece = body(request, PAPER_PIECE_BYTES_MAX).await?;
+    app.run(move |office| {
+        let taken = office.take_paper_piece(&token, hash, (at, of), &piece, now())?;
+        Ok(cbor::encode(&taken))
+    })
+    .await
 }
 
 async fn serve(mut file: File, paper: &Paper, headers: &HeaderMap) -> Response {

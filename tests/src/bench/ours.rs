@@ -6,12 +6,17 @@
 //! device shakes hands anew. CPU and memory of the office are those since its start.
 
 mod agendas;
+mod caller;
 mod hall;
 mod notes;
 mod programmes;
 mod reconnect;
 
 use super::{Contender, Figures, Workload};
+
+pub(super) use caller::Caller;
+pub(super) use hall::{beside_programs, told};
+pub use programmes::{edit, programme};
 
 /// Keystrokes of the note that is opened.
 const KEYS: usize = 20_000;

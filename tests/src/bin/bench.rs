@@ -10,7 +10,7 @@ use std::{
 
 use clap::{Parser, ValueEnum};
 use nghisu_core::Language;
-use nghisu_tests::bench::{Contender, Workload, ours::Ours, runner::alternate, table};
+use nghisu_tests::bench::{Contender, Workload, curves, ours::Ours, runner::alternate, table};
 use serde_json::Value;
 
 /// Đo chi phí của các công việc đồng bộ, của chúng ta và của các phần mềm khác.
@@ -56,6 +56,8 @@ enum Name {
     ColdOpen,
     /// Sửa trên một máy đến khi hiện trên máy khác. From one screen to another
     Live,
+    /// Chi phí theo số tài liệu, thiết bị, lịch sử. Cost against documents, devices, history
+    Curves,
     /// Tất cả. Everything
     All,
 }
@@ -75,6 +77,7 @@ fn workloads(name: Name, devices: Option<u16>) -> Vec<Workload> {
         Name::Note => vec![Workload::Note(KEYS)],
         Name::ColdOpen => vec![Workload::ColdOpen],
         Name::Live => vec![Workload::Live],
+        Name::Curves => Vec::new(),
         Name::All => [
             Name::CatchUp,
             Name::Behind,
@@ -165,6 +168,14 @@ fn run(args: &Args) -> Result<bool, String> {
             values.push(table::for_programs(workload, &measured));
         } else {
             say(&table::for_people(workload, &measured, language));
+        }
+    }
+    if matches!(args.name, Name::Curves | Name::All) {
+        let points = curves::measure(progress)?;
+        if args.json {
+            values.push(curves::for_programs(&points));
+        } else {
+            say(&curves::for_people(&points, language));
         }
     }
     if args.json {

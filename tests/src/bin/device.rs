@@ -4,6 +4,8 @@
 //! standard output what it did. With `--hold` it stays after the command until its input ends, for
 //! those who want to see what a kill leaves behind.
 
+#[path = "device/tray.rs"]
+mod tray;
 #[path = "device/vault.rs"]
 mod vault;
 #[path = "device/work.rs"]
@@ -21,9 +23,11 @@ use nghisu_core::{
     ids::{DocumentId, MeetingId},
     meeting::{ItemId, act::Receipt},
     store::{ActState, Acted, Note, NoteTarget, OwnDevice, Programmed, Splice},
+    sync::reason,
     trust::decide::DeviceStatus,
 };
 use serde_json::{Value, json};
+use tray::not_sent;
 use vault::{VaultCommand, vault};
 use work::{Work, work};
 
@@ -44,6 +48,16 @@ struct Arguments {
     hold: bool,
     #[command(subcommand)]
     command: Command,
+}
+
+impl Arguments {
+    fn language(&self) -> Language {
+        if self.lang == "en" {
+            Language::English
+        } else {
+            Language::Vietnamese
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -83,6 +97,8 @@ enum Command {
         /// The paper's id.
         paper: String,
     },
+    /// Shows what the office has refused for good, with the reason and what to do.
+    NotSent,
     /// Shows what the owner should hear about the office's log and publications.
     Alerts,
     /// Writes the proof of which version of a programme was read.
@@ -185,11 +201,7 @@ enum ActCommand {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let language = if arguments.lang == "en" {
-        Language::English
-    } else {
-        Language::Vietnamese
-    };
+    let language = arguments.language();
     match run(&arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -213,6 +225,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
         | Command::Note(_)
         | Command::Act(_)
         | Command::Paper { .. }
+        | Command::NotSent
         | Command::Alerts
         | Command::Proof { .. }
         | Command::Vault(_)
@@ -254,7 +267,8 @@ async fn carry_out(client: &Client, arguments: &Arguments) -> Result<(String, Va
             changes: false,
         } => Ok(show_programme(&client.programme(*meeting).await?)),
         Command::Note(command) => note(client, command).await,
-        Command::Act(command) => act(client, command).await,
+        Command::Act(command) => act(client, command, arguments.language()).await,
+        Command::NotSent => not_sent(client, arguments.language()).await,
         Command::Vault(command) => vault(client, command).await,
         Command::Paper { meeting, paper } => {
             let path = client.paper(*meeting, paper).await?.display().to_string();
@@ -320,9 +334,11 @@ async fn sync(client: &Client, without_papers: bool) -> Result<(String, Value)> 
         "pulls": report.pulls,
         "accepted": report.accepted,
         "refused": report.refused,
+        "held": report.held,
         "received": report.received,
         "papers": papers.files,
         "paper_bytes": papers.bytes,
+        "handed_back": papers.handed_back,
     });
     let text = format!(
         "↑ {} ↓ {} · {} tài liệu / papers",
@@ -459,7 +475,7 @@ fn shown_note(note: &Note) -> (String, Value) {
     )
 }
 
-async fn act(client: &Client, command: &ActCommand) -> Result<(String, Value)> {
+async fn act(client: &Client, command: &ActCommand, language: Language) -> Result<(String, Value)> {
     let id = match command {
         ActCommand::Speak {
             meeting,
@@ -493,8 +509,9 @@ async fn act(client: &Client, command: &ActCommand) -> Result<(String, Value)> {
             return Ok((lines.join("\n"), values.into()));
         }
         ActCommand::List { receipts: None } => {
-            let (lines, values): (Vec<_>, Vec<_>) =
-                client.acts(None).await?.iter().map(shown_act).unzip();
+            let acts = client.acts(None).await?;
+            let shown = acts.iter().map(|acted| shown_act(acted, language));
+            let (lines, values): (Vec<_>, Vec<_>) = shown.unzip();
             return Ok((lines.join("\n"), values.into()));
         }
     };
@@ -511,11 +528,11 @@ fn shown_receipt(receipt: &Receipt) -> (String, Value) {
     )
 }
 
-fn shown_act(acted: &Acted) -> (String, Value) {
+fn shown_act(acted: &Acted, language: Language) -> (String, Value) {
     let state = match &acted.state {
         ActState::Written => "✓".to_owned(),
         ActState::Accepted { .. } => "✓✓".to_owned(),
-        ActState::Refused { reason } => format!("✗ {reason}"),
+        ActState::Refused { reason } => format!("✗ {}", reason::told(reason, language)),
     };
     let number = acted.receipt.as_ref().and_then(|receipt| receipt.number);
     let value = json!({

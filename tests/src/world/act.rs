@@ -36,6 +36,20 @@ impl World {
                 Some(node) => self.rejoin(node),
                 None => Ok(()),
             },
+            Step::Clone(device) => match self.node(device) {
+                Some(node) => self.clone_device(node),
+                None => Ok(()),
+            },
+            Step::CopyDevice(device) => {
+                if let Some(node) = self.node(device) {
+                    self.copy_device(node);
+                }
+                Ok(())
+            }
+            Step::RestoreDevice(device) => match self.node(device) {
+                Some(node) => self.restore_device(node),
+                None => Ok(()),
+            },
             Step::Confirm => self.confirm(),
             Step::Publish(drawn) => self.publish(drawn),
             Step::Access(drawn) => self.change_access(drawn),

@@ -5,6 +5,7 @@ use nghisu_server::office::Asked;
 
 use super::{
     desk::YEAR_MS,
+    devices::Standing,
     dice::Dice,
     model::{
         Verdict,
@@ -170,7 +171,10 @@ impl World {
             "release" => self.log.open(id),
             _ => {
                 self.log.close(id);
-                self.nodes[node].closed = true;
+                self.revoked.insert(id);
+                for node in &mut self.nodes {
+                    node.closed |= node.standing == Standing::Enrolled && node.id() == id;
+                }
             }
         }
         Ok(())

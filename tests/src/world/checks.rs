@@ -30,7 +30,8 @@ impl World {
         let it = &self.nodes[node];
         let query = "SELECT id, text, deleted,
             (SELECT count(*) FROM pending WHERE document = note.id)
-            + (SELECT count(*) FROM envelope WHERE document = note.id AND outcome IS NULL) FROM note";
+            + (SELECT count(*) FROM envelope WHERE document = note.id AND outcome IS NULL)
+            + (SELECT count(*) FROM rebuild WHERE document = note.id) FROM note";
         let rows = it.rows(query, |row| {
             let id: Vec<u8> = row.get(0)?;
             let id = DocumentId::from_slice(&id).unwrap();
@@ -44,14 +45,18 @@ impl World {
             ))
         });
         let mut shown: std::collections::BTreeMap<_, _> = rows.into_iter().collect();
+        // After the office was put back a device calls settled what is lost, until it has heard of it.
+        let heard = self.put_back == it.heard;
         let author = it.author;
         let notes = &mut self.notes[it.account];
         for (id, note) in &mut notes.all {
             match shown.remove(id) {
                 Some((text, hidden, unsent)) => {
-                    note.show(author, &text, hidden)
-                        .map_err(|why| format!("S8: note {id}: {why}"))?;
-                    if unsent == 0 {
+                    if let Err(why) = note.show(author, &text, hidden) {
+                        let told = note.told();
+                        return Err(format!("S8: note {id} of author {author}: {why}{told}"));
+                    }
+                    if unsent == 0 && heard {
                         note.confirm(author);
                     }
                 }
@@ -77,7 +82,7 @@ impl World {
             .collect();
         for (id, act) in &self.acts.made {
             match states.get(id).map(String::as_str) {
-                None if act.author == it.author => {
+                None if act.holders.contains(&it.author) => {
                     return Err(format!("S8: an act that was made here is gone: {id}"));
                 }
                 None | Some("written") => {}

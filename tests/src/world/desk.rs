@@ -32,6 +32,8 @@ pub(super) fn moment(now: u64, wrong: i64) -> Timestamp {
 /// An entry that the office has, and the act in it.
 pub(super) struct Read {
     pub(super) logged: Logged,
+    /// The original, if it was given back.
+    pub(super) envelope: Envelope,
     pub(super) act: Option<ActId>,
 }
 
@@ -179,6 +181,7 @@ impl Desk {
                     kind: header.kind,
                 },
                 act,
+                envelope,
             });
         }
         Ok(read)

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -17,7 +17,7 @@ use nghisu_core::{
 use rusqlite::{Connection, OpenFlags, Row};
 use zeroize::Zeroizing;
 
-use super::{desk::moment, files, model::Author, script::Fault};
+use super::{copies::Copy, desk::moment, files, model::Author, script::Fault};
 
 /// Entries of a note after which its device makes a snapshot: few, so that there are many.
 const SNAPSHOT_ENTRIES: u64 = 4;
@@ -36,6 +36,8 @@ pub(super) struct Running {
     pub(super) session: Session<'static>,
     pub(super) round: u32,
     pub(super) requests: u32,
+    /// How often the office had been put back when it began.
+    pub(super) put_back: u32,
     /// Somebody has asked for a sync meanwhile.
     pub(super) again: bool,
 }
@@ -67,7 +69,13 @@ pub(super) struct Node {
     /// How far it had read, and what it has shown at the newest.
     pub(super) cursor: u64,
     pub(super) shown: BTreeMap<Feed, u64>,
+    /// How far it had read at most when it began to read the log again.
+    pub(super) read_before: u64,
     pub(super) closed: bool,
+    /// How often the office had been put back when its last sync that ended well began.
+    pub(super) heard: u32,
+    /// An older copy of its folder.
+    pub(super) copy: Option<Copy>,
 }
 
 impl Node {
@@ -78,7 +86,20 @@ impl Node {
         folder: PathBuf,
         seed: [u8; 32],
     ) -> Self {
-        let mut node = Self {
+        let mut node = Self::of_folder(account, person, author, folder, seed);
+        node.open(0).unwrap();
+        node
+    }
+
+    /// Makes a device of a folder, which is not open yet.
+    pub(super) fn of_folder(
+        account: usize,
+        person: PersonId,
+        author: Author,
+        folder: PathBuf,
+        seed: [u8; 32],
+    ) -> Self {
+        Self {
             account,
             person,
             author,
@@ -100,10 +121,11 @@ impl Node {
             was: BTreeSet::new(),
             cursor: 0,
             shown: BTreeMap::new(),
+            read_before: 0,
             closed: false,
-        };
-        node.open(0).unwrap();
-        node
+            heard: 0,
+            copy: None,
+        }
     }
 
     /// Opens the store. Every start brings fresh dice, as the client does.
@@ -125,6 +147,12 @@ impl Node {
             sealing: Zeroizing::new(self.dice.draw()),
             signer: None,
         }
+    }
+
+    /// It begins to read the log again.
+    pub(super) fn reads_again(&mut self) {
+        self.read_before = self.read_before.max(self.cursor);
+        self.cursor = 0;
     }
 
     pub(super) fn draw<const N: usize>(&mut self) -> [u8; N] {
@@ -165,20 +193,25 @@ impl Node {
         self.standing == Standing::Enrolled && matches!(self.read().standing_ordered(), Ok(None))
     }
 
-    /// Ends everything that is not on disk, and returns where a copy of the folder lies as the kill
-    /// leaves it.
-    fn stop(&mut self) -> PathBuf {
-        let left = self.folder.with_extension("killed");
-        files::copy(&self.folder, &left);
+    /// Ends everything that is not on disk.
+    fn stop(&mut self) {
         (self.store, self.beside, self.running, self.kill_in) = (None, None, None, None);
         self.waits += 1;
-        left
     }
 
     /// Kills the device's program where it stands, and starts it again.
     pub(super) fn kill(&mut self, now: u64) -> Result<()> {
-        let left = self.stop();
+        let left = self.folder.with_extension("killed");
+        files::copy(&self.folder, &left);
+        self.stop();
         files::replace(&left, &self.folder);
+        self.open(now)
+    }
+
+    /// Puts a copy in the place of the folder.
+    pub(super) fn put_back(&mut self, copied: &Path, now: u64) -> Result<()> {
+        self.stop();
+        files::put_back(copied, &self.folder);
         self.open(now)
     }
 

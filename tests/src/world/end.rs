@@ -18,7 +18,7 @@ use super::{
 
 /// Syncs of every device until everybody must agree: to be confirmed, to be let into the vault, to hear of
 /// what the others then handed in, and one more for each epoch that begins meanwhile.
-const ROUNDS_MAX: usize = 12;
+const ROUNDS_MAX: usize = 16;
 
 impl World {
     pub(super) fn end(&mut self) -> Verdict {
@@ -66,7 +66,10 @@ impl World {
         }
         for node in 0..self.nodes.len() {
             self.nodes[node].full = false;
-            if self.nodes[node].standing == Standing::Enrolled && !self.nodes[node].closed {
+            let it = &self.nodes[node];
+            // Copies of a device are not released: both are enrolled anew.
+            let copied = self.locked.contains(&it.id());
+            if it.standing == Standing::Enrolled && !it.closed && !copied {
                 self.order(node, "release")?;
             }
         }
@@ -82,6 +85,9 @@ impl World {
             self.settle()?;
         }
         self.sync(node)?;
+        self.settle()?;
+        // It was locked as one of two copies, or closed for its owner.
+        self.rejoin(node)?;
         self.settle()?;
         if self.is_alive(node) && !self.has_vault(node) {
             self.link(node)?;
@@ -182,14 +188,20 @@ impl World {
             for (id, note) in &self.notes[account].all {
                 match self.nodes[node].read().note(*id) {
                     Ok(text) => {
-                        note.settled(|author| authors.contains(&author), &text.text, text.deleted)
-                            .map_err(|why| format!("S15: device {node}: note {id}: {why}"))?;
+                        note.settled(&authors, &text.text, text.deleted)
+                            .map_err(|why| {
+                                let told = note.told();
+                                format!("S15: device {node}: note {id}: {why}{told}")
+                            })?;
                         shown.insert(*id, text);
                     }
                     Err(_) if self.lost_vaults.contains(&account) => {}
                     Err(_) => note
-                        .settled(|author| authors.contains(&author), "", false)
-                        .map_err(|why| format!("S15: device {node} has no note {id}: {why}"))?,
+                        .settled(&authors, "", false)
+                        .map_err(|why| {
+                            let told = note.told();
+                            format!("S15: device {node} has no note {id}: {why}{told}")
+                        })?,
                 }
             }
             if let Some(first) = &first {
@@ -248,9 +260,10 @@ impl World {
             if self.acts.confirmed.contains(id) {
                 return Err(format!("S9: an act that the office had is gone: {id}"));
             }
-            let author = (0..self.nodes.len())
-                .find(|node| self.nodes[*node].author == act.author && self.is_alive(*node));
-            let Some(node) = author else {
+            let holder = (0..self.nodes.len()).find(|node| {
+                act.holders.contains(&self.nodes[*node].author) && self.is_alive(*node)
+            });
+            let Some(node) = holder else {
                 continue;
             };
             let states = self.nodes[node]

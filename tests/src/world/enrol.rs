@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Devices of an account that are not closed, so that a person never has too many.
-const DEVICES_MAX: usize = 4;
+pub(super) const DEVICES_MAX: usize = 4;
 /// Milliseconds that an invitation holds: longer than any night of a script.
 const VALID_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 /// After these, asking again with the same invitation leads nowhere.
@@ -168,7 +168,7 @@ impl World {
             Ok(()) => {
                 it.standing = Standing::Enrolled;
                 it.closed = false;
-                it.cursor = 0;
+                it.reads_again();
                 let id = it.id();
                 let former: Vec<_> = it.was.iter().copied().collect();
                 it.was.insert(id);

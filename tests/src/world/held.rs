@@ -8,7 +8,11 @@ use nghisu_core::{
     sync::wire::{Request, Synced},
 };
 
-use super::{devices::number, model::Verdict, run::World};
+use super::{
+    devices::number,
+    model::{Verdict, log::Logged},
+    run::World,
+};
 
 impl World {
     /// Entry s of audience A is in a reply exactly if the person is in A now and s is above both the
@@ -147,10 +151,18 @@ impl World {
             .collect();
         let upto = |feed: &Feed| whole.get(feed).copied().unwrap_or(0);
         let own = &it.was;
+        // What it had before it began to read the log again stays while a feed is fetched again.
+        let fetched: BTreeSet<Feed> = it
+            .rows("SELECT feed FROM backfill", |row| feed(row, 0))
+            .into_iter()
+            .collect();
+        let stays = |entry: &Logged| {
+            again || entry.seq <= it.read_before && fetched.contains(&entry.feed)
+        };
         let mut expected = BTreeSet::new();
         for entry in &self.log.entries {
             let key = (entry.feed, entry.seq);
-            let due = entry.feed_seq <= upto(&entry.feed) || (again && kept.contains(&key));
+            let due = entry.feed_seq <= upto(&entry.feed) || (stays(entry) && kept.contains(&key));
             if due && !matches!(entry.kind, Kind::Changes | Kind::Bundle | Kind::Snapshot) {
                 // Its own entries come back after a damage only.
                 if !own.contains(&entry.device) || kept.contains(&key) {
@@ -165,6 +177,7 @@ impl World {
                 "S6: not kept: {missing:?}; kept beyond its feed: {more:?}"
             ));
         }
+        let again = again || it.read_before > 0 && !fetched.is_empty();
         self.check_shown(node, &whole, again)
     }
 

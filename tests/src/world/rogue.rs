@@ -260,7 +260,7 @@ impl World {
                 meeting: act.meeting,
                 item: None,
                 stated: super::model::acts::Stated::Ask,
-                author: usize::MAX,
+                holders: [usize::MAX].into(),
             },
         );
         let handed = Handed {

@@ -1,14 +1,14 @@
 //! The loop of a world: events in the order of virtual time, and the steps of the script between them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Mutex, PoisonError},
 };
 
 use nghisu_core::{
     Error,
-    ids::{Hash, MeetingId},
+    ids::{DeviceId, Hash, MeetingId},
     sync::wire::Outcome,
     trust::{decide::Role, orders::SignedOrder, vault::codes::RecoveryCode},
 };
@@ -122,11 +122,17 @@ pub struct World {
     /// What owners have written down, by account.
     pub(super) codes: BTreeMap<usize, Vec<RecoveryCode>>,
     /// Accounts that have lost every device and the code.
-    pub(super) lost_vaults: std::collections::BTreeSet<usize>,
+    pub(super) lost_vaults: BTreeSet<usize>,
     pub(super) meetings: BTreeMap<usize, MeetingId>,
     pub(super) publications: u64,
     /// Devices that the office has still to close since their owners have them anew.
-    pub(super) to_close: std::collections::BTreeSet<nghisu_core::ids::DeviceId>,
+    pub(super) to_close: BTreeSet<DeviceId>,
+    /// Keys of devices that were copied or put back: their chains may fork.
+    pub(super) copied: BTreeSet<DeviceId>,
+    /// Those of them that the office has locked since two have spoken.
+    pub(super) locked: BTreeSet<DeviceId>,
+    /// Keys that somebody at the office has closed for good.
+    pub(super) revoked: BTreeSet<DeviceId>,
     /// What each envelope was answered with.
     pub(super) outcomes: BTreeMap<Hash, Outcome>,
     pub(super) then: Option<Then>,
@@ -165,7 +171,7 @@ pub fn live(seed: u64, steps: &[Step]) -> Result<Life, Failure> {
             coverage: world.coverage,
         }),
         Err(why) => Err(Failure {
-            why: format!("{why}\n{}", world.trace.last(80)),
+            why: format!("{why}\n{}", world.trace.last(std::env::var("NGHISU_LINES").map_or(80, |text| text.parse().unwrap_or(80)))),
             after: world.taken,
         }),
     }
@@ -215,10 +221,13 @@ impl World {
             access,
             log: Log::default(),
             codes: BTreeMap::new(),
-            lost_vaults: std::collections::BTreeSet::new(),
+            lost_vaults: BTreeSet::new(),
             meetings: BTreeMap::new(),
             publications: 0,
-            to_close: std::collections::BTreeSet::new(),
+            to_close: BTreeSet::new(),
+            copied: BTreeSet::new(),
+            locked: BTreeSet::new(),
+            revoked: BTreeSet::new(),
             outcomes: BTreeMap::new(),
             then: None,
             people: 0,
@@ -316,6 +325,7 @@ impl World {
             self.log
                 .append(read.logged)
                 .map_err(|why| format!("S4: {why}"))?;
+            self.read_incarnation(&read.envelope)?;
             if let Some(act) = read.act {
                 self.acts
                     .receive(act)

@@ -59,6 +59,12 @@ pub enum Step {
     Renew(u8),
     /// A locked or closed device is invited anew.
     Rejoin(u8),
+    /// A device's folder is copied, and both copies go on.
+    Clone(u8),
+    /// A copy of a device's folder is kept.
+    CopyDevice(u8),
+    /// The copy is put in the place of the device's folder.
+    RestoreDevice(u8),
     /// The office confirms whoever waits.
     Confirm,
     /// The office publishes.
@@ -96,11 +102,12 @@ const STEPS: usize = 360;
 pub fn script(seed: u64) -> Vec<Step> {
     let mut dice = Dice::new(seed ^ 0x5eed);
     let mut steps = beginning();
+    let copies = dice.one_in(2);
     while steps.len() < STEPS {
         if dice.one_in(3) {
             steps.push(Step::Wait(wait(&mut dice)));
         }
-        let device = u8::try_from(dice.below(8)).unwrap();
+        let device = u8::try_from(dice.below(40)).unwrap();
         let drawn = u32::try_from(dice.next() >> 32).unwrap();
         let step = match dice.below(100) {
             0..4 => Step::Write(device, drawn),
@@ -114,6 +121,15 @@ pub fn script(seed: u64) -> Vec<Step> {
             79..81 => Step::Odd(drawn),
             _ => rare(&mut dice, device, drawn),
         };
+        let of_copies = matches!(
+            step,
+            Step::Clone(_) | Step::CopyDevice(_) | Step::RestoreDevice(_)
+        );
+        let of_office = matches!(step, Step::Backup | Step::PutBack);
+        // Either devices are copied and put back, or the office is: see the README of the tests.
+        if of_copies && !copies || of_office && copies {
+            continue;
+        }
         steps.push(step);
     }
     steps
@@ -139,7 +155,7 @@ fn beginning() -> Vec<Step> {
 }
 
 fn rare(dice: &mut Dice, device: u8, drawn: u32) -> Step {
-    match dice.below(40) {
+    match dice.below(45) {
         0 => Step::Invite(device),
         1..3 => Step::Confirm,
         3..6 => Step::Link(device),
@@ -156,6 +172,9 @@ fn rare(dice: &mut Dice, device: u8, drawn: u32) -> Step {
         31..34 => Step::Backup,
         34..36 => Step::PutBack,
         36 => Step::Odd(drawn),
+        37 => Step::Clone(device),
+        38..40 => Step::CopyDevice(device),
+        40..42 => Step::RestoreDevice(device),
         _ => Step::Sync(device),
     }
 }

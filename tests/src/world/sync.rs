@@ -51,6 +51,7 @@ impl World {
             session: Session::new(parties, signer, dice),
             round: 0,
             requests: 0,
+            put_back: self.put_back,
             again: false,
         });
         self.coverage.count("deeds", "sync");
@@ -190,16 +191,20 @@ impl World {
             &[u8::from(saved.is_ok())],
         );
         self.coverage.count("steps saved", name);
-        if matches!(step, Stored::Own { .. } | Stored::Anew) {
+        let it = &mut self.nodes[node];
+        let another = matches!(step, Stored::Own { .. } | Stored::Anew);
+        if another && !self.copied.contains(&it.id()) {
             return Err(
                 "S5: a device that nobody copied or put back meets another chain of its own".into(),
             );
         }
-        let it = &mut self.nodes[node];
         let input = match saved {
             Ok(_) => {
+                if matches!(step, Stored::Own { .. }) {
+                    it.reads_again();
+                }
                 if matches!(step, Stored::ReadAgain | Stored::Resume(_)) {
-                    it.cursor = 0;
+                    it.reads_again();
                     if self.put_back == 0 {
                         return Err("S5: the log is read again and nothing had happened".into());
                     }
@@ -272,8 +277,12 @@ impl World {
     fn ended(&mut self, node: usize, ended: Result<Report>) -> Verdict {
         let now = self.now;
         let it = &mut self.nodes[node];
-        let again = it.running.take().is_some_and(|running| running.again);
+        let running = it.running.take();
+        let again = running.as_ref().is_some_and(|running| running.again);
         it.waits += 1;
+        if let (Ok(_), Some(running)) = (&ended, &running) {
+            it.heard = running.put_back;
+        }
         match &ended {
             Ok(_) => {
                 self.coverage.count("syncs", "ended well");

@@ -20,7 +20,7 @@ pub(super) struct Trace {
 }
 
 /// Lines that are kept for the report of a failure.
-const LINES_MAX: usize = 400;
+const LINES_MAX: usize = 40_000;
 
 impl Trace {
     /// Notes what happened at a moment, and the bytes that went with it.

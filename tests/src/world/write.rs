@@ -276,7 +276,7 @@ impl World {
                 meeting,
                 item: act.item.as_ref().map(|item| item.as_str().to_owned()),
                 stated: stated(kind, withdraws),
-                author: self.nodes[node].author,
+                holders: [self.nodes[node].author].into(),
             },
         );
         self.check_node(node)

@@ -52,6 +52,7 @@ hello  | stranger active pending locked revoked
 enrol  | stranger active pending locked revoked
 sync   | active
 papers | active
+papers-back | active
 pokes  | active
 ";
 
@@ -181,6 +182,7 @@ fn at_the_door_the_state_of_the_device_decides_and_nothing_else() {
         ("enrol", Action::Enrol),
         ("sync", Action::Sync),
         ("papers", Action::Papers),
+        ("papers-back", Action::PapersBack),
         ("pokes", Action::Pokes),
     ];
     let table: Vec<_> = rows(AT_THE_DOOR).collect();

@@ -3,7 +3,10 @@
 use nghisu_core::{
     Result, cbor,
     ids::{ActId, Audience, CircleId, DeviceId, Feed, Hash, MeetingId, PersonId},
-    meeting::act::Receipt,
+    meeting::{
+        act::Receipt,
+        publication::{Abandoned, Publication},
+    },
     time::Timestamp,
 };
 
@@ -370,14 +373,46 @@ impl Tx<'_> {
         .map(drop)
     }
 
-    /// Returns the publications that were brought back and do not follow what the office has: meeting
-    /// and number.
+    /// Returns the publications that were brought back and do not follow what the office has, as long as
+    /// no newer one names them: meeting and number.
     pub(crate) fn abandoned(&self) -> Result<Vec<(MeetingId, u64)>> {
         self.all(
-            "SELECT DISTINCT meeting, number FROM abandoned ORDER BY meeting, number",
+            "SELECT DISTINCT meeting, number FROM abandoned WHERE named_in IS NULL
+             ORDER BY meeting, number",
             [],
             |row| Ok((blob(row, 0, MeetingId::from_slice)?, uint(row, 1)?)),
         )
+    }
+
+    /// Returns the abandoned publications of a part that no publication has named yet.
+    pub(crate) fn abandoned_of(&self, feed: Feed) -> Result<Vec<Abandoned>> {
+        self.all(
+            "SELECT number, content FROM abandoned WHERE feed = ? AND named_in IS NULL
+             ORDER BY number, content",
+            [feed.to_bytes()],
+            |row| {
+                Ok(Abandoned {
+                    number: uint(row, 0)?,
+                    content: blob(row, 1, Hash::from_slice)?,
+                })
+            },
+        )
+    }
+
+    /// Notes that a publication names these as abandoned.
+    pub(crate) fn name_abandoned(&self, publication: &Publication) -> Result<()> {
+        for abandoned in &publication.abandons {
+            self.run(
+                "UPDATE abandoned SET named_in = ? WHERE feed = ? AND number = ? AND content = ?",
+                (
+                    int(publication.number),
+                    publication.feed().to_bytes(),
+                    int(abandoned.number),
+                    abandoned.content.as_bytes(),
+                ),
+            )?;
+        }
+        Ok(())
     }
 
     /// Returns the files that publications name.

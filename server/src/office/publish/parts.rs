@@ -94,9 +94,10 @@ pub(super) fn work_out(
             change_document(tx, author, feed, &content)
                 .map_err(|error| about(&error, &meeting.external_id))?
         };
+        let abandons = tx.abandoned_of(feed)?;
         let change = match change {
             Some(change) => change,
-            None if unsigned && to_sign => unchanged(tx, feed)?,
+            None if unsigned && to_sign || !abandons.is_empty() => unchanged(tx, feed)?,
             None => continue,
         };
         let publication = Publication {
@@ -109,6 +110,7 @@ pub(super) fn work_out(
             published_at: now,
             base: base.unwrap_or(Hash::ZERO),
             circle,
+            abandons,
         };
         parts.push(WorkedPart {
             circle: name,
@@ -144,11 +146,12 @@ pub(super) fn differs(tx: &Tx<'_>, meeting: MeetingId, draft: &Programme) -> Res
     }
     let to_sign = secretaries_sign(tx)?;
     for (circle, (_, programme)) in with_emptied(tx, meeting, wanted.parts)? {
-        let newest = tx.newest_publication(programme_feed(meeting, circle))?;
+        let feed = programme_feed(meeting, circle);
+        let newest = tx.newest_publication(feed)?;
         let content = content_hash(&programme.to_json());
         let stands = newest.is_some_and(|(signed, newest)| {
             newest.content == content && (signed.signature.is_some() || !to_sign)
-        });
+        }) && tx.abandoned_of(feed)?.is_empty();
         if !stands {
             return Ok(true);
         }

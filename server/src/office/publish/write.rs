@@ -142,6 +142,7 @@ pub(super) fn write_part(log: &mut Appending<'_>, part: &WorkedPart) -> Result<(
     log.write(feed, change.id, Kind::Publication, signed.encode())?;
     log.tx.set_document(feed, &change.row())?;
     log.tx.add_publication(&part.publication, &signed)?;
+    log.tx.name_abandoned(&part.publication)?;
     refer(log.tx, &part.publication, &part.programme)
 }
 
@@ -179,6 +180,25 @@ pub(super) fn close_papers(tx: &Tx<'_>, meeting: MeetingId) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Returns the title of the paper that has a file, if a part that is published now has it.
+pub(crate) fn paper_title(tx: &Tx<'_>, hash: Hash) -> Result<Option<String>> {
+    for (feed, _) in tx.paper_refs(hash)? {
+        let Some(row) = tx.document(feed)? else {
+            continue;
+        };
+        let document = open(&row.saved, *row.id.as_bytes())?;
+        let programme = Programme::from_json(&document.to_json()?)?;
+        let found = programme.papers.into_values().find(|paper| {
+            let mut files = paper.file.iter().chain(&paper.text_file);
+            files.any(|file| file.hash == hash)
+        });
+        if let Some(paper) = found {
+            return Ok(Some(paper.title));
+        }
+    }
+    Ok(None)
 }
 
 /// Returns the files that a programme's papers have.

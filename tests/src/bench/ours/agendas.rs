@@ -2,22 +2,15 @@
 
 use std::time::Instant;
 
-use nghisu_core::{
-    limits::SYNC_ROUNDS_MAX,
-    sync::session::{Input, Output, Session},
-    trust::{decide::Role, vault::Dice},
-};
-use nghisu_server::clock;
-
 use super::{
     super::{
         Figures, Metric,
         material::{self, Agenda},
     },
-    hall::{Hall, Way, median, told},
+    caller::Caller,
+    hall::{Hall, Way, median},
     programmes,
 };
-use crate::local::Local;
 
 /// A device that has 300 programmes, of which three change.
 pub(super) struct CatchUp {
@@ -136,8 +129,8 @@ pub(super) fn behind(seed: u64) -> Result<Figures, String> {
     let mut hall = Hall::open(std::slice::from_ref(&agenda))?;
     hall.enrol(1)?;
     hall.sync()?;
-    let mut waiting = Waiting::enrol(&hall, seed)?;
-    waiting.sync(&hall)?;
+    let mut waiting = Caller::enrol(hall.folder(), &hall.library, 1_000 + seed)?;
+    waiting.sync(&hall.library)?;
     let mut figures = Figures::new();
     for way in [Way::Direct, Way::Counted] {
         // The same edits once more: what they edit is put back in between, and read.
@@ -152,7 +145,8 @@ pub(super) fn behind(seed: u64) -> Result<Figures, String> {
         }
         hall.publish(0, &agenda)?;
         if way == Way::Direct {
-            figures.insert(Metric::ApplyMs, waiting.sync(&hall)?);
+            let took = waiting.sync(&hall.library)?;
+            figures.insert(Metric::ApplyMs, took.applied.as_secs_f64() * 1e3);
         }
         pull(&mut hall, way, &mut figures)?;
         hall.shows(0, &agenda)?;
@@ -160,62 +154,4 @@ pub(super) fn behind(seed: u64) -> Result<Figures, String> {
     figures.remove(&Metric::BytesPerDevice);
     figures.remove(&Metric::PullsPerDevice);
     Ok(figures)
-}
-
-/// A device whose store is called here, so that the clock can be looked at around it. What it is answered
-/// is what the office's process would answer.
-struct Waiting {
-    device: Local,
-    dice: Dice,
-}
-
-impl Waiting {
-    fn enrol(hall: &Hall, seed: u64) -> Result<Self, String> {
-        let mut bytes = [7; 32];
-        bytes[..8].copy_from_slice(&seed.to_be_bytes());
-        let person = hall.library.add_person("Người chờ", Role::Delegate);
-        let person = person.map_err(told)?;
-        let device = Local::enrol_in(hall.folder(), &hall.library, person.id, bytes);
-        Ok(Self {
-            device,
-            dice: Dice::new(bytes),
-        })
-    }
-
-    /// Syncs and returns how many milliseconds it took to store what came, on disk.
-    fn sync(&mut self, hall: &Hall) -> Result<f64, String> {
-        let store = &mut self.device.store;
-        let mut applied = std::time::Duration::ZERO;
-        for round in 0..SYNC_ROUNDS_MAX {
-            let now = clock::now();
-            let prepared = store.prepare_vault(self.dice.draw(), now).map_err(told)?;
-            let again = store.take_vault_again().map_err(told)? || prepared;
-            if round > 0 && !again {
-                break;
-            }
-            let signer = store.signer();
-            let mut session = Session::new(store.parties().map_err(told)?, signer.as_ref(), 7);
-            session.handle(now, Input::Wanted);
-            while let Some(output) = session.poll() {
-                let input = match output {
-                    Output::Load => store
-                        .work(self.dice.draw())
-                        .map(|work| Input::Loaded(Box::new(work))),
-                    Output::Save(step) => {
-                        let begun = Instant::now();
-                        let saved = store.save(&step).map(|_| Input::Saved);
-                        applied += begun.elapsed();
-                        saved
-                    }
-                    Output::Send(request) => hall.library.sync(&request, now).map(Input::Replied),
-                    Output::Finished(ended) => {
-                        ended.map_err(told)?;
-                        break;
-                    }
-                };
-                session.handle(now, input.unwrap_or_else(Input::Failed));
-            }
-        }
-        Ok(applied.as_secs_f64() * 1e3)
-    }
 }

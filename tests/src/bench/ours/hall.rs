@@ -33,7 +33,7 @@ use crate::process;
 const ENROLLING: usize = 16;
 
 /// An error in words.
-pub(super) fn told(error: impl std::fmt::Display) -> String {
+pub(crate) fn told(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
@@ -73,7 +73,7 @@ pub(super) struct Used {
 impl Hall {
     /// Starts an office that has published these agendas, without devices.
     pub(super) fn open(agendas: &[Agenda]) -> Result<Self, String> {
-        let folder = folder()?;
+        let folder = beside_programs()?;
         let office = process::Office::start_in(folder.path(), true);
         let library = nghisu_server::Office::open(&office.data()).map_err(told)?;
         let address: SocketAddr = office.address().parse().map_err(told)?;
@@ -312,7 +312,7 @@ fn external_id(number: usize) -> String {
 }
 
 /// A folder on a real disk: beside the programs, since the temporary one may be memory.
-fn folder() -> Result<TempDir, String> {
+pub(crate) fn beside_programs() -> Result<TempDir, String> {
     let program = std::env::current_exe().map_err(told)?;
     let beside = program.parent().ok_or("the program has no folder")?;
     TempDir::with_prefix_in("bench-", beside).map_err(told)

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Carries an edit out.
-pub(super) fn edit(agenda: &mut Agenda, edit: &Edit) {
+pub fn edit(agenda: &mut Agenda, edit: &Edit) {
     match edit {
         Edit::Heading { text } => agenda.heading.clone_from(text),
         Edit::Title { item, text } => agenda.items[*item].title.clone_from(text),
@@ -32,7 +32,7 @@ pub(super) fn edit(agenda: &mut Agenda, edit: &Edit) {
 }
 
 /// Returns an agenda as the programme of the meeting `id`.
-pub(super) fn programme(id: &str, agenda: &Agenda) -> Result<Imported, String> {
+pub fn programme(id: &str, agenda: &Agenda) -> Result<Imported, String> {
     let keys = order::assign(&vec![None; agenda.items.len()]);
     let mut programme = Programme {
         meeting: Meeting {

@@ -21,7 +21,8 @@ pub(in crate::world) struct Act {
     pub(in crate::world) meeting: MeetingId,
     pub(in crate::world) item: Option<String>,
     pub(in crate::world) stated: Stated,
-    pub(in crate::world) author: Author,
+    /// Who has it on disk: its author, and whoever is a copy of him.
+    pub(in crate::world) holders: BTreeSet<Author>,
 }
 
 /// What a receipt must say.
@@ -50,6 +51,21 @@ pub(in crate::world) struct Acts {
 }
 
 impl Acts {
+    /// Returns the acts that somebody has on disk as his own.
+    pub(in crate::world) fn held_by(&self, author: Author) -> BTreeSet<ActId> {
+        let held = self.made.iter().filter(|(_, act)| act.holders.contains(&author));
+        held.map(|(id, _)| *id).collect()
+    }
+
+    /// Somebody begins with what another one had then: a folder was copied.
+    pub(in crate::world) fn begin(&mut self, author: Author, held: &BTreeSet<ActId>) {
+        for id in held {
+            if let Some(act) = self.made.get_mut(id) {
+                act.holders.insert(author);
+            }
+        }
+    }
+
     /// Says whether the office has an act.
     pub(in crate::world) fn is_received(&self, act: ActId) -> bool {
         self.received.contains(&act)

@@ -1,7 +1,10 @@
 //! Notes as characters. No character is typed twice in one note, so each can be followed: where it
 //! was typed, who took it away, and on whose screens it must therefore stand or not stand.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
 
 use nghisu_core::ids::DocumentId;
 
@@ -152,10 +155,10 @@ impl Note {
         self.seen.entry(author).or_default().insert(author, nth);
     }
 
-    /// The author's device says that the office has all of it.
+    /// A device says that the office has all of what it shows of the note.
     pub(in crate::world) fn confirm(&mut self, author: Author) {
-        if let Some(written) = self.written.get(&author) {
-            self.confirmed.insert(author, *written);
+        if let Some(seen) = self.seen.get(&author) {
+            raise(&mut self.confirmed, seen);
         }
     }
 
@@ -167,6 +170,26 @@ impl Note {
         Ok(())
     }
 
+    /// Tells what everybody did, in the order in which it was done.
+    pub(in crate::world) fn told(&self) -> String {
+        let mut told = String::new();
+        for edit in &self.edits {
+            let text = |letters: &[char]| letters.iter().collect::<String>();
+            let _ = write!(
+                told,
+                "\n  author {} for the {}. time, after {:?}: {:?} came, {:?} went{}: {:?}",
+                edit.author,
+                edit.nth,
+                edit.after,
+                text(&edit.inserted),
+                text(&edit.deleted),
+                if edit.hides { ", hidden" } else { "" },
+                text(&edit.view)
+            );
+        }
+        told
+    }
+
     /// Says whether a device that shows nothing of the note may do so.
     pub(in crate::world) fn may_be_absent(&self, author: Author) -> Verdict {
         match self.seen.get(&author) {
@@ -175,24 +198,13 @@ impl Note {
         }
     }
 
-    /// Everybody has synced, and this is what they show: all that the living wrote, and of the dead
-    /// what the office had said that it has.
-    pub(in crate::world) fn settled(
-        &self,
-        is_alive: impl Fn(Author) -> bool,
-        text: &str,
-        hidden: bool,
-    ) -> Verdict {
-        let mut least = Seen::new();
-        for (author, written) in &self.written {
-            let confirmed = self.confirmed.get(author).copied().unwrap_or(0);
-            let due = if is_alive(*author) {
-                *written
-            } else {
-                confirmed
-            };
-            if due > 0 {
-                least.insert(*author, due);
+    /// Everybody has synced, and this is what they show: all that the living wrote or have shown, and of
+    /// the dead what the office had said that it has.
+    pub(in crate::world) fn settled(&self, alive: &[Author], text: &str, hidden: bool) -> Verdict {
+        let mut least = self.confirmed.clone();
+        for author in alive {
+            if let Some(seen) = self.seen.get(author) {
+                raise(&mut least, seen);
             }
         }
         let seen = self.explain(least, text, hidden)?;
@@ -242,10 +254,7 @@ impl Note {
         loop {
             let known = seen.clone();
             for edit in self.within(&known) {
-                for (author, nth) in &edit.after {
-                    let at = seen.entry(*author).or_default();
-                    *at = (*at).max(*nth);
-                }
+                raise(&mut seen, &edit.after);
                 for character in &edit.inserted {
                     if shown.contains(character) {
                         continue;
@@ -285,7 +294,28 @@ impl Note {
     }
 }
 
+fn raise(least: &mut Seen, seen: &Seen) {
+    for (author, nth) in seen {
+        let at = least.entry(*author).or_default();
+        *at = (*at).max(*nth);
+    }
+}
+
 impl Notes {
+    /// Returns what an author has seen and written.
+    pub(in crate::world) fn seen(&self, author: Author) -> BTreeMap<DocumentId, Seen> {
+        let seen = |(id, note): (&DocumentId, &Note)| Some((*id, note.seen.get(&author)?.clone()));
+        self.all.iter().filter_map(seen).collect()
+    }
+
+    /// Somebody begins with what another one had then: a folder was copied.
+    pub(in crate::world) fn begin(&mut self, author: Author, seen: &BTreeMap<DocumentId, Seen>) {
+        for (id, seen) in seen {
+            let note = self.all.entry(*id).or_default();
+            note.seen.insert(author, seen.clone());
+        }
+    }
+
     /// Returns what the office has said that it has.
     pub(in crate::world) fn confirmed(&self) -> BTreeMap<DocumentId, Seen> {
         self.all

@@ -13,27 +13,12 @@ import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.flow.onEach
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.launch
-import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
-import org.junit.jupiter.api.BeforeEach
 import org.junit.jupiter.api.Test
-import org.junit.jupiter.api.io.TempDir
 
 /** Devices on the real library, at a real office, over real HTTPS. */
-class DeviceTest {
-    @TempDir
-    lateinit var folder: Path
-    private lateinit var office: Office
-
-    @BeforeEach
-    fun open() {
-        office = Office(folder.resolve("office"))
-    }
-
-    @AfterEach
-    fun stop() = office.close()
-
+class DeviceTest : AtOffice() {
     @Test
     fun `a delegate enrols, reads, writes, hears of it and speaks`() = atMostAMinute {
         withDevice(config()) { device ->
@@ -211,7 +196,22 @@ class DeviceTest {
         assertEquals("1 Khai mạc\n2 Dự toán ngân sách\nchanged: Hỏi về kinh phí\n", printed.toString(Charsets.UTF_8))
     }
 
-    private fun config() = DeviceConfig(directory = "$folder/device", deviceName = "tablet of alice")
+    @Test
+    fun `what the office refuses is told in words`() = atMostAMinute {
+        enrolled { device ->
+            val meeting = device.meetings(Language.VIETNAMESE).single().id
+            device.registerToSpeak(meeting, null, "Kinh phí")
+            office.takeOut("alice", "ky-hop-1")
+
+            val report = device.syncNow()
+
+            assertEquals(1u to 0u, report.refused to report.held)
+            val refused = device.notSent().single()
+            assertEquals("meeting_unknown" to "Kinh phí", refused.code to refused.text)
+            assertTrue("Kỳ họp này không được công bố cho bạn" in refused.reason, refused.reason)
+            assertTrue("then ask the office" in refused.reasonEn, refused.reasonEn)
+        }
+    }
 
     /** Opens a device, enrols it and syncs. */
     private suspend fun <T> enrolled(block: suspend CoroutineScope.(Device) -> T): T = withDevice(config()) { device ->

@@ -1,33 +1,17 @@
 package vn.nghisu
 
-import java.nio.file.Path
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.async
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.launch
-import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
-import org.junit.jupiter.api.BeforeEach
 import org.junit.jupiter.api.Test
-import org.junit.jupiter.api.io.TempDir
 
 /** Six digits on the device, compared at a real office. */
-class EnrolmentTest {
-    @TempDir
-    lateinit var folder: Path
-    private lateinit var office: Office
-
-    @BeforeEach
-    fun open() {
-        office = Office(folder.resolve("office"))
-    }
-
-    @AfterEach
-    fun stop() = office.close()
-
+class EnrolmentTest : AtOffice() {
     @Test
     fun `a device shows six digits and waits until the office has compared them`() = atMostAMinute {
         withDevice(config()) { device ->
@@ -68,6 +52,4 @@ class EnrolmentTest {
             assertEquals(identity, device.resumeEnrolment { })
         }
     }
-
-    private fun config() = DeviceConfig(directory = "$folder/device", deviceName = "phone of alice")
 }

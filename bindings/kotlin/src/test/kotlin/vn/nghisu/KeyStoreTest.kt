@@ -1,29 +1,13 @@
 package vn.nghisu
 
-import java.nio.file.Path
 import java.security.KeyPairGenerator
 import java.security.spec.ECGenParameterSpec
-import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
-import org.junit.jupiter.api.BeforeEach
 import org.junit.jupiter.api.Test
-import org.junit.jupiter.api.io.TempDir
 
 /** Devices whose key is a P-256 key of Java's own key stores, at a real office. */
-class KeyStoreTest {
-    @TempDir
-    lateinit var folder: Path
-    private lateinit var office: Office
-
-    @BeforeEach
-    fun open() {
-        office = Office(folder.resolve("office"))
-    }
-
-    @AfterEach
-    fun stop() = office.close()
-
+class KeyStoreTest : AtOffice() {
     @Test
     fun `a key of a key store enrols, syncs and acts`() = atMostAMinute {
         val signer = Counting(KeyStoreSigner(keys()))
@@ -101,8 +85,6 @@ class KeyStoreTest {
             Device.open(config().copy(directory = "$folder/other"), KeyStoreSigner(keys("secp384r1")))
         }
     }
-
-    private fun config() = DeviceConfig(directory = "$folder/device", deviceName = "phone of alice")
 
     private fun keys(curve: String = "secp256r1") =
         KeyPairGenerator.getInstance("EC").run {

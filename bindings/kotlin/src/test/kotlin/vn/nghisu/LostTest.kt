@@ -1,30 +1,14 @@
 package vn.nghisu
 
-import java.nio.file.Path
 import java.security.KeyPairGenerator
 import java.security.spec.ECGenParameterSpec
-import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertNotEquals
 import org.junit.jupiter.api.Assertions.assertTrue
-import org.junit.jupiter.api.BeforeEach
 import org.junit.jupiter.api.Test
-import org.junit.jupiter.api.io.TempDir
 
 /** A device that its owner has lost, and perhaps finds again. */
-class LostTest {
-    @TempDir
-    lateinit var folder: Path
-    private lateinit var office: Office
-
-    @BeforeEach
-    fun open() {
-        office = Office(folder.resolve("office"))
-    }
-
-    @AfterEach
-    fun stop() = office.close()
-
+class LostTest : AtOffice() {
     @Test
     fun `a locked device shows nothing and comes back when it is released`() = atMostAMinute {
         val id = withDevice(config()) { device ->
@@ -96,8 +80,6 @@ class LostTest {
             assertEquals(Standing.USABLE, device.status().standing)
         }
     }
-
-    private fun config() = DeviceConfig(directory = "$folder/device", deviceName = "phone of alice")
 
     private fun keys() = KeyPairGenerator.getInstance("EC").run {
         initialize(ECGenParameterSpec("secp256r1"))

@@ -74,6 +74,11 @@ class Office(folder: Path) : AutoCloseable {
         run("device", *order)
     }
 
+    /** Takes a person out of a meeting. */
+    fun takeOut(name: String, meeting: String) {
+        run("member", "remove", name, "--meeting", meeting)
+    }
+
     private fun invited(name: String, vararg options: String): String {
         if (people.add(name)) run("person", "add", name)
         val json = run("invite", "--person", name, "--json", *options)

@@ -1,30 +1,12 @@
 package vn.nghisu
 
-import java.nio.file.Path
 import kotlinx.coroutines.flow.first
-import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertNotNull
-import org.junit.jupiter.api.BeforeEach
 import org.junit.jupiter.api.Test
-import org.junit.jupiter.api.io.TempDir
 
 /** Devices that sync by themselves, at a real office. */
-class SyncTest {
-    @TempDir
-    lateinit var folder: Path
-    private lateinit var office: Office
-
-    @BeforeEach
-    fun open() {
-        office = Office(folder.resolve("office"))
-    }
-
-    @AfterEach
-    fun stop() = office.close()
-
-    private fun config() = DeviceConfig(directory = folder.resolve("device").toString(), deviceName = "Máy bảng")
-
+class SyncTest : AtOffice() {
     @Test
     fun `what is published and written travels without a call to sync`() = atMostAMinute {
         withDevice(config()) { device ->

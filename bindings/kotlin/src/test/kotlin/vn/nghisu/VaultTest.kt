@@ -1,30 +1,14 @@
 package vn.nghisu
 
-import java.nio.file.Path
-import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertNotEquals
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
-import org.junit.jupiter.api.BeforeEach
 import org.junit.jupiter.api.Test
-import org.junit.jupiter.api.io.TempDir
 
 /** The private notes of one delegate on several devices, at a real office. */
-class VaultTest {
-    @TempDir
-    lateinit var folder: Path
-    private lateinit var office: Office
-
-    @BeforeEach
-    fun open() {
-        office = Office(folder.resolve("office"))
-    }
-
-    @AfterEach
-    fun stop() = office.close()
-
+class VaultTest : AtOffice() {
     @Test
     fun `two devices share sealed notes once one has approved the other by its link code`() = atMostAMinute {
         alice("tablet") { tablet ->
@@ -109,7 +93,7 @@ class VaultTest {
 
     /** Opens another device of one delegate, enrols it and syncs. */
     private suspend fun <T> alice(name: String, block: suspend (Device) -> T): T =
-        withDevice(DeviceConfig(directory = "$folder/$name", deviceName = "$name of alice")) { device ->
+        withDevice(config(name)) { device ->
             device.enrol(office.invitation("alice"))
             device.syncNow()
             block(device)
