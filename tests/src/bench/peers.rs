@@ -18,6 +18,10 @@ use super::{Contender, Workload};
 /// The first argument with which the benchmark starts itself as a peer's process.
 pub const AS_PEER: &str = "peer";
 
+/// From so many devices on no peer is put into a storm: at 100 one takes from a quarter of a minute on,
+/// and it grows with the square.
+const STORM_DEVICES_MAX: usize = 200;
+
 /// Returns who can do a workload, beside us.
 pub fn contenders(workload: Workload) -> Vec<Box<dyn Contender>> {
     match workload {
@@ -26,6 +30,7 @@ pub fn contenders(workload: Workload) -> Vec<Box<dyn Contender>> {
             .into_iter()
             .chain(behind::contenders())
             .collect(),
+        Workload::Storm(STORM_DEVICES_MAX..) => Vec::new(),
         Workload::Reconnect(_)
         | Workload::Storm(_)
         | Workload::FirstDownload(_)

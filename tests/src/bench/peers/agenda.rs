@@ -6,14 +6,22 @@ use automerge::{
 };
 
 use crate::bench::{
-    material::{Agenda, Edit},
+    material::{Agenda, Edit, Item},
     peers::words,
 };
 
-/// Makes the document of an agenda, in one change.
+/// Makes the document of an agenda as a secretary does: each item is a change of its own. With less
+/// history Automerge would send all of it for a few edits.
 pub(super) fn document(agenda: &Agenda) -> Result<Automerge, String> {
     let mut document = Automerge::new();
-    change(&mut document, |t| write(t, agenda))?;
+    change(&mut document, |t| {
+        let heading = t.put_object(ROOT, "heading", ObjType::Text)?;
+        t.splice_text(heading, 0, 0, &agenda.heading)?;
+        t.put_object(ROOT, "items", ObjType::Map).map(drop)
+    })?;
+    for item in &agenda.items {
+        change(&mut document, |t| write(t, item))?;
+    }
     Ok(document)
 }
 
@@ -69,24 +77,20 @@ fn change(
     }
 }
 
-fn write(t: &mut Transaction<'_>, agenda: &Agenda) -> Result<(), AutomergeError> {
-    let heading = t.put_object(ROOT, "heading", ObjType::Text)?;
-    t.splice_text(heading, 0, 0, &agenda.heading)?;
-    let items = t.put_object(ROOT, "items", ObjType::Map)?;
-    for item in &agenda.items {
-        let map = t.put_object(&items, &item.id, ObjType::Map)?;
-        t.put(&map, "order", &*item.order)?;
-        t.put(&map, "number", &*item.number)?;
-        let title = t.put_object(&map, "title", ObjType::Text)?;
-        t.splice_text(title, 0, 0, &item.title)?;
-        t.put(&map, "presenter", &*item.presenter)?;
-        let attachments = t.put_object(&map, "attachments", ObjType::Map)?;
-        for attachment in &item.attachments {
-            let map = t.put_object(&attachments, &attachment.id, ObjType::Map)?;
-            t.put(&map, "name", &*attachment.name)?;
-            t.put(&map, "hash", ScalarValue::Bytes(bytes(&attachment.hash)))?;
-            t.put(&map, "length", attachment.length)?;
-        }
+fn write(t: &mut Transaction<'_>, item: &Item) -> Result<(), AutomergeError> {
+    let items = within(t, &ROOT, "items")?;
+    let map = t.put_object(&items, &item.id, ObjType::Map)?;
+    t.put(&map, "order", &*item.order)?;
+    t.put(&map, "number", &*item.number)?;
+    let title = t.put_object(&map, "title", ObjType::Text)?;
+    t.splice_text(title, 0, 0, &item.title)?;
+    t.put(&map, "presenter", &*item.presenter)?;
+    let attachments = t.put_object(&map, "attachments", ObjType::Map)?;
+    for attachment in &item.attachments {
+        let map = t.put_object(&attachments, &attachment.id, ObjType::Map)?;
+        t.put(&map, "name", &*attachment.name)?;
+        t.put(&map, "hash", ScalarValue::Bytes(bytes(&attachment.hash)))?;
+        t.put(&map, "length", attachment.length)?;
     }
     Ok(())
 }

@@ -93,23 +93,19 @@ class Device {
 
 const scalar = (text) => new A.ImmutableString(text);
 
-/** An agenda as a document: what is typed into is a text, what is chosen is a value. */
-function document(agenda) {
-  const items = {};
-  for (const item of agenda.items) {
-    const attachments = {};
-    for (const { id, name, hash, length } of item.attachments) {
-      attachments[id] = { name: scalar(name), hash: new Uint8Array(Buffer.from(hash, "hex")), length };
-    }
-    items[item.id] = {
-      order: scalar(item.order),
-      number: scalar(item.number),
-      title: item.title,
-      presenter: scalar(item.presenter),
-      attachments,
-    };
+/** An item as it stands in a document: what is typed into is a text, what is chosen is a value. */
+function content(item) {
+  const attachments = {};
+  for (const { id, name, hash, length } of item.attachments) {
+    attachments[id] = { name: scalar(name), hash: new Uint8Array(Buffer.from(hash, "hex")), length };
   }
-  return { heading: agenda.heading, items };
+  return {
+    order: scalar(item.order),
+    number: scalar(item.number),
+    title: item.title,
+    presenter: scalar(item.presenter),
+    attachments,
+  };
 }
 
 function edit(handle, agenda, { field, item, text }) {
@@ -122,6 +118,9 @@ let ports;
 let secretary;
 let shared = [];
 let devices = [];
+
+const JOIN_AGAIN_MS = 15_000;
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /** Does a thing for all, at most so many at once. */
 async function inTurns(all, atOnce, work) {
@@ -145,11 +144,17 @@ const commands = {
     material = JSON.parse(fs.readFileSync(file, "utf8"));
     ports = addresses;
     secretary = new Device("secretary", direct);
-    shared = material.shared.map((agenda, n) => {
-      const content = document(agenda);
+    shared = material.shared.map(({ heading, items }, n) => {
       // One document has a list that every device adds its registration to.
-      if (n === material.shared.length - 1) content.registrations = [];
-      return secretary.follow(secretary.repo.create(content));
+      const last = n === material.shared.length - 1;
+      const handle = secretary.repo.create({ heading, items: {}, ...(last && { registrations: [] }) });
+      // Each item is a change of its own: with less history a whole document is sent for a few edits.
+      for (const item of items) {
+        handle.change((doc) => {
+          doc.items[item.id] = content(item);
+        });
+      }
+      return secretary.follow(handle);
     });
     await secretary.until(() => shared.every((handle) => secretary.confirmed(handle)));
     return { documents: shared.length };
@@ -158,10 +163,16 @@ const commands = {
   /** Devices have all documents, and the server has a note of each. */
   async join() {
     devices = ports.map((address, n) => new Device(`device-${n}`, address));
-    await inTurns(devices, 10, async (device, n) => {
+    await inTurns(devices, 4, async (device, n) => {
       await fetch(device);
       device.note = device.follow(device.repo.create({ text: material.notes[n].text }));
-      await device.until(() => [...device.handles, device.note].every((h) => device.confirmed(h)));
+      const holds = () => [...device.handles, device.note].every((h) => device.confirmed(h));
+      const all = device.until(holds).then(() => true);
+      // On a machine that is busy otherwise a server may cut a device off and lose what was under way.
+      while (!(await Promise.race([all, pause(JOIN_AGAIN_MS)]))) {
+        device.leave();
+        device.comeBack();
+      }
     });
     return { devices: devices.length };
   },
@@ -226,7 +237,7 @@ const commands = {
     const times = [];
     for (const each of material.live) {
       // A person pauses between edits; what the last one left behind shall not count.
-      await new Promise((done) => setTimeout(done, 600));
+      await pause(600);
       const begun = performance.now();
       edit(writer.handles[0], material.shared[0], each);
       const written = heads(writer.handles[0]);
