@@ -42,7 +42,7 @@ const FAULTS: [&str; 23] = [
 ];
 /// How often it must have met each outcome and each kind of entry that exists.
 const OUTCOMES_MIN: u64 = 100;
-const OUTCOMES: [&str; 20] = [
+const OUTCOMES: [&str; 21] = [
     "accepted",
     "refused: act_id_reused",
     "refused: after_refused",
@@ -54,6 +54,7 @@ const OUTCOMES: [&str; 20] = [
     "refused: not_yours",
     "refused: office_writes",
     "refused: signature",
+    "refused: stale",
     "refused: too_large",
     "refused: unsealed",
     "refused: vault",

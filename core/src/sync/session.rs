@@ -653,11 +653,7 @@ impl<'s> Session<'s> {
             complete: !synced.more,
             head,
             office: Box::new(office),
-            // What was lost at another time than the one that it was about is still to be offered.
-            offered: match synced.resumed {
-                Some(_) if work.owed.introduction.is_none() => None,
-                Some(_) | None => work.owed.offered(),
-            },
+            offered: what_was_offered(&work.owed, synced.resumed.is_some()),
         };
         let parts = cut::cut(outcomes, incoming, end);
         steps.extend(parts.into_iter().map(Step::Page));
@@ -805,6 +801,13 @@ impl<'s> Session<'s> {
             returned,
         }
     }
+}
+
+/// Returns what a request has offered. If the reply tells of another loss than the one that it was about,
+/// what was lost then is still to be offered.
+fn what_was_offered(owed: &Owed, resumes: bool) -> Option<Offered> {
+    let of_before = resumes && owed.introduction.is_none();
+    if of_before { None } else { owed.offered() }
 }
 
 /// Returns the number of the first envelope of one's own that a request leaves for the next one.
