@@ -169,7 +169,7 @@ const commands = {
       const holds = () => [...device.handles, device.note].every((h) => device.confirmed(h));
       const all = device.until(holds).then(() => true);
       // On a machine that is busy otherwise a server may cut a device off and lose what was under way.
-      while (!(await Promise.race([all, pause(JOIN_AGAIN_MS)]))) {
+      for (let ms = JOIN_AGAIN_MS; !(await Promise.race([all, pause(ms)])); ms *= 2) {
         device.leave();
         device.comeBack();
       }
