@@ -120,7 +120,7 @@ mod tests {
             )
         };
         assert_eq!(of(0), (Some(7.0), 5, 0));
-        assert_eq!(of(1), (Some(6.0), 4, 1));
+        assert_eq!(of(1), (Some(7.0), 4, 1));
         assert_eq!(of(2), (None, 0, FAILURES_MAX));
         assert_eq!(measured[0].median()[&Metric::WallMs], 7.0);
     }
