@@ -27,6 +27,9 @@ struct Args {
     /// Số thiết bị, thay cho 100 và 500. How many devices, in place of 100 and 500.
     #[arg(long)]
     devices: Option<u16>,
+    /// Số phím của ghi chú. How many keystrokes a note has.
+    #[arg(long, default_value_t = KEYS)]
+    keys: usize,
     /// Chỉ đo chúng ta. Measures us alone.
     #[arg(long)]
     alone: bool,
@@ -65,7 +68,7 @@ enum Name {
 /// Keystrokes of a note.
 const KEYS: usize = 20_000;
 
-fn workloads(name: Name, devices: Option<u16>) -> Vec<Workload> {
+fn workloads(name: Name, devices: Option<u16>, keys: usize) -> Vec<Workload> {
     let sizes = devices.map_or_else(|| vec![100, 500], |count| vec![usize::from(count)]);
     let of = |workload: fn(usize) -> Workload| sizes.iter().copied().map(workload).collect();
     match name {
@@ -74,7 +77,7 @@ fn workloads(name: Name, devices: Option<u16>) -> Vec<Workload> {
         Name::Reconnect => of(Workload::Reconnect),
         Name::Storm => of(Workload::Storm),
         Name::FirstDownload => vec![Workload::FirstDownload(devices.map_or(100, usize::from))],
-        Name::Note => vec![Workload::Note(KEYS)],
+        Name::Note => vec![Workload::Note(keys)],
         Name::ColdOpen => vec![Workload::ColdOpen],
         Name::Live => vec![Workload::Live],
         Name::Curves => Vec::new(),
@@ -89,7 +92,7 @@ fn workloads(name: Name, devices: Option<u16>) -> Vec<Workload> {
             Name::Live,
         ]
         .into_iter()
-        .flat_map(|name| workloads(name, devices))
+        .flat_map(|name| workloads(name, devices, keys))
         .collect(),
     }
 }
@@ -159,7 +162,7 @@ fn run(args: &Args) -> Result<bool, String> {
     };
     let mut values = Vec::new();
     let mut all_ran = true;
-    for workload in workloads(args.name, args.devices) {
+    for workload in workloads(args.name, args.devices, args.keys) {
         let mut contenders = contenders(workload, args.alone);
         let runs = usize::from(args.runs);
         let measured = alternate(workload, &mut contenders, runs, progress);
