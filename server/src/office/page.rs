@@ -183,7 +183,9 @@ impl Office {
             let page_bytes_max = self.page_bytes_max;
             let scan = scan(tx, &readable, after, counter.seq, own, page_bytes_max)?;
             let asker = actor(&device, &person);
-            let ranges = readable_ranges(asker, &readable, office.log, &body.backfill);
+            // Ranges are named by numbers of the log that was: those of this one follow from the reply.
+            let asked: &[Backfill] = if resumes { &[] } else { &body.backfill };
+            let ranges = readable_ranges(asker, &readable, office.log, asked);
             let backfilled = backfill(tx, &ranges, page_bytes_max)?;
             let mut segments = Vec::new();
             for (audience, picked) in &scan.picked {
