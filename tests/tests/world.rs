@@ -286,3 +286,27 @@ fn a_device_that_goes_on_at_an_earlier_entry_misses_no_number_of_its_own() {
         ],
     );
 }
+
+#[test]
+fn a_part_of_a_publication_that_comes_back_without_the_rest_is_served_to_all() {
+    use nghisu_tests::world::{Fault, Step::*};
+    story(
+        312,
+        &[
+            Invite(1),
+            Sync(0),
+            Wait(2_000),
+            Confirm,
+            Wait(2_000),
+            Sync(34),
+            Fault(9, Fault::Kill(3)),
+            Wait(2_289),
+            Backup,
+            Edit(31, 1_990_983_066),
+            Sync(29),
+            Publish(3_935_398_102),
+            Wait(638),
+            Restore,
+        ],
+    );
+}

@@ -150,8 +150,13 @@ impl Office {
         };
         let text = manifest.text()?;
         files::write_file(&part.path().join(MANIFEST), text.as_bytes())?;
-        let name = format!("{PREFIX}{:010}-{}", manifest.covers, now.unix_ms());
-        let folder = to.join(name);
+        // One that was made in this millisecond and could not be noted has the name already.
+        let mut at_ms = now.unix_ms();
+        let named = |at_ms: u64| to.join(format!("{PREFIX}{:010}-{at_ms}", manifest.covers));
+        while named(at_ms).exists() {
+            at_ms += 1;
+        }
+        let folder = named(at_ms);
         files::sync_folder(part.path())?;
         let part = part.keep();
         fs::rename(&part, &folder).map_err(|error| files::file_error(&error, &folder))?;

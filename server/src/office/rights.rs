@@ -55,7 +55,7 @@ impl Audiences {
             BTreeMap::from([(Audience::Body(log), 0), (Audience::Person(person.id), 0)]);
         match person.role {
             Role::Delegate | Role::Chair | Role::Secretary => {
-                let meetings = tx.published_meetings()?;
+                let meetings = tx.given_meetings()?;
                 audiences.extend(meetings.into_iter().map(|id| (Audience::Meeting(id), 0)));
             }
             Role::Guest => {}
@@ -118,7 +118,7 @@ fn by_role(tx: &Tx<'_>, log: LogId, person: &Person, audience: Audience) -> Resu
         (Audience::Body(of), _) => of == log,
         (Audience::Person(of), _) => of == person.id,
         (Audience::Meeting(meeting), Role::Delegate | Role::Chair | Role::Secretary) => {
-            tx.is_published(meeting)?
+            tx.is_given(meeting)?
         }
         (Audience::Office(of), Role::Secretary) => of == log,
         (Audience::Office(_), Role::Delegate | Role::Chair | Role::Guest)

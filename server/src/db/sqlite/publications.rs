@@ -1,9 +1,11 @@
 //! What was published, in which part, and what it names.
 
+use std::collections::BTreeSet;
+
 use nghisu_core::{
     Result,
     ids::{Feed, Hash, MeetingId},
-    meeting::publication::{Publication, SignedPublication},
+    meeting::publication::{Publication, SignedPublication, programme_of},
 };
 
 use super::{
@@ -43,10 +45,30 @@ impl Tx<'_> {
         )
     }
 
-    pub(crate) fn published_meetings(&self) -> Result<Vec<MeetingId>> {
-        self.all("SELECT DISTINCT meeting FROM publication", [], |row| {
-            blob(row, 0, MeetingId::from_slice)
-        })
+    /// Returns the meetings of which all who take part have been given something: what was published,
+    /// and what a device brought back before its publication.
+    pub(crate) fn given_meetings(&self) -> Result<BTreeSet<MeetingId>> {
+        let published = "SELECT DISTINCT meeting FROM publication";
+        let meetings = self.all(published, [], |row| blob(row, 0, MeetingId::from_slice))?;
+        let feeds = self.all("SELECT feed FROM document", [], |row| {
+            blob(row, 0, Feed::from_slice)
+        })?;
+        let brought_back = feeds
+            .into_iter()
+            .filter_map(|feed| match programme_of(feed) {
+                Some((meeting, None)) => Some(meeting),
+                Some(_) | None => None,
+            });
+        Ok(meetings.into_iter().chain(brought_back).collect())
+    }
+
+    /// Says whether the meeting is one of [`Tx::given_meetings`].
+    pub(crate) fn is_given(&self, meeting: MeetingId) -> Result<bool> {
+        let query = "SELECT EXISTS (SELECT 1 FROM publication WHERE meeting = ?)
+            OR EXISTS (SELECT 1 FROM document WHERE feed = ?)";
+        let feed = Feed::Programme(meeting).to_bytes();
+        let found = self.one(query, (meeting.as_bytes(), feed), |row| uint(row, 0))?;
+        Ok(found == Some(1))
     }
 
     pub(crate) fn is_published(&self, meeting: MeetingId) -> Result<bool> {
