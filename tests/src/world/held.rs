@@ -110,7 +110,11 @@ impl World {
         // A secretary's device has no certificates of those whose acts it is served: it keeps them aside.
         let foreign = |feed: &Feed| matches!(feed, Feed::Outbox(person) if *person != it.person);
         if let Some((feed, seq)) = set_aside.iter().find(|(feed, _)| !foreign(feed)) {
-            return Err(format!("S6: entry {seq} of {feed} was set aside"));
+            let query = "SELECT reason FROM quarantine ORDER BY seq";
+            let reasons = it.rows(query, |row| row.get::<_, String>(0));
+            return Err(format!(
+                "S6: entry {seq} of {feed} was set aside: {reasons:?}"
+            ));
         }
         kept.extend(set_aside);
         let person = Feed::Person(it.person);
