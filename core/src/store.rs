@@ -251,9 +251,16 @@ impl Store {
         person_name: &str,
     ) -> Result<()> {
         let mut office = enrolled.office.clone();
+        let mut epoch = epoch;
         if let Some(mut known) = self.office_keys()?
             && known.log() == office.log()
         {
+            // An office that was restored meanwhile has to hear that this device knows the log that was:
+            // it is brought back what it had accepted.
+            let read_in = self
+                .number("epoch")?
+                .and_then(|read_in| u32::try_from(read_in).ok());
+            epoch = epoch.min(read_in.unwrap_or(epoch));
             // A device that enrols anew does not go back to a key that it knows to be replaced.
             known.meet(office.newest_signed(), office.successions())?;
             known.read_again();

@@ -310,3 +310,33 @@ fn a_part_of_a_publication_that_comes_back_without_the_rest_is_served_to_all() {
         ],
     );
 }
+
+#[test]
+fn a_device_that_is_enrolled_anew_at_a_restored_office_brings_back_what_that_had_accepted() {
+    use nghisu_tests::world::Step::*;
+    story(
+        163,
+        &[
+            Publish(0),
+            Invite(0),
+            Invite(0),
+            Invite(1),
+            Invite(0),
+            Invite(1),
+            Wait(2_000),
+            Confirm,
+            Wait(2_000),
+            State(31, 1_893_368_320),
+            Backup,
+            Sync(6),
+            Wait(1_752),
+            Restore,
+            Odd(2_860_365_802),
+            Access(3_909_848_374),
+            Lock(21),
+            Sync(6),
+            Wait(1_397),
+            Rejoin(6),
+        ],
+    );
+}
