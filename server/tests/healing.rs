@@ -5,29 +5,42 @@
 mod device;
 
 use device::{NOW, enrolled};
+use minicbor::bytes::ByteVec;
 use nghisu_core::{
-    ids::Hash,
+    ids::{Hash, MeetingId},
+    meeting::act::ActKind,
     sync::{
+        envelope::Chain,
         healing::Offering,
         wire::{Reply, RequestBody},
     },
-    trust::decide::Role,
+    trust::{decide::Role, keys::DeviceSigner},
 };
 use nghisu_server::{Office, RootKey};
 use tempfile::TempDir;
 
-#[test]
-fn a_device_of_which_nothing_was_taken_is_not_counted_as_back() {
-    let folder = TempDir::new().unwrap();
+/// Makes an office, lets something happen in it, and returns what is restored from its backup.
+fn restored(folder: &TempDir, happens: impl FnOnce(&Office)) -> Office {
     let (backups, new) = (folder.path().join("backups"), folder.path().join("new"));
     let root = RootKey::draw().unwrap();
     let office = Office::open_or_create(&folder.path().join("office"), &root).unwrap();
-    let mut alice = enrolled(&office, "Alice", Role::Delegate, 1);
-    alice.sync(&office, &[]);
+    happens(&office);
     office.backup(&backups, NOW, |_, _| {}).unwrap();
     Office::restore(&backups, &new, NOW, |_, _| {}).unwrap();
     Office::renew_online_key(&new, &root, None, NOW).unwrap();
-    let office = Office::open(&new).unwrap();
+    Office::open(&new).unwrap()
+}
+
+#[test]
+fn a_device_of_which_nothing_was_taken_is_not_counted_as_back() {
+    let folder = TempDir::new().unwrap();
+    let mut alice = None;
+    let office = restored(&folder, |office| {
+        let mut device = enrolled(office, "Alice", Role::Delegate, 1);
+        device.sync(office, &[]);
+        alice = Some(device);
+    });
+    let mut alice = alice.unwrap();
     alice.cursor = None;
     let mut ask = |anew| {
         let offering = Some(Offering {
@@ -47,4 +60,31 @@ fn a_device_of_which_nothing_was_taken_is_not_counted_as_back() {
     // A request for another incarnation is answered with that alone; the device offers all again.
     assert_eq!(ask(Some(Hash::of_content(b"behind"))), 0);
     assert_eq!(ask(None), 1);
+}
+
+#[test]
+fn an_act_that_nothing_shows_to_have_been_there_is_judged_as_any_other_when_it_is_brought_back() {
+    let folder = TempDir::new().unwrap();
+    let office = restored(&folder, |_| {});
+    let mut guest = enrolled(&office, "Khách mời", Role::Guest, 2);
+    let meeting = MeetingId::from_bytes([7; 16]);
+    let act = guest.act(1, meeting, None, ActKind::QuestionSlip);
+    let original = guest.send_act(&act);
+    // What is offered is no part of the device's chain.
+    guest.chain = Chain::start(guest.key.public_key().device(), guest.chain.incarnation);
+    let mut ask = |envelopes: Vec<ByteVec>| {
+        let request = guest.request(&RequestBody {
+            offering: Some(Offering {
+                envelopes,
+                all: true,
+                ..Offering::default()
+            }),
+            ..RequestBody::default()
+        });
+        office.sync(&request, NOW).unwrap();
+        office.seq().unwrap()
+    };
+    let before = ask(Vec::new());
+
+    assert_eq!(ask(vec![original.into()]), before);
 }

@@ -217,7 +217,7 @@ pub(super) fn over_quota(device: &mut DeviceRow, now: Timestamp) -> Option<u64> 
     None
 }
 
-enum Judged {
+pub(super) enum Judged {
     /// It may be appended. An act that has no receipt yet comes with it.
     Accepted(Option<Box<Act>>),
     Refused(&'static str),
@@ -302,7 +302,8 @@ fn judge_note(
     })
 }
 
-fn judge_act(tx: &Tx<'_>, actor: Actor, envelope: &Envelope) -> Result<Judged> {
+/// Judges an act, whoever brings it: one that had its receipt, or that the log has, was judged before.
+pub(super) fn judge_act(tx: &Tx<'_>, actor: Actor, envelope: &Envelope) -> Result<Judged> {
     let Ok((signed, act)) = SignedAct::decode(envelope.payload()) else {
         return Ok(Judged::Refused("malformed"));
     };

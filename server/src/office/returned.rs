@@ -13,13 +13,13 @@ use nghisu_core::{
     Result, cbor,
     ids::{DeviceId, Feed, Kind, domain},
     limits::OFFICE_PAYLOAD_BYTES_MAX,
-    meeting::act::{ReceiptBatch, SignedAct},
+    meeting::act::ReceiptBatch,
     sync::{
         envelope::Envelope,
         healing::{Offering, ReturnedEntry},
     },
     trust::{
-        decide::DeviceStatus,
+        decide::{Actor, DeviceStatus},
         enrol::{Certificate, Signed},
         keys::{DeviceSigner, PublicKey},
         membership::{Grant, Withdrawal},
@@ -30,7 +30,7 @@ use nghisu_core::{
 };
 
 use super::{
-    admit::{note_given, receive},
+    admit::{Judged, judge_act, note_given, receive},
     ceremony::office_keys,
     healing::{add_known_device, give_numbers},
     log::{Appending, Place},
@@ -351,12 +351,17 @@ fn of_device(log: &mut Appending<'_>, asker: &Person, original: &Envelope) -> Re
             write(log, original, None).map(drop)
         }
         (Feed::Outbox(_), Kind::Act) => {
-            let Ok((_, act)) = SignedAct::decode(original.payload()) else {
+            // Without its receipt nothing shows that it was there before: then it is an act as any other.
+            let actor = Actor::Device {
+                person: asker.id,
+                role: asker.role,
+                status: DeviceStatus::Active,
+            };
+            let Judged::Accepted(act) = judge_act(tx, actor, original)? else {
                 return Ok(());
             };
             let place = write(log, original, None)?;
-            if act.person == asker.id
-                && tx.act(act.id)?.is_none()
+            if let Some(act) = act
                 && let Some(receipt) = receive(log, &act, place)?
             {
                 let of_meeting = BTreeMap::from([(act.meeting, vec![receipt])]);

@@ -97,6 +97,9 @@ impl World {
                 Some("accepted") => {
                     self.acts.confirmed.insert(*id);
                 }
+                // A copy of this device, or another one of its person, has handed it in when it could be
+                // taken, and that is not read yet.
+                Some("refused") if self.acts.is_received(*id) && it.cursor < self.log.seq() => {}
                 Some("refused") if self.acts.is_received(*id) => {
                     return Err("S3: it says that an act was refused, and the office has it".into());
                 }
