@@ -340,3 +340,23 @@ fn a_device_that_is_enrolled_anew_at_a_restored_office_brings_back_what_that_had
         ],
     );
 }
+
+#[test]
+fn a_device_that_is_enrolled_anew_brings_the_vault_back_that_a_restored_office_has_lost() {
+    use nghisu_tests::world::Step::*;
+    story(
+        106,
+        &[
+            Invite(26),
+            Wait(88),
+            Confirm,
+            Backup,
+            Wait(2_212),
+            Restore,
+            Revoke(22),
+            Sync(12),
+            Wait(26_617_229),
+            Rejoin(8),
+        ],
+    );
+}

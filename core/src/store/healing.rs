@@ -11,7 +11,7 @@ use super::{
     Changed, Store,
     alerts::{expect_publications, put_alert, rolled_back},
     devices::offer_former,
-    outbox::{forget_programmes, offer_again},
+    outbox::{forget_programmes, offer_again, put_steps},
     put_state, signed, sql, unsigned,
 };
 use crate::{
@@ -44,6 +44,7 @@ impl Store {
         let from = signed(resumed.from);
         let lost = LOST_IN_EPOCH * i64::from(resumed.epoch.min(1 << 20));
         let whole: BTreeMap<Feed, u64> = resumed.feeds.iter().copied().collect();
+        let steps = self.former_steps()?;
         let alarmed = self.write(|transaction| {
             for table in ["kept", "act", "receipt", "quarantine"] {
                 let mark = format!("UPDATE {table} SET seq = -(seq + ?2) WHERE seq > ?1");
@@ -60,6 +61,7 @@ impl Store {
             execute(transaction, capped, [from])?;
             offer_again(transaction, incarnation, resumed.device_seq)?;
             offer_former(transaction)?;
+            put_steps(transaction, &steps)?;
             cut_feeds(transaction, &whole)?;
             if resumed.from == 0 {
                 // Nobody knows where the log was cut: of the office's documents it may have another

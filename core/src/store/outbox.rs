@@ -246,10 +246,7 @@ impl Store {
             forget_cursor(transaction)?;
             offer_former(transaction)?;
             offer_again(transaction, incarnation, 0)?;
-            for (feed, document, step) in &steps {
-                let (kind, at) = (Kind::Vault, Timestamp::default());
-                put_pending(transaction, *feed, *document, kind, step, at)?;
-            }
+            put_steps(transaction, &steps)?;
             forget_programmes(transaction)?;
             expect_publications(transaction)?;
             match head {
@@ -260,6 +257,19 @@ impl Store {
         self.open.clear();
         Ok(alarmed.then_some(Changed::Alerts).into_iter().collect())
     }
+}
+
+/// Hands steps of the chain of devices in once more. They are signed by themselves, so it does not
+/// matter who brings them; the office takes those that follow what it has.
+pub(super) fn put_steps(
+    transaction: &Transaction<'_>,
+    steps: &[(Feed, DocumentId, Vec<u8>)],
+) -> Result<()> {
+    for (feed, document, step) in steps {
+        let (kind, at) = (Kind::Vault, Timestamp::default());
+        put_pending(transaction, *feed, *document, kind, step, at)?;
+    }
+    Ok(())
 }
 
 pub(super) fn forget_cursor(transaction: &Transaction<'_>) -> Result<()> {

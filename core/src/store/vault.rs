@@ -495,6 +495,16 @@ impl Store {
             .collect())
     }
 
+    /// Returns the steps that a former device of this store may have handed in, which no other brings
+    /// back.
+    pub(super) fn former_steps(&self) -> Result<Vec<(Feed, DocumentId, Vec<u8>)>> {
+        let handed_in = "SELECT count(*) FROM former_envelope WHERE outcome = 'accepted'";
+        match self.count(handed_in)? {
+            0 => Ok(Vec::new()),
+            _ => self.steps_again(),
+        }
+    }
+
     /// Takes the flag that the vault brought something since the round before for which something
     /// waits to be sent.
     ///

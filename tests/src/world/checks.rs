@@ -20,9 +20,9 @@ impl World {
             return Ok(());
         }
         let about = |why: String| format!("device {node}: {why}");
+        self.check_cursor(node).map_err(about)?;
         self.check_notes(node).map_err(about)?;
         self.check_acts(node).map_err(about)?;
-        self.check_cursor(node).map_err(about)?;
         self.check_held(node).map_err(about)
     }
 
