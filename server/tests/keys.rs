@@ -184,7 +184,7 @@ async fn a_running_office_shows_the_certificate_of_a_renewed_key_by_itself() {
     let shown = || std::fs::read(world.data().join("keys/tls.crt")).unwrap();
     let before = shown();
     world.renew();
-    for _ in 0..200 {
+    for _ in 0..2_400 {
         if shown() != before {
             break;
         }

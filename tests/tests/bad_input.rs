@@ -231,7 +231,7 @@ fn requests_that_are_none_are_refused_and_the_office_goes_on() {
     cable.forget();
     device.must(&["sync"]);
     let requests = |passed: &Passed| messages(&passed.up).0;
-    assert!(cable.wait(Duration::from_secs(10), |passed| {
+    assert!(cable.wait(Duration::from_secs(120), |passed| {
         !requests(passed).is_empty()
     }));
     let request = &cable.look(requests)[0].body;

@@ -46,7 +46,7 @@ class Heard(ChangeListener):
         self.calls.put(None)
 
     async def next(self) -> Change | None:
-        return await asyncio.to_thread(self.calls.get, timeout=30)
+        return await asyncio.to_thread(self.calls.get, timeout=120)
 
 
 class DeviceTest(unittest.IsolatedAsyncioTestCase):

@@ -3,6 +3,8 @@
 //! An act has a random id by which every repeat is recognised. It is signed when it is made; the
 //! envelope that carries it is signed when it is sent, so the act outlives the device that made it.
 
+use std::cmp::Reverse;
+
 use minicbor::{Decode, Encode};
 use serde::Serialize;
 
@@ -187,6 +189,17 @@ pub struct Receipt {
     /// received like any other; what it is worth the office says.
     #[cbor(n(8), default)]
     pub late: bool,
+}
+
+impl Receipt {
+    /// Returns the receipt that counts among those of one act. An office that was restored may have given
+    /// several: the highest number counts, which is of the latest epoch, wherever in the log it came back;
+    /// any number counts before none, and of two without one that which was given first.
+    pub fn that_counts(receipts: impl IntoIterator<Item = Self>) -> Option<Self> {
+        receipts
+            .into_iter()
+            .max_by_key(|it| (it.number, Reverse((it.received_at, it.refers_to))))
+    }
 }
 
 /// The receipts that the office gave in one transaction.

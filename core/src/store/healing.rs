@@ -15,11 +15,12 @@ use super::{
     put_state, signed, sql, unsigned,
 };
 use crate::{
-    error::{Code, Result},
+    error::{Code, Error, Result},
     ids::{Feed, Hash, Kind},
     limits::REQUEST_ENVELOPES_MAX,
     sync::{
-        healing::{Introduction, Offering, Resumed},
+        envelope::Envelope,
+        healing::{BackupEntry, EpochEntry, Introduction, Offering, Resumed},
         session::{Owed, PageEnd},
     },
     trust::enrol::Signed,
@@ -27,8 +28,8 @@ use crate::{
 
 /// Bytes that are offered in one request: half of what a request holds.
 const OFFERING_BYTES_MAX: usize = 2 << 20;
-/// What keeps the numbers of entries that were lost in different epochs apart.
-const LOST_IN_EPOCH: i64 = 1 << 40;
+/// What keeps the numbers of entries apart that were lost one time after the other.
+const LOST_AT_ONCE: i64 = 1 << 40;
 
 /// Publications that are shown and were lost have to be found in the log once more.
 const EXPECT_LOST: &str = "UPDATE seen SET offered = 0 WHERE feed IN
@@ -38,11 +39,18 @@ impl Store {
     /// Goes on in an epoch of the log in which the entries after `resumed.from` are others than those
     /// that were read. What was read of them is kept, as not back yet, and one's own envelopes that
     /// the office has lost are offered again.
+    ///
+    /// # Errors
+    /// [`Code::LogChanged`] if nothing shows that the entries up to there are those that were read: the
+    /// log is to be read from its beginning.
     pub(super) fn resume(&mut self, resumed: &Resumed) -> Result<BTreeSet<Changed>> {
+        if !self.has_read_up_to(resumed)? {
+            return Err(Error::new(Code::LogChanged, "another log up to there"));
+        }
         let incarnation = self.incarnation()?;
         let (head, at) = (self.head()?, self.synced_at()?.unwrap_or_default());
         let from = signed(resumed.from);
-        let lost = LOST_IN_EPOCH * i64::from(resumed.epoch.min(1 << 20));
+        let lost = LOST_AT_ONCE * (self.times_lost()? + 1);
         let whole: BTreeMap<Feed, u64> = resumed.feeds.iter().copied().collect();
         let steps = self.former_steps()?;
         let alarmed = self.write(|transaction| {
@@ -73,6 +81,7 @@ impl Store {
             }
             // Of its own that stand above that entry it has known the numbers, and does not any more.
             put_state(transaction, "own", &[1])?;
+            execute(transaction, "DELETE FROM checkpoint WHERE seq > ?1", [from])?;
             put_state(transaction, "healing", &resumed.epoch.to_be_bytes())?;
             put_state(transaction, "papers_owed", &[1])?;
             execute(
@@ -90,6 +99,35 @@ impl Store {
         self.open.clear();
         let alarmed = alarmed.then_some(Changed::Alerts);
         Ok(alarmed.into_iter().chain([Changed::Everything]).collect())
+    }
+
+    /// Says whether the log up to the entry at which it goes on is the one that was read.
+    fn has_read_up_to(&self, resumed: &Resumed) -> Result<bool> {
+        let cursor = self.cursor()?;
+        if resumed.from == 0 {
+            return Ok(true);
+        }
+        if let Some(cursor) = cursor.filter(|cursor| cursor.seq == resumed.from) {
+            return Ok(resumed.chain.is_none_or(|chain| chain == cursor.chain));
+        }
+        let read = "SELECT chain FROM checkpoint WHERE seq = ?1";
+        let chain: Option<Vec<u8>> = self
+            .connection
+            .query_row(read, [signed(resumed.from)], |row| row.get(0))
+            .optional()
+            .map_err(sql)?;
+        let theirs = resumed.chain.map(|chain| chain.as_bytes().to_vec());
+        Ok(chain.is_some() && chain == theirs)
+    }
+
+    /// Returns how often something was lost that is not back.
+    fn times_lost(&self) -> Result<i64> {
+        let newest = "SELECT coalesce(max(-seq / ?1), 0) FROM (
+             SELECT min(seq) AS seq FROM kept UNION ALL SELECT min(seq) FROM act
+             UNION ALL SELECT min(seq) FROM receipt UNION ALL SELECT min(seq) FROM quarantine)";
+        self.connection
+            .query_row(newest, [LOST_AT_ONCE], |row| row.get(0))
+            .map_err(sql)
     }
 
     /// Says with the next request who this device is, and offers everything.
@@ -172,7 +210,7 @@ impl Store {
                 Kind::Epoch.number(),
                 Kind::Backup.number(),
                 self.incarnation()?,
-                LOST_IN_EPOCH,
+                LOST_AT_ONCE,
             ))
             .map_err(sql)?;
         let (mut owed, mut size) = (Owed::default(), 0);
@@ -199,6 +237,27 @@ impl Store {
         owed.offering = Some(offering);
         Ok(owed)
     }
+}
+
+/// Notes a place of the log whose chain the office has signed.
+pub(super) fn keep_checkpoint(transaction: &Transaction<'_>, envelope: &Envelope) -> Result<()> {
+    let place = match envelope.header().kind {
+        Kind::Backup => crate::cbor::decode::<BackupEntry>(envelope.payload(), "backup entry")
+            .ok()
+            .map(|backup| (backup.covers, backup.chain)),
+        Kind::Epoch => crate::cbor::decode::<EpochEntry>(envelope.payload(), "epoch entry")
+            .ok()
+            .and_then(|epoch| Some((epoch.begins, epoch.chain?))),
+        _ => None,
+    };
+    let Some((seq, chain)) = place else {
+        return Ok(());
+    };
+    execute(
+        transaction,
+        "INSERT OR REPLACE INTO checkpoint (seq, chain) VALUES (?1, ?2)",
+        (signed(seq), chain.as_bytes()),
+    )
 }
 
 /// Brings what is known of feeds to where they were at the entry from which the log goes on.

@@ -326,6 +326,9 @@ fn keep(
 ) -> Result<()> {
     let header = envelope.header();
     keep_original(transaction, entry, envelope)?;
+    if !entry.returned {
+        healing::keep_checkpoint(transaction, envelope)?;
+    }
     if matches!(header.feed, Feed::Notes(_)) {
         durability::reach(transaction, header.document, entry.seq)?;
     }

@@ -354,15 +354,16 @@ impl Store {
     /// # Errors
     /// [`Code::Storage`].
     pub fn acts(&self, meeting: Option<MeetingId>) -> Result<Vec<Acted>> {
-        // Of two receipts of one act the newer one has a number that takes the other's place.
-        let query = "SELECT content, state, reason, received_at,
-                (SELECT receipt.content FROM receipt WHERE receipt.act = act.id
-                    ORDER BY seq < 0, abs(seq) DESC, position LIMIT 1),
+        let query = "SELECT content, state, reason, received_at, id,
                 CASE WHEN state <> 'accepted' OR seq IS NULL OR seq < 0 THEN 1
                     WHEN seq <= (SELECT backed_up FROM watermark) THEN 3 ELSE 2 END,
                 coalesce(seq < 0, 0)
             FROM act WHERE ?1 IS NULL OR meeting = ?1";
         let mut statement = self.connection.prepare_cached(query).map_err(sql)?;
+        let mut receipts = self
+            .connection
+            .prepare_cached("SELECT content FROM receipt WHERE act = ?1")
+            .map_err(sql)?;
         let mut rows = statement
             .query([meeting.map(|meeting| *meeting.as_bytes())])
             .map_err(sql)?;
@@ -372,7 +373,12 @@ impl Store {
                 (row.get(0).map_err(sql)?, row.get(1).map_err(sql)?);
             let (reason, received_at): (Option<String>, Option<i64>) =
                 (row.get(2).map_err(sql)?, row.get(3).map_err(sql)?);
-            let receipt: Option<Vec<u8>> = row.get(4).map_err(sql)?;
+            let id: Vec<u8> = row.get(4).map_err(sql)?;
+            let held = receipts
+                .query_map([id], |row| row.get::<_, Vec<u8>>(0))
+                .map_err(sql)?
+                .map(|bytes| crate::cbor::decode(&bytes.map_err(sql)?, "receipt"))
+                .collect::<Result<Vec<Receipt>>>()?;
             acts.push(Acted {
                 act: SignedAct::decode(&content)?.1,
                 state: match (state.as_str(), received_at) {
@@ -384,9 +390,7 @@ impl Store {
                     },
                     _ => ActState::Written,
                 },
-                receipt: receipt
-                    .map(|bytes| crate::cbor::decode(&bytes, "receipt"))
-                    .transpose()?,
+                receipt: Receipt::that_counts(held),
                 durability: row.get(5).map(Durability::of_number).map_err(sql)?,
                 not_back: row.get(6).map_err(sql)?,
             });

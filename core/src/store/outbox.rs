@@ -244,6 +244,8 @@ impl Store {
         let (head, at) = (self.head()?, self.synced_at()?.unwrap_or_default());
         let alarmed = self.write(|transaction| {
             forget_cursor(transaction)?;
+            // Whatever the office's epoch is, this device comes from another log.
+            put_state(transaction, "epoch", &0_u32.to_be_bytes())?;
             offer_former(transaction)?;
             offer_again(transaction, incarnation, 0)?;
             put_steps(transaction, &steps)?;
@@ -275,6 +277,9 @@ pub(super) fn put_steps(
 pub(super) fn forget_cursor(transaction: &Transaction<'_>) -> Result<()> {
     transaction
         .execute("DELETE FROM state WHERE name = 'cursor'", [])
+        .map_err(sql)?;
+    transaction
+        .execute("DELETE FROM checkpoint", [])
         .map_err(sql)?;
     membership::forget_progress(transaction)?;
     rebuild::begin_again(transaction)?;

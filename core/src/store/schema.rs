@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0007_snapshots.sql"),
     include_str!("migrations/0008_restore.sql"),
     include_str!("migrations/0009_fork.sql"),
+    include_str!("migrations/0010_checkpoint.sql"),
 ];
 
 /// `"NGHS"`: tells our files from other SQLite files.

@@ -27,6 +27,9 @@ pub struct EpochEntry {
     /// hold, goes on there; 0 if nobody knows where the log was cut.
     #[n(1)]
     pub begins: u64,
+    /// The log's chain at that entry.
+    #[n(2)]
+    pub chain: Option<Hash>,
 }
 
 /// The payload of an entry of [`Kind::Backup`].
@@ -139,6 +142,10 @@ pub struct Resumed {
     /// The newest envelope of the device's chain that the office has.
     #[n(3)]
     pub device_seq: u64,
+    /// The log's chain at that entry. A device that has read another one there, or does not know, goes on
+    /// at the beginning.
+    #[n(4)]
+    pub chain: Option<Hash>,
 }
 
 /// The highest epoch that numbers are made for.

@@ -360,6 +360,12 @@ impl<'s> Session<'s> {
                 self.load(true);
             }
             (State::Quiet, _) => {}
+            (State::SavingPage { .. }, Input::Failed(error))
+                if error.code() == Code::LogChanged && !self.reread =>
+            {
+                self.reread = true;
+                self.save_next(VecDeque::from([Step::ReadAgain]), true, false);
+            }
             (_, Input::Failed(error)) => self.finish(Err(error)),
             (State::Loading { asks }, Input::Loaded(work)) => self.take_work(*work, asks),
             (State::SavingEnvelopes(prepared), Input::Saved | Input::SavedUnfinished) => {

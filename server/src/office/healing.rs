@@ -198,9 +198,12 @@ pub(super) fn give_numbers(log: &mut Appending<'_>) -> Result<u64> {
             first = Some(place);
             continue;
         }
-        if row.replaced_by.is_none()
-            && let Some(receipt) = number_anew(log, &row)?
-        {
+        if row.replaced_by.is_some() {
+            continue;
+        }
+        if let Some(later) = tx.later_given(&row)? {
+            tx.replace_given(&row, later)?;
+        } else if let Some(receipt) = number_anew(log, &row)? {
             receipts.entry(row.meeting).or_default().push(receipt);
         }
     }
@@ -278,7 +281,12 @@ fn note_batch(tx: &Tx<'_>, meeting: MeetingId, bytes: &[u8]) -> Result<()> {
 /// Names in the log the epochs that it does not name yet.
 pub(super) fn name_epochs(log: &mut Appending<'_>) -> Result<()> {
     for (epoch, begins) in log.tx.unnamed_epochs()? {
-        let entry = cbor::encode(&EpochEntry { epoch, begins });
+        let chain = log.tx.chain_at(begins)?;
+        let entry = cbor::encode(&EpochEntry {
+            epoch,
+            begins,
+            chain,
+        });
         let (feed, document) = (
             Feed::Body(log.office.log),
             DocumentId::from_bytes(*log.office.log.as_bytes()),

@@ -231,6 +231,7 @@ impl Office {
                         from,
                         feeds: feeds_at(tx, &readable, from)?,
                         device_seq,
+                        chain: tx.chain_at(from)?,
                     }),
                     Stand::Holds | Stand::Unknown => None,
                 },

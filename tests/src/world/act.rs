@@ -85,7 +85,10 @@ impl World {
             Step::PutBack => self.put_back(),
             Step::Backup => self.back_up(),
             Step::Restore => self.restore(),
-            Step::Heal => self.finish_healing(),
+            Step::Heal => {
+                self.ended_early = true;
+                self.finish_healing()
+            }
         }
     }
 

@@ -148,6 +148,8 @@ pub struct World {
     /// How often the office was put back or restored, and how often of that without a new epoch.
     pub(super) put_back: u32,
     pub(super) epochless: u32,
+    /// Whether somebody said that enough devices were back while others were away.
+    pub(super) ended_early: bool,
     /// Receipts that devices held when the office lost entries: who, where, which, and its number.
     pub(super) numbers_held: BTreeSet<(Author, MeetingId, ActId, u64)>,
     pub(super) trace: Trace,
@@ -245,6 +247,7 @@ impl World {
             people: 0,
             put_back: 0,
             epochless: 0,
+            ended_early: false,
             numbers_held: BTreeSet::new(),
             trace: Trace::default(),
             coverage: Coverage::default(),

@@ -227,17 +227,31 @@ impl Tx<'_> {
         .map(drop)
     }
 
-    /// Keeps a receipt that was brought back; of several for one act the first that was given.
+    /// Keeps a receipt that was brought back; of several for one act the one that counts.
     pub(crate) fn add_settled_act(&self, receipt: &Receipt) -> Result<()> {
         let known = self.settled_act(receipt.act)?;
-        if known.is_some_and(|known| known.received_at <= receipt.received_at) {
+        let Some(counts) = Receipt::that_counts(known.into_iter().chain([receipt.clone()])) else {
             return Ok(());
-        }
+        };
         self.run(
             "INSERT OR REPLACE INTO settled_act (act, receipt) VALUES (?, ?)",
-            (receipt.act.as_bytes(), cbor::encode(receipt)),
+            (counts.act.as_bytes(), cbor::encode(&counts)),
         )
         .map(drop)
+    }
+
+    /// Returns a number of the same meeting that an act was given later than this one.
+    pub(crate) fn later_given(&self, held: &GivenRow) -> Result<Option<u64>> {
+        self.one(
+            "SELECT max(number) FROM given WHERE act = ? AND meeting = ? AND number > ?",
+            (
+                held.act.as_bytes(),
+                held.meeting.as_bytes(),
+                int(held.number),
+            ),
+            |row| Ok(row.get::<_, Option<i64>>(0)?.map(i64::unsigned_abs)),
+        )
+        .map(Option::flatten)
     }
 
     pub(crate) fn settled_act(&self, act: ActId) -> Result<Option<Receipt>> {

@@ -154,14 +154,18 @@ impl Acts {
                 "receipts {shown:?} are shown, and the log tells {told:?}"
             ));
         }
-        // Of two receipts of an act the later one counts.
-        let last: BTreeMap<ActId, &Receipt> = told.iter().map(|it| (it.act, it)).collect();
+        // Of two receipts of an act the higher number counts.
+        let mut last: BTreeMap<ActId, Option<u64>> = BTreeMap::new();
+        for receipt in told {
+            let number = last.entry(receipt.act).or_default();
+            *number = receipt.number.max(*number);
+        }
         let mut holders = BTreeMap::new();
-        for receipt in last.values() {
-            if let Some(number) = receipt.number
-                && let Some(other) = holders.insert(number, receipt.act)
+        for (act, number) in &last {
+            if let Some(number) = number
+                && let Some(other) = holders.insert(number, act)
             {
-                return Err(format!("{other} and {} hold number {number}", receipt.act));
+                return Err(format!("{other} and {act} hold number {number}"));
             }
         }
         let due = self
@@ -179,7 +183,8 @@ impl Acts {
     /// Returns the number that an act holds now.
     pub(in crate::world) fn number(&self, meeting: MeetingId, act: ActId) -> Option<u64> {
         let told = self.told.get(&meeting)?;
-        told.iter().rev().find(|it| it.act == act)?.number
+        let of_act = told.iter().filter(|it| it.act == act);
+        of_act.filter_map(|it| it.number).max()
     }
 
     /// Returns the registration that another one of the same person, item and kind joins.
