@@ -371,7 +371,7 @@ fn connect(path: &Path) -> Result<Connection> {
             ),
         ));
     }
-    connection.set_prepared_statement_cache_capacity(128);
+    connection.set_prepared_statement_cache_capacity(256);
     Ok(connection)
 }
 
@@ -384,7 +384,7 @@ fn connect_to_read(path: &Path) -> Result<Connection> {
             "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16384;",
         )
         .map_err(error)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(256);
     Ok(connection)
 }
 

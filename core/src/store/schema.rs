@@ -87,13 +87,12 @@ fn prepare(connection: &Connection) -> Result<()> {
              PRAGMA fullfsync = ON;
              PRAGMA checkpoint_fullfsync = ON;
              PRAGMA temp_store = MEMORY;
-             PRAGMA secure_delete = ON;
              PRAGMA trusted_schema = OFF;
              PRAGMA secure_delete = ON;
              PRAGMA busy_timeout = 2000;",
         )
         .map_err(sql)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(256);
     let mode: String = connection
         .pragma_query_value(None, "journal_mode", |row| row.get(0))
         .map_err(sql)?;

@@ -272,6 +272,7 @@ impl Bench {
             .args(["--exact", TEST, "--nocapture"])
             .env("NGHISU_WORLDS", seeds.to_string())
             .env("NGHISU_SEED", first.to_string())
+            .env("NGHISU_FAILURES", "1")
             .env("NGHISU_SHRINK", "0")
             .env("RUST_BACKTRACE", "0")
             .current_dir(self.clone.join("tests"))
