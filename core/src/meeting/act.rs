@@ -3,7 +3,7 @@
 //! An act has a random id by which every repeat is recognised. It is signed when it is made; the
 //! envelope that carries it is signed when it is sent, so the act outlives the device that made it.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use minicbor::{Decode, Encode};
 use serde::Serialize;
@@ -189,15 +189,22 @@ pub struct Receipt {
     /// received like any other; what it is worth the office says.
     #[cbor(n(8), default)]
     pub late: bool,
+    /// The number that this receipt takes the place of: somebody else had it first.
+    #[n(9)]
+    pub replaces: Option<u64>,
 }
 
 impl Receipt {
     /// Returns the receipt that counts among those of one act. An office that was restored may have given
-    /// several: the highest number counts, which is of the latest epoch, wherever in the log it came back;
-    /// any number counts before none, and of two without one that which was given first.
+    /// several: a number that another receipt takes the place of does not count; of the others the
+    /// highest does, which is of the latest epoch, wherever in the log it came back; any number counts
+    /// before none, and of two without one that which was given first.
     pub fn that_counts(receipts: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let receipts: Vec<Self> = receipts.into_iter().collect();
+        let replaced: BTreeSet<u64> = receipts.iter().filter_map(|it| it.replaces).collect();
         receipts
             .into_iter()
+            .filter(|it| it.number.is_none_or(|number| !replaced.contains(&number)))
             .max_by_key(|it| (it.number, Reverse((it.received_at, it.refers_to))))
     }
 }

@@ -403,6 +403,7 @@ impl World {
             act: receipt.act,
             number: receipt.number,
             refers_to: receipt.refers_to,
+            replaces: receipt.replaces,
         });
         self.acts
             .tell(batch.meeting, receipts.collect(), self.epochless > 0)
