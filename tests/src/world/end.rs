@@ -161,7 +161,9 @@ impl World {
                 .nodes
                 .iter()
                 .filter(|other| other.account == it.account);
-            let full = it.excuses.contains(Code::TooManyDevices.name());
+            let full = it
+                .excuses
+                .contains(nghisu_core::Code::TooManyDevices.name());
             let stays_out = full || of_account.count() > 4;
             return (!stays_out).then(|| format!("device {node} is not enrolled"));
         }
