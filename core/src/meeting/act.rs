@@ -220,3 +220,43 @@ pub struct ReceiptBatch {
     #[n(1)]
     pub receipts: Vec<Receipt>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receipt(number: Option<u64>, replaces: Option<u64>, received_at: u64) -> Receipt {
+        Receipt {
+            number,
+            person: PersonId::from_bytes([1; 16]),
+            item: None,
+            kind: ActKind::SpeakingRegistration,
+            received_at: Timestamp::from_unix_ms(received_at),
+            act: ActId::from_bytes([2; 16]),
+            act_hash: Hash::ZERO,
+            refers_to: None,
+            late: false,
+            replaces,
+        }
+    }
+
+    #[test]
+    fn of_several_receipts_one_counts_in_whatever_order_they_come() {
+        let (first, later) = (receipt(Some(3), None, 1), receipt(Some(1_000_001), None, 9));
+        let joined = receipt(None, Some(3), 1);
+        let none = receipt(None, None, 0);
+        for (receipts, counts) in [
+            (vec![&first, &later], &later),
+            (vec![&first, &joined], &joined),
+            (vec![&first, &joined, &later], &later),
+            (vec![&first, &none], &first),
+            (vec![&none, &receipt(None, None, 5)], &none),
+        ] {
+            let there: Vec<Receipt> = receipts.iter().copied().cloned().collect();
+            let back = there.iter().rev().cloned();
+            assert_eq!(Receipt::that_counts(back).as_ref(), Some(counts));
+            assert_eq!(Receipt::that_counts(there).as_ref(), Some(counts));
+        }
+        assert_eq!(Receipt::that_counts([]), None);
+    }
+}
