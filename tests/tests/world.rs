@@ -402,3 +402,41 @@ fn a_registration_that_joins_another_one_gives_up_the_number_that_was_given_twic
         ],
     );
 }
+
+#[test]
+fn what_is_written_behind_a_change_that_the_office_has_lost_waits_until_that_is_back() {
+    use nghisu_tests::world::Step::*;
+    story(
+        999,
+        &[
+            Publish(0),
+            Invite(0),
+            Invite(0),
+            Invite(1),
+            Invite(0),
+            Invite(1),
+            Sync(1),
+            Sync(2),
+            Sync(3),
+            Sync(4),
+            Wait(2_000),
+            Confirm,
+            Wait(2_000),
+            Sync(1),
+            Recover(0),
+            Write(1, 1_035_609_484),
+            State(29, 1_349_587_921),
+            Wait(2_646),
+            CopyOffice,
+            Edit(31, 3_744_542_869),
+            State(33, 820_356_322),
+            Sync(20),
+            Sync(16),
+            Wait(1_248),
+            PutBack,
+            Edit(5, 3_885_847_464),
+            Sync(13),
+            Sync(9),
+        ],
+    );
+}

@@ -241,14 +241,15 @@ impl Store {
 
 /// Notes a place of the log whose chain the office has signed.
 pub(super) fn keep_checkpoint(transaction: &Transaction<'_>, envelope: &Envelope) -> Result<()> {
-    let place = match envelope.header().kind {
-        Kind::Backup => crate::cbor::decode::<BackupEntry>(envelope.payload(), "backup entry")
-            .ok()
-            .map(|backup| (backup.covers, backup.chain)),
-        Kind::Epoch => crate::cbor::decode::<EpochEntry>(envelope.payload(), "epoch entry")
-            .ok()
-            .and_then(|epoch| Some((epoch.begins, epoch.chain?))),
-        _ => None,
+    let (kind, payload) = (envelope.header().kind, envelope.payload());
+    let place = if kind == Kind::Backup {
+        let backup = crate::cbor::decode::<BackupEntry>(payload, "backup entry").ok();
+        backup.map(|backup| (backup.covers, backup.chain))
+    } else if kind == Kind::Epoch {
+        let epoch = crate::cbor::decode::<EpochEntry>(payload, "epoch entry").ok();
+        epoch.and_then(|epoch| Some((epoch.begins, epoch.chain?)))
+    } else {
+        None
     };
     let Some((seq, chain)) = place else {
         return Ok(());

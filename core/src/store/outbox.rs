@@ -52,7 +52,9 @@ impl Store {
     pub fn work(&self, dice: [u8; 32]) -> Result<Work> {
         let incarnation = self.incarnation()?;
         let (behind, anew) = (self.behind()?.is_some(), self.anew()?);
-        let quiet = behind || anew.is_some();
+        // What is written on top of what the office has lost comes after that.
+        let heals = self.state("healing")?.is_some() && self.state("healing_read")?.is_none();
+        let quiet = behind || anew.is_some() || heals;
         let (unsettled, pending) = if quiet {
             (Vec::new(), Vec::new())
         } else {

@@ -80,6 +80,20 @@ pub(crate) struct Admitted {
     pub(crate) stopped: Option<Stopped>,
 }
 
+impl Admitted {
+    /// Takes nothing of a batch: it is offered again once the device has read on.
+    pub(super) fn nothing(device: &DeviceRow) -> Self {
+        Self {
+            outcomes: Vec::new(),
+            stopped: Some(Stopped {
+                reason: "chain".into(),
+                device_seq: device.chain.device_seq,
+                newest: device.chain.newest,
+            }),
+        }
+    }
+}
+
 /// Takes in a batch, in order. `device` moves on with it; the caller stores it.
 pub(crate) fn admit(
     log: &mut Appending<'_>,

@@ -121,6 +121,10 @@ impl Office {
                         incarnation::grant(&mut log, &mut device, cause)?;
                         Admitted::default()
                     }
+                    // What it writes may follow what it is yet to bring back.
+                    None if goes_back(stand, known) && !batch.is_empty() => {
+                        Admitted::nothing(&device)
+                    }
                     None => {
                         let terms = (person.role, note_bytes_max);
                         let admitted = admit(&mut log, &mut device, terms, &batch, returning)?;
@@ -433,6 +437,16 @@ fn backfill(tx: &Tx<'_>, ranges: &[Backfill], page_bytes_max: usize) -> Result<B
         served.to.push((range.feed, range.to));
     }
     Ok(served)
+}
+
+/// Says whether a device goes on before what it has read: it has read what this log does not have.
+/// Without a cursor epoch 0 says so.
+fn goes_back(stand: Stand, (epoch, cursor): (u32, Option<&Cursor>)) -> bool {
+    match (stand, cursor) {
+        (Stand::Resumes(_, from), Some(cursor)) => from < cursor.seq,
+        (Stand::Resumes(..), None) => epoch == 0,
+        (Stand::Holds | Stand::Unknown, _) => false,
+    }
 }
 
 /// Says whether this office has given the cursor to the device.
