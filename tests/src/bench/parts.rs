@@ -70,6 +70,9 @@ pub struct Part {
     pub wire: usize,
 }
 
+/// Requests, each with its reply.
+type Conversation = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// The parts of one sync by name. What is left of each message is its frame.
 pub type Parts = BTreeMap<String, Part>;
 
@@ -131,7 +134,7 @@ fn id(number: usize) -> String {
 }
 
 /// Returns the requests and replies of the sync.
-fn conversation(taken: Taken) -> Result<Vec<(Vec<u8>, Vec<u8>)>, String> {
+fn conversation(taken: Taken) -> Result<Conversation, String> {
     let mut agendas = match taken {
         Taken::CatchUp => material::catalogue(),
         Taken::Behind => vec![material::behind().0],
