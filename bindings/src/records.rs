@@ -505,6 +505,8 @@ pub struct Receipt {
     pub refers_to: Option<String>,
     /// Whether the item, or else the meeting, had ended by then. It is received all the same.
     pub late: bool,
+    /// The number that this receipt takes the place of: somebody else had it first.
+    pub replaces: Option<u64>,
 }
 
 impl From<act::Receipt> for Receipt {
@@ -518,6 +520,7 @@ impl From<act::Receipt> for Receipt {
             act: receipt.act.to_string(),
             refers_to: receipt.refers_to.map(|id| id.to_string()),
             late: receipt.late,
+            replaces: receipt.replaces,
         }
     }
 }

@@ -510,6 +510,7 @@ mod tests {
             act_hash: Hash::ZERO,
             refers_to: None,
             late: false,
+            replaces: None,
         }
     }
 

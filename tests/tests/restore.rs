@@ -675,3 +675,71 @@ fn a_note_that_two_devices_wrote_in_turn_comes_back_so_that_a_third_can_read_it(
         world.office.verify_log().unwrap();
     }
 }
+
+#[test]
+fn what_was_read_of_a_log_that_was_put_back_comes_back_also_to_an_office_restored_from_the_one_after_it()
+ {
+    let mut world = World::new(2);
+    let at = |minutes: u64| NOW.plus_ms(minutes * 60 * 1000);
+    for owner in 0..2 {
+        world.enrol(owner);
+    }
+    let (ahead, behind) = (0, 1);
+    let meeting = world.publish("Khai mạc", None, at(1));
+    world.sync(ahead, at(1));
+    world.sync(behind, at(1));
+    let copy = world.folder.path().join("copy");
+    copy_folder(&world.data, &copy);
+    world.publish("Thảo luận", None, at(2));
+    world.sync(ahead, at(2));
+    let number = |world: &World| {
+        world.devices[ahead]
+            .store
+            .programme(meeting)
+            .unwrap()
+            .number
+    };
+    assert_eq!(number(&world), 2);
+    for n in 0..20 {
+        world.devices[ahead].write(&format!("ghi chú {n}"));
+        world.sync(ahead, at(3));
+    }
+
+    let read = world.office.seq().unwrap();
+
+    // The copy is put back, and goes on without anybody who would notice; then it is backed up and lost.
+    world.office = Office::open(&copy).unwrap();
+    world.data = copy;
+    for n in 0..10 {
+        world.devices[behind].write(&format!("ghi chú {n}"));
+        world.sync(behind, at(4));
+    }
+    let backups = world.folder.path().join("backups");
+    world.office.backup(&backups, at(5), |_, _| {}).unwrap();
+    world.restore(&backups, at(6));
+    assert!(read > world.office.seq().unwrap());
+    world.sync(ahead, at(7));
+    world.sync(behind, at(7));
+    world.office.finish_healing(at(8)).unwrap();
+    world.sync(ahead, at(9));
+
+    let there = world.in_log();
+    let lost: Vec<_> = world
+        .held()
+        .into_iter()
+        .filter(|(id, _)| !there.contains(id))
+        .collect();
+    assert!(lost.is_empty(), "{lost:?}");
+    assert_eq!(world.devices[ahead].store.not_back().unwrap(), 0);
+    assert_eq!(number(&world), 2, "the publication is back");
+    world.sync(behind, at(9));
+    assert_eq!(
+        world.devices[behind]
+            .store
+            .programme(meeting)
+            .unwrap()
+            .number,
+        2
+    );
+    world.office.verify_log().unwrap();
+}

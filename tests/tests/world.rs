@@ -376,3 +376,29 @@ fn a_device_that_is_enrolled_anew_brings_the_vault_back_that_a_restored_office_h
         ],
     );
 }
+
+#[test]
+fn a_registration_that_joins_another_one_gives_up_the_number_that_was_given_twice() {
+    use nghisu_tests::world::Step::*;
+    story(
+        824,
+        &[
+            Publish(0),
+            Invite(0),
+            Invite(0),
+            Invite(1),
+            Invite(0),
+            Invite(1),
+            Wait(2_000),
+            Confirm,
+            Wait(36_109_406),
+            State(20, 2_748_035_226),
+            CopyOffice,
+            Sync(30),
+            Wait(1_097),
+            State(38, 2_845_417_657),
+            PutBack,
+            Sync(28),
+        ],
+    );
+}

@@ -3,7 +3,7 @@
 //! An act has a random id by which every repeat is recognised. It is signed when it is made; the
 //! envelope that carries it is signed when it is sent, so the act outlives the device that made it.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use minicbor::{Decode, Encode};
 use serde::Serialize;
@@ -189,15 +189,22 @@ pub struct Receipt {
     /// received like any other; what it is worth the office says.
     #[cbor(n(8), default)]
     pub late: bool,
+    /// The number that this receipt takes the place of: somebody else had it first.
+    #[n(9)]
+    pub replaces: Option<u64>,
 }
 
 impl Receipt {
     /// Returns the receipt that counts among those of one act. An office that was restored may have given
-    /// several: the highest number counts, which is of the latest epoch, wherever in the log it came back;
-    /// any number counts before none, and of two without one that which was given first.
+    /// several: a number that another receipt takes the place of does not count; of the others the
+    /// highest does, which is of the latest epoch, wherever in the log it came back; any number counts
+    /// before none, and of two without one that which was given first.
     pub fn that_counts(receipts: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let receipts: Vec<Self> = receipts.into_iter().collect();
+        let replaced: BTreeSet<u64> = receipts.iter().filter_map(|it| it.replaces).collect();
         receipts
             .into_iter()
+            .filter(|it| it.number.is_none_or(|number| !replaced.contains(&number)))
             .max_by_key(|it| (it.number, Reverse((it.received_at, it.refers_to))))
     }
 }
@@ -212,4 +219,44 @@ pub struct ReceiptBatch {
     /// The receipts, in the order of receipt.
     #[n(1)]
     pub receipts: Vec<Receipt>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receipt(number: Option<u64>, replaces: Option<u64>, received_at: u64) -> Receipt {
+        Receipt {
+            number,
+            person: PersonId::from_bytes([1; 16]),
+            item: None,
+            kind: ActKind::SpeakingRegistration,
+            received_at: Timestamp::from_unix_ms(received_at),
+            act: ActId::from_bytes([2; 16]),
+            act_hash: Hash::ZERO,
+            refers_to: None,
+            late: false,
+            replaces,
+        }
+    }
+
+    #[test]
+    fn of_several_receipts_one_counts_in_whatever_order_they_come() {
+        let (first, later) = (receipt(Some(3), None, 1), receipt(Some(1_000_001), None, 9));
+        let joined = receipt(None, Some(3), 1);
+        let none = receipt(None, None, 0);
+        for (receipts, counts) in [
+            (vec![&first, &later], &later),
+            (vec![&first, &joined], &joined),
+            (vec![&first, &joined, &later], &later),
+            (vec![&first, &none], &first),
+            (vec![&none, &receipt(None, None, 5)], &none),
+        ] {
+            let there: Vec<Receipt> = receipts.iter().copied().cloned().collect();
+            let back = there.iter().rev().cloned();
+            assert_eq!(Receipt::that_counts(back).as_ref(), Some(counts));
+            assert_eq!(Receipt::that_counts(there).as_ref(), Some(counts));
+        }
+        assert_eq!(Receipt::that_counts([]), None);
+    }
 }

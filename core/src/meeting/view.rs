@@ -290,6 +290,7 @@ mod tests {
             act_hash: Hash::ZERO,
             refers_to: None,
             late: false,
+            replaces: None,
         });
         let batch = ReceiptBatch {
             meeting: MEETING,

@@ -226,6 +226,12 @@ fn say_doubled(doubled: &Doubled, language: Language) -> Result<()> {
     for (place, holder) in doubled.holders.iter().enumerate() {
         let now = match (place, holder.replaced_by) {
             (0, _) => say(language, "giữ số", "keeps it").to_owned(),
+            (_, Some(0)) => say(
+                language,
+                "nay chung với một đăng ký khác của người này",
+                "has joined another registration of this person",
+            )
+            .to_owned(),
             (_, Some(other)) => format!(
                 "{} {}",
                 say(language, "nay là số", "is now"),

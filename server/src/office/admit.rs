@@ -405,14 +405,16 @@ pub(super) fn receive(log: &Appending<'_>, act: &Act, place: Place) -> Result<Op
         adopt(log.tx, row, &receipt)?;
         return Ok(None);
     }
-    give_receipt(log, row, log.now).map(Some)
+    give_receipt(log, row, log.now, None).map(Some)
 }
 
-/// Gives an act its receipt: a number of its own, or what it refers to.
+/// Gives an act its receipt: a number of its own, or what it refers to; in place of the number
+/// `replaces`, if somebody else had that first.
 pub(super) fn give_receipt(
     log: &Appending<'_>,
     mut row: ActRow,
     received_at: Timestamp,
+    replaces: Option<u64>,
 ) -> Result<Receipt> {
     let tx = log.tx;
     let (mut number, mut refers_to) = (None, row.withdraws);
@@ -446,6 +448,7 @@ pub(super) fn give_receipt(
         act_hash: row.content,
         refers_to,
         late: late::is_late(tx, &row, received_at)?,
+        replaces,
     };
     note_given(tx, row.meeting, &receipt)?;
     Ok(receipt)

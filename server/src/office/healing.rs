@@ -92,7 +92,7 @@ pub struct Holder {
     pub person: String,
     /// When an office received it.
     pub received_at: Timestamp,
-    /// The number that the act has instead.
+    /// The number that the act has instead; 0 if it has joined another registration of its author.
     pub replaced_by: Option<u64>,
 }
 
@@ -187,7 +187,7 @@ pub(super) fn give_numbers(log: &mut Appending<'_>) -> Result<u64> {
     let mut receipts: BTreeMap<MeetingId, Vec<Receipt>> = BTreeMap::new();
     for (row, received_at) in new {
         let meeting = row.meeting;
-        let receipt = give_receipt(log, row, received_at)?;
+        let receipt = give_receipt(log, row, received_at, None)?;
         receipts.entry(meeting).or_default().push(receipt);
     }
     tx.clear_waiting_acts()?;
@@ -212,6 +212,9 @@ pub(super) fn give_numbers(log: &mut Appending<'_>) -> Result<u64> {
     Ok(given)
 }
 
+/// Stands for the number of an act that has joined another one and holds none.
+const JOINED: u64 = 0;
+
 /// Gives another number to an act that holds one which somebody else had first.
 fn number_anew(log: &Appending<'_>, held: &GivenRow) -> Result<Option<Receipt>> {
     let tx = log.tx;
@@ -222,14 +225,12 @@ fn number_anew(log: &Appending<'_>, held: &GivenRow) -> Result<Option<Receipt>> 
     row.merged_into = None;
     row.standing = false;
     tx.set_act(&row)?;
-    let receipt = give_receipt(log, row.clone(), held.received_at)?;
+    let receipt = give_receipt(log, row.clone(), held.received_at, Some(held.number))?;
     if withdrawn {
         row.standing = false;
         tx.set_act(&row)?;
     }
-    if let Some(number) = receipt.number {
-        tx.replace_given(held, number)?;
-    }
+    tx.replace_given(held, receipt.number.unwrap_or(JOINED))?;
     Ok(Some(receipt))
 }
 

@@ -132,6 +132,7 @@ impl World {
             act: receipt.act,
             number: receipt.number,
             refers_to: receipt.refers_to,
+            replaces: receipt.replaces,
         });
         Ok(shown.collect())
     }

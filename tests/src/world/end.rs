@@ -161,7 +161,11 @@ impl World {
                 .nodes
                 .iter()
                 .filter(|other| other.account == it.account);
-            return (of_account.count() <= 4).then(|| format!("device {node} is not enrolled"));
+            let full = it
+                .excuses
+                .contains(nghisu_core::Code::TooManyDevices.name());
+            let stays_out = full || of_account.count() > 4;
+            return (!stays_out).then(|| format!("device {node} is not enrolled"));
         }
         let tables = ["backfill", "parked", "feed_ahead", "unopened"];
         for table in tables {

@@ -198,6 +198,9 @@ impl World {
                 }
             }
             Err(error) => {
+                if error.code() == Code::TooManyDevices {
+                    it.excuses.insert(Code::TooManyDevices.name());
+                }
                 let excused = match error.code() {
                     Code::DiskFull => it.full || it.excuses.contains("full office"),
                     Code::OnlineKeyExpired => it.excuses.contains("clock"),

@@ -126,6 +126,8 @@ impl World {
         }
         let now = self.now;
         let it = &mut self.nodes[node];
+        // There may be room again by the time the sync ends.
+        it.excuses.extend(it.full.then_some("full disk"));
         let Some(running) = &mut it.running else {
             return Ok(());
         };
@@ -306,7 +308,9 @@ impl World {
     fn check_excuse(&self, node: usize, error: &Error) -> Verdict {
         let it = &self.nodes[node];
         let excused = match error.code() {
-            Code::DiskFull => it.full || it.excuses.contains("full office"),
+            Code::DiskFull => {
+                it.excuses.contains("full disk") || it.excuses.contains("full office")
+            }
             Code::DeviceRefused | Code::Locked | Code::Wiped => it.excuses.contains("refused"),
             Code::OnlineKeyExpired => it.excuses.contains("clock"),
             Code::LogChanged => self.put_back > 0,

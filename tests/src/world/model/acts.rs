@@ -31,6 +31,8 @@ pub(in crate::world) struct Receipt {
     pub(in crate::world) act: ActId,
     pub(in crate::world) number: Option<u64>,
     pub(in crate::world) refers_to: Option<ActId>,
+    /// The number in whose place it is.
+    pub(in crate::world) replaces: Option<u64>,
 }
 
 /// All acts of everybody.
@@ -120,6 +122,7 @@ impl Acts {
             act: id,
             number,
             refers_to,
+            replaces: None,
         });
         Ok(())
     }
@@ -154,15 +157,10 @@ impl Acts {
                 "receipts {shown:?} are shown, and the log tells {told:?}"
             ));
         }
-        // Of two receipts of an act the higher number counts.
-        let mut last: BTreeMap<ActId, Option<u64>> = BTreeMap::new();
-        for receipt in told {
-            let number = last.entry(receipt.act).or_default();
-            *number = receipt.number.max(*number);
-        }
+        let acts: BTreeSet<ActId> = told.iter().map(|it| it.act).collect();
         let mut holders = BTreeMap::new();
-        for (act, number) in &last {
-            if let Some(number) = number
+        for act in &acts {
+            if let Some(number) = self.number(meeting, *act)
                 && let Some(other) = holders.insert(number, act)
             {
                 return Err(format!("{other} and {act} hold number {number}"));
@@ -173,18 +171,22 @@ impl Acts {
             .iter()
             .filter(|id| self.made.get(*id).is_some_and(|act| act.meeting == meeting));
         for act in due {
-            if !last.contains_key(act) {
+            if !acts.contains(act) {
                 return Err(format!("{act} was received and has no receipt"));
             }
         }
         Ok(())
     }
 
-    /// Returns the number that an act holds now.
+    /// Returns the number that an act holds now: the highest that no other receipt has taken the place of.
     pub(in crate::world) fn number(&self, meeting: MeetingId, act: ActId) -> Option<u64> {
         let told = self.told.get(&meeting)?;
-        let of_act = told.iter().filter(|it| it.act == act);
-        of_act.filter_map(|it| it.number).max()
+        let of_act = || told.iter().filter(|it| it.act == act);
+        let is_replaced = |number| of_act().any(|it| it.replaces == Some(number));
+        of_act()
+            .filter_map(|it| it.number)
+            .filter(|number| !is_replaced(*number))
+            .max()
     }
 
     /// Returns the registration that another one of the same person, item and kind joins.
