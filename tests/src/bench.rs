@@ -9,6 +9,7 @@ pub mod curves;
 pub mod material;
 pub mod measure;
 pub mod ours;
+pub mod parts;
 #[cfg(feature = "peers")]
 pub mod peers;
 pub mod runner;

@@ -374,9 +374,9 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// Packs entries.
+    /// Packs entries, as small as can be: it is done once for all who read them.
     pub fn pack(audience: Audience, after: u64, to: u64, entries: &[Entry]) -> Self {
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
         let packed = encoder
             .write_all(&cbor::encode(&entries))
             .and_then(|()| encoder.finish());

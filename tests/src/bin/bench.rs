@@ -10,7 +10,9 @@ use std::{
 
 use clap::{Parser, ValueEnum};
 use nghisu_core::Language;
-use nghisu_tests::bench::{Contender, Workload, curves, ours::Ours, runner::alternate, table};
+use nghisu_tests::bench::{
+    Contender, Workload, curves, ours::Ours, parts, runner::alternate, table,
+};
 use serde_json::Value;
 
 /// Đo chi phí của các công việc đồng bộ, của chúng ta và của các phần mềm khác.
@@ -61,6 +63,8 @@ enum Name {
     Live,
     /// Chi phí theo số tài liệu, thiết bị, lịch sử. Cost against documents, devices, history
     Curves,
+    /// Byte của một lần đồng bộ gồm những gì. What the bytes of a sync consist of
+    Parts,
     /// Tất cả. Everything
     All,
 }
@@ -80,7 +84,7 @@ fn workloads(name: Name, devices: Option<u16>, keys: usize) -> Vec<Workload> {
         Name::Note => vec![Workload::Note(keys)],
         Name::ColdOpen => vec![Workload::ColdOpen],
         Name::Live => vec![Workload::Live],
-        Name::Curves => Vec::new(),
+        Name::Curves | Name::Parts => Vec::new(),
         Name::All => [
             Name::CatchUp,
             Name::Behind,
@@ -179,6 +183,14 @@ fn run(args: &Args) -> Result<bool, String> {
             values.push(curves::for_programs(&points));
         } else {
             say(&curves::for_people(&points, language));
+        }
+    }
+    if args.name == Name::Parts {
+        let all = parts::measure(progress)?;
+        if args.json {
+            values.push(parts::for_programs(&all));
+        } else {
+            say(&parts::for_people(&all, language));
         }
     }
     if args.json {
