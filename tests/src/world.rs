@@ -25,6 +25,7 @@ mod end;
 mod enrol;
 mod files;
 mod held;
+mod levels;
 mod link;
 mod model;
 mod rogue;

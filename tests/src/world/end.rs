@@ -191,6 +191,7 @@ impl World {
         for node in 0..self.nodes.len() {
             if self.is_alive(node) {
                 self.check_node(node)?;
+                self.check_all_back(node)?;
             }
         }
         for account in 0..self.notes.len() {
