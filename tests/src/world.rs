@@ -28,6 +28,7 @@ mod held;
 mod levels;
 mod link;
 mod model;
+mod refusals;
 mod rogue;
 mod run;
 mod script;

@@ -155,6 +155,9 @@ impl World {
         if at_rest && note.durability == Durability::Saved {
             return Err("the office has all of it".into());
         }
+        if at_rest && newest.is_none() {
+            return Err("the log has no entry of it".into());
+        }
         if at_rest && newest <= Some(backed_up) && note.durability != Durability::BackedUp {
             return Err(format!(
                 "of entry {newest:?}, and the backup goes up to {backed_up}"

@@ -61,7 +61,7 @@ impl World {
         Err(format!("S14: a call failed: {error}"))
     }
 
-    fn letters(&self, account: usize, note: DocumentId, count: usize) -> String {
+    pub(super) fn letters(&self, account: usize, note: DocumentId, count: usize) -> String {
         let known = self.notes[account].all.get(&note);
         let from = known.map_or(0, |note| note.characters());
         (from..from + count)
@@ -211,9 +211,14 @@ impl World {
 
     pub(super) fn hide(&mut self, node: usize, drawn: u32) -> Verdict {
         let mut dice = Dice::new(u64::from(drawn));
-        let Some((id, _, hidden)) = self.a_note(node, &mut dice) else {
-            return Ok(());
-        };
+        match self.a_note(node, &mut dice) {
+            Some((id, ..)) => self.hide_note(node, id),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn hide_note(&mut self, node: usize, id: DocumentId) -> Verdict {
+        let hidden = self.nodes[node].read().note(id).is_ok_and(|it| it.deleted);
         let (account, author) = (self.nodes[node].account, self.nodes[node].author);
         let at = self.nodes[node].clock(self.now);
         let note = match self.nodes[node].store().delete_note(id, at) {
