@@ -88,10 +88,11 @@ const ENTRIES: [&str; 16] = [
     "Withdrawal",
 ];
 /// What must not be left out either: without it other checks have nothing to check.
-const DEEDS: [&str; 9] = [
+const DEEDS: [&str; 10] = [
     "a full disk refused to save",
     "edit while others have edited too",
     "backfill asked for",
+    "change of a note refused",
     "range left out for a snapshot",
     "recovery by code",
     "nothing left of what one may not read",

@@ -19,6 +19,7 @@ impl World {
             meetings: self.meetings.clone(),
             confirmed: self.notes.iter().map(Notes::confirmed).collect(),
             people: self.people,
+            covered: self.covered,
             backup,
         }
     }
@@ -38,7 +39,10 @@ impl World {
         match self.desk.office().backup(&to, at, |_, _| {}) {
             Ok(made) if made.manifest.covers == then.log.seq() => {
                 self.coverage.count("deeds", "backup");
+                self.covered = then.log.seq();
                 self.backed_up = Some(Then {
+                    // One that is restored of it has all of that from a backup.
+                    covered: self.covered,
                     backup: Some(made.folder),
                     ..then
                 });
@@ -96,6 +100,7 @@ impl World {
         self.remember_numbers()?;
         self.put_back += 1;
         self.log = then.log;
+        self.covered = then.covered;
         let made = std::mem::take(&mut self.acts.made);
         let ever = std::mem::take(&mut self.acts.ever);
         self.acts = then.acts;

@@ -8,7 +8,7 @@ use nghisu_core::{
 };
 
 use super::{
-    devices::{Standing, number},
+    devices::Standing,
     model::{Verdict, acts},
     run::World,
 };
@@ -27,36 +27,25 @@ impl World {
     }
 
     fn check_notes(&mut self, node: usize) -> Verdict {
+        let safe = self.check_levels(node)?;
         let it = &self.nodes[node];
-        let query = "SELECT id, text, deleted,
-            (SELECT count(*) FROM pending WHERE document = note.id)
-            + (SELECT count(*) FROM envelope WHERE document = note.id AND outcome IS NULL)
-            + (SELECT count(*) FROM rebuild WHERE document = note.id) FROM note";
+        let query = "SELECT id, text, deleted FROM note";
         let rows = it.rows(query, |row| {
             let id: Vec<u8> = row.get(0)?;
             let id = DocumentId::from_slice(&id).unwrap();
-            Ok((
-                id,
-                (
-                    row.get::<_, String>(1)?,
-                    row.get::<_, bool>(2)?,
-                    number(row, 3)?,
-                ),
-            ))
+            Ok((id, (row.get::<_, String>(1)?, row.get::<_, bool>(2)?)))
         });
         let mut shown: std::collections::BTreeMap<_, _> = rows.into_iter().collect();
-        // After the office was put back a device calls settled what is lost, until it has heard of it.
-        let heard = self.put_back == it.heard;
         let author = it.author;
         let notes = &mut self.notes[it.account];
         for (id, note) in &mut notes.all {
             match shown.remove(id) {
-                Some((text, hidden, unsent)) => {
+                Some((text, hidden)) => {
                     if let Err(why) = note.show(author, &text, hidden) {
                         let told = note.told();
                         return Err(format!("S8: note {id} of author {author}: {why}{told}"));
                     }
-                    if unsent == 0 && heard {
+                    if safe.contains(id) {
                         note.confirm(author);
                     }
                 }

@@ -150,6 +150,11 @@ impl Desk {
         Ok(())
     }
 
+    /// From here on, until it is started again, the office takes changes of notes of so many bytes at most.
+    pub(super) fn take_notes_of(&mut self, bytes_max: usize) {
+        self.office = self.office.take().map(|it| it.with_notes_of(bytes_max));
+    }
+
     /// Leaves the office's database so many pages.
     pub(super) fn fill(&mut self, pages: u8, requests: u8) {
         let used = self.office().limit_pages(None).unwrap();

@@ -47,7 +47,8 @@ impl World {
             if why.is_empty() {
                 self.coverage
                     .count("rounds until everybody agreed", round + 1);
-                return self.check_end();
+                self.check_end()?;
+                return self.have_refused();
             }
         }
         Err(format!(
@@ -145,7 +146,7 @@ impl World {
     }
 
     /// Says whether a device is still somebody's.
-    fn is_alive(&self, node: usize) -> bool {
+    pub(super) fn is_alive(&self, node: usize) -> bool {
         let it = &self.nodes[node];
         !it.closed && it.standing == Standing::Enrolled && it.is_usable()
     }
@@ -195,6 +196,7 @@ impl World {
         for node in 0..self.nodes.len() {
             if self.is_alive(node) {
                 self.check_node(node)?;
+                self.check_all_back(node)?;
             }
         }
         for account in 0..self.notes.len() {
@@ -206,7 +208,7 @@ impl World {
     }
 
     /// All devices of an account show the same, and that is what was typed.
-    fn check_account(&mut self, account: usize) -> Verdict {
+    pub(super) fn check_account(&mut self, account: usize) -> Verdict {
         let alive: Vec<usize> = (0..self.nodes.len())
             .filter(|node| self.nodes[*node].account == account && self.is_alive(*node))
             .collect();
@@ -320,7 +322,7 @@ impl World {
     }
 
     /// No word of a note stands in the office's folder.
-    fn check_sealed(&self) -> Verdict {
+    pub(super) fn check_sealed(&self) -> Verdict {
         for notes in &self.notes {
             for note in notes.all.values() {
                 let Some(word) = note.longest() else {

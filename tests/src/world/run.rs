@@ -108,6 +108,7 @@ pub(super) struct Then {
     pub(super) meetings: BTreeMap<usize, MeetingId>,
     pub(super) confirmed: Vec<BTreeMap<nghisu_core::ids::DocumentId, Seen>>,
     pub(super) people: u64,
+    pub(super) covered: u64,
     /// Where it lies, if it is a backup.
     pub(super) backup: Option<PathBuf>,
 }
@@ -149,6 +150,8 @@ pub struct World {
     pub(super) backed_up: Option<Then>,
     /// Changes of people and devices: a copy from before one of them is not put back.
     pub(super) people: u64,
+    /// The newest entry that is in a backup, as the office knows it.
+    pub(super) covered: u64,
     /// How often the office was put back or restored, and how often of that without a new epoch.
     pub(super) put_back: u32,
     pub(super) epochless: u32,
@@ -261,6 +264,7 @@ impl World {
             then: None,
             backed_up: None,
             people: 0,
+            covered: 0,
             put_back: 0,
             epochless: 0,
             ended_early: false,

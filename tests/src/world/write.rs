@@ -14,37 +14,41 @@ use super::{
     run::World,
 };
 
-/// Characters of a note, none twice: Vietnamese letters composed and apart, others that UTF-16 takes two
-/// units for, and whatever comes after them.
+/// Letters of each of these kinds stand beside each other in a note as long as there are enough: Vietnamese
+/// ones, composed and as marks that combine, emoji, for which UTF-16 takes two units and UTF-8 four bytes.
+const MIXED: [(u32, usize); 5] = [
+    (0x1ea0, 90),
+    (0x1f600, 80),
+    (0xc0, 23),
+    (0x300, 112),
+    (0x102, 60),
+];
+/// What follows: ideographs, of which the later ones are of two units too.
+const FURTHER: [(u32, usize); 2] = [(0x4e00, 4_000), (0x20000, 9_000)];
+/// The smallest of the mixed kinds.
+const OF_EACH: usize = 23;
+
+/// Characters of a note, none twice.
 fn letter(seed: u64, nth: usize) -> char {
-    const BLOCKS: [(u32, u32); 7] = [
-        (0x1ea0, 90),
-        (0x1f600, 80),
-        (0xc0, 23),
-        (0x300, 112),
-        (0x102, 60),
-        (0x4e00, 4_000),
-        (0x20000, 9_000),
-    ];
-    let turn = usize::try_from(seed % 5).unwrap();
-    let mut nth = nth;
-    // Of the first blocks in turn, so that they mix; what is left of them is passed over.
-    for block in (0..5).map(|at| BLOCKS[(at + turn) % 5]) {
-        let size = usize::try_from(block.1).unwrap();
-        if nth < size {
-            let spread = nth * 7 % size;
-            let step = if size.is_multiple_of(7) { nth } else { spread };
-            return char::from_u32(block.0 + u32::try_from(step).unwrap()).unwrap_or('ư');
-        }
-        nth -= size;
-    }
-    let size = usize::try_from(BLOCKS[5].1).unwrap();
-    let (block, nth) = if nth < size {
-        (BLOCKS[5], nth)
-    } else {
-        (BLOCKS[6], nth - size)
+    let of = |(first, size): (u32, usize), nth: usize| {
+        // Not in their order, so that no order follows from how they were typed.
+        let step = if size.is_multiple_of(7) {
+            nth
+        } else {
+            nth * 7 % size
+        };
+        char::from_u32(first + u32::try_from(step).unwrap()).unwrap()
     };
-    char::from_u32(block.0 + u32::try_from(nth).unwrap()).unwrap()
+    let turn = usize::try_from(seed % 5).unwrap();
+    let kinds = MIXED.len();
+    if nth < kinds * OF_EACH {
+        return of(MIXED[(nth + turn) % kinds], nth / kinds);
+    }
+    let nth = nth - kinds * OF_EACH;
+    match nth.checked_sub(FURTHER[0].1) {
+        None => of(FURTHER[0], nth),
+        Some(later) => of(FURTHER[1], later),
+    }
 }
 
 impl World {
@@ -57,7 +61,7 @@ impl World {
         Err(format!("S14: a call failed: {error}"))
     }
 
-    fn letters(&self, account: usize, note: DocumentId, count: usize) -> String {
+    pub(super) fn letters(&self, account: usize, note: DocumentId, count: usize) -> String {
         let known = self.notes[account].all.get(&note);
         let from = known.map_or(0, |note| note.characters());
         (from..from + count)
@@ -176,30 +180,45 @@ impl World {
         self.check_node(node)
     }
 
-    /// A position within a character is refused, and nothing changes.
+    /// What begins or ends within a character is refused, and nothing changes.
     fn try_wrong_position(&mut self, node: usize, id: DocumentId, characters: &[char]) -> Verdict {
-        let Some(wide) = characters.iter().position(|it| it.len_utf16() == 2) else {
+        let Some(wide) = characters.iter().rposition(|it| it.len_utf16() == 2) else {
             return Ok(());
         };
         let before: usize = characters[..wide].iter().map(|it| it.len_utf16()).sum();
-        let splice = Splice {
-            position: before + 1,
-            delete: 0,
-            insert: "?".into(),
-        };
         let at = self.nodes[node].clock(self.now);
-        match self.nodes[node].store().edit_note(id, &[splice], at) {
-            Err(error) if error.code() == Code::PositionInvalid => Ok(()),
-            Err(error) => self.may_fail(node, &error),
-            Ok(_) => Err("S14: half a character was taken for a place".into()),
+        for (position, delete) in [
+            (before + 1, 0),
+            (before + 1, 1),
+            (before, 1),
+            (0, before + 1),
+        ] {
+            let splice = Splice {
+                position,
+                delete,
+                insert: "?".into(),
+            };
+            match self.nodes[node].store().edit_note(id, &[splice], at) {
+                Err(error) if error.code() == Code::PositionInvalid => {}
+                Err(error) => self.may_fail(node, &error)?,
+                Ok(_) => {
+                    return Err("S14: half a character was taken for a place".into());
+                }
+            }
         }
+        Ok(())
     }
 
     pub(super) fn hide(&mut self, node: usize, drawn: u32) -> Verdict {
         let mut dice = Dice::new(u64::from(drawn));
-        let Some((id, _, hidden)) = self.a_note(node, &mut dice) else {
-            return Ok(());
-        };
+        match self.a_note(node, &mut dice) {
+            Some((id, ..)) => self.hide_note(node, id),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn hide_note(&mut self, node: usize, id: DocumentId) -> Verdict {
+        let hidden = self.nodes[node].read().note(id).is_ok_and(|it| it.deleted);
         let (account, author) = (self.nodes[node].account, self.nodes[node].author);
         let at = self.nodes[node].clock(self.now);
         let note = match self.nodes[node].store().delete_note(id, at) {

@@ -82,6 +82,11 @@ impl Log {
             || entry.kind == Kind::Snapshot
     }
 
+    /// Says whether the log has this envelope.
+    pub(in crate::world) fn holds(&self, envelope: &Hash) -> bool {
+        self.ids.contains(envelope)
+    }
+
     /// Says whether the log has this envelope under these numbers.
     pub(in crate::world) fn has(&self, envelope: &Hash, seq: u64, feed_seq: u64) -> bool {
         let at = usize::try_from(seq.saturating_sub(1)).unwrap_or(usize::MAX);

@@ -41,6 +41,8 @@ pub(in crate::world) struct Note {
     confirmed: Seen,
     /// What each author has seen at least.
     seen: BTreeMap<Author, Seen>,
+    /// Characters that the office will refuse: from then on they stand nowhere.
+    refused: BTreeSet<char>,
 }
 
 /// The notes of one person.
@@ -117,6 +119,11 @@ impl Note {
             typing.after,
         );
         Ok(())
+    }
+
+    /// The office will refuse these characters, and the space beside them.
+    pub(in crate::world) fn expect_refusal(&mut self, letters: &str, space: char) {
+        self.refused.extend(letters.chars().chain([space]));
     }
 
     /// The note was hidden.
@@ -256,7 +263,7 @@ impl Note {
             for edit in self.within(&known) {
                 raise(&mut seen, &edit.after);
                 for character in &edit.inserted {
-                    if shown.contains(character) {
+                    if shown.contains(character) || self.refused.contains(character) {
                         continue;
                     }
                     match self.deleted.get(character).map_or(&[][..], Vec::as_slice) {
