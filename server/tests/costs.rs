@@ -125,10 +125,10 @@ impl Hall {
 
 /// Returns the segments that a reply brings.
 fn segments(reply: &[u8]) -> Vec<Segment> {
-    match Reply::decode(reply).unwrap() {
-        Reply::Synced(synced) => synced.segments,
-        other => panic!("not carried out: {other:?}"),
-    }
+    let Reply::Synced(synced) = Reply::decode(reply).unwrap() else {
+        panic!("not carried out");
+    };
+    synced.segments
 }
 
 /// Says that a pull costs the same, however large the office is.

@@ -12,6 +12,7 @@ use super::{
     admin::canary,
     checks::alike,
     devices::Standing,
+    enrol::DEVICES_MAX,
     model::{
         Author, Verdict,
         access::{Post, Turn},
@@ -156,16 +157,17 @@ impl World {
         if it.closed {
             return None;
         }
+        // Of too many devices of a person some stay out.
+        let of_account = self.nodes.iter();
+        let of_account = of_account.filter(|other| other.account == it.account && !other.closed);
+        let full = it
+            .excuses
+            .contains(nghisu_core::Code::TooManyDevices.name());
+        let stays_out = full || of_account.count() > DEVICES_MAX;
+        if stays_out && self.locked.contains(&it.id()) {
+            return None;
+        }
         if it.standing != Standing::Enrolled {
-            // Of too many devices of a person one stays out.
-            let of_account = self
-                .nodes
-                .iter()
-                .filter(|other| other.account == it.account);
-            let full = it
-                .excuses
-                .contains(nghisu_core::Code::TooManyDevices.name());
-            let stays_out = full || of_account.count() > 4;
             return (!stays_out).then(|| format!("device {node} is not enrolled"));
         }
         let tables = ["backfill", "parked", "feed_ahead", "unopened"];

@@ -390,7 +390,7 @@ impl World {
         let record = Record::decode(payload).map_err(|error| error.to_string())?;
         if let Record::Step(signed) = record {
             let place = (signed.step().vault.hash, signed.step().number);
-            let first = *self.vault_steps.entry(place).or_insert(signed.id());
+            let first = *self.vault_steps.entry(place).or_insert_with(|| signed.id());
             self.forked |= first != signed.id();
         }
         Ok(())
