@@ -72,6 +72,7 @@ impl Store {
             unsettled,
             pending,
             behind,
+            quiet,
             anew,
             keys: self.keys()?,
             revoked: self.revocations()?,

@@ -82,6 +82,8 @@ pub struct Work {
     pub own: bool,
     /// Whether the device is reading its own chain back: it hands nothing in meanwhile.
     pub behind: bool,
+    /// Whether nothing is handed in with this request, although something may be unsettled.
+    pub quiet: bool,
     /// Names the device's request for another incarnation, if it asks for one.
     pub anew: Option<Hash>,
     /// Ranges of feeds that are missing, at most [`crate::limits::BACKFILL_RANGES_MAX`].
@@ -619,6 +621,7 @@ impl<'s> Session<'s> {
             steps.push_back(Step::Order(Box::new(order)));
         }
         let (stops, progress) = self.count(&synced.outcomes);
+        let mut offers_again = false;
         // An office that was restored has forgotten a part of the chain: it is offered again.
         if synced.resumed.is_none() {
             if let Some(step) = own::other_chain(&work, &sent, &synced) {
@@ -627,6 +630,12 @@ impl<'s> Session<'s> {
             }
             if let Some(stopped) = &synced.stopped {
                 steps.push_back(self.after_stop(&work, stopped)?);
+            } else if let Some(device_seq) = own::lost(&work, &sent, &synced)
+                && !self.resent
+            {
+                self.resent = true;
+                offers_again = true;
+                steps.push_back(Step::Unsettle { device_seq });
             }
         }
         let unanswered = sent.len() > synced.outcomes.len() && synced.stopped.is_none();
@@ -665,7 +674,10 @@ impl<'s> Session<'s> {
         steps.extend(parts.into_iter().map(Step::Page));
         Ok((
             steps,
-            synced.more || (left_over && progress && !stops) || synced.stopped.is_some(),
+            synced.more
+                || offers_again
+                || (left_over && progress && !stops)
+                || synced.stopped.is_some(),
         ))
     }
 

@@ -76,3 +76,15 @@ pub(super) fn other_chain(work: &Work, sent: &[Hash], synced: &Synced) -> Option
             .collect(),
     })
 }
+
+/// Returns where the device's chain ends at the office, if that is before what the office had settled: it
+/// was put back to before that, and nothing that this device has read shows it.
+pub(super) fn lost(work: &Work, sent: &[Hash], synced: &Synced) -> Option<u64> {
+    let chain = synced.own?;
+    let settled = match work.unsettled.first() {
+        Some(first) => first.header().device_seq.saturating_sub(1),
+        None => work.chain.device_seq.saturating_sub(sent.len() as u64),
+    };
+    let before = chain.incarnation == work.chain.incarnation && chain.device_seq < settled;
+    (before && !work.quiet).then_some(chain.device_seq)
+}

@@ -102,6 +102,7 @@ impl Pair {
             unsent: 0,
             own: false,
             behind: false,
+            quiet: false,
             anew: None,
             backfill: Vec::new(),
             parked: false,
@@ -533,6 +534,43 @@ fn a_device_that_is_behind_its_own_chain_reads_it_back_and_is_told_once() {
         4
     );
     finished(tell(&mut session, Input::Saved)).unwrap();
+}
+
+#[test]
+fn what_an_office_has_lost_of_a_device_s_own_chain_is_offered_again_though_nothing_new_is_handed_in()
+ {
+    let pair = Pair::new();
+    let mut session = pair.session();
+    let ends_at = |device_seq| {
+        reply(Synced {
+            own: Some(OwnChain {
+                incarnation: 1,
+                device_seq,
+                newest: Hash::ZERO,
+            }),
+            ..pair.synced(0, 4)
+        })
+    };
+    let mut work = pair.work(0);
+    work.chain.device_seq = 5;
+    tell(&mut session, Input::Wanted);
+    sent(tell(&mut session, loaded(work.clone())));
+    let step = saved(tell(&mut session, ends_at(3)));
+    assert!(matches!(step, Step::Unsettle { device_seq: 3 }), "{step:?}");
+    saved_page(tell(&mut session, Input::Saved));
+    assert!(matches!(tell(&mut session, Input::Saved), Output::Load));
+
+    // Nothing is lost where nothing may be handed in, and nothing is offered for ever.
+    let quiet = Work {
+        quiet: true,
+        ..work.clone()
+    };
+    for work in [work, quiet] {
+        sent(tell(&mut session, loaded(work)));
+        saved_page(tell(&mut session, ends_at(3)));
+        finished(tell(&mut session, Input::Saved)).unwrap();
+        tell(&mut session, Input::Wanted);
+    }
 }
 
 fn held(reason: &str) -> Outcome {
