@@ -309,7 +309,7 @@ impl World {
         let it = &self.nodes[node];
         let excused = match error.code() {
             Code::DiskFull => {
-                it.excuses.contains("full disk") || it.excuses.contains("full office")
+                it.full || it.excuses.contains("full disk") || it.excuses.contains("full office")
             }
             Code::DeviceRefused | Code::Locked | Code::Wiped => it.excuses.contains("refused"),
             Code::OnlineKeyExpired => it.excuses.contains("clock"),
