@@ -9,13 +9,16 @@ use std::{
 
 use nghisu_core::{
     Error, cbor,
-    ids::{ActId, DeviceId, Hash, Kind, MeetingId},
+    ids::{ActId, DeviceId, Hash, Kind, MeetingId, PersonId},
     meeting::act::ReceiptBatch,
     sync::{envelope::Envelope, wire::Outcome},
     trust::{
         decide::Role,
         orders::SignedOrder,
-        vault::{chain::Record, codes::RecoveryCode},
+        vault::{
+            chain::{Record, What},
+            codes::RecoveryCode,
+        },
     },
 };
 use tempfile::TempDir;
@@ -156,7 +159,7 @@ pub struct World {
     pub(super) put_back: u32,
     pub(super) epochless: u32,
     /// The steps of vaults that any log of this office has had, and whether two had one number.
-    pub(super) vault_steps: BTreeMap<(Hash, u64), Hash>,
+    pub(super) vault_steps: BTreeMap<(PersonId, Hash, u64), Hash>,
     pub(super) forked: bool,
     /// Whether somebody said that enough devices were back while others were away.
     pub(super) ended_early: bool,
@@ -389,7 +392,16 @@ impl World {
         self.genesis.get_or_insert_with(|| payload.to_vec());
         let record = Record::decode(payload).map_err(|error| error.to_string())?;
         if let Record::Step(signed) = record {
-            let place = (signed.step().vault.hash, signed.step().number);
+            let step = signed.step();
+            // A person has one first vault.
+            let vault = match &step.what {
+                What::Genesis { replaces: None, .. } => Hash::ZERO,
+                What::Genesis { .. }
+                | What::Add { .. }
+                | What::Remove { .. }
+                | What::Recovery { .. } => step.vault.hash,
+            };
+            let place = (step.vault.owner, vault, step.number);
             let first = *self.vault_steps.entry(place).or_insert_with(|| signed.id());
             self.forked |= first != signed.id();
         }
