@@ -621,22 +621,16 @@ impl<'s> Session<'s> {
             steps.push_back(Step::Order(Box::new(order)));
         }
         let (stops, progress) = self.count(&synced.outcomes);
-        let mut offers_again = false;
+        let mut again = synced.more || synced.stopped.is_some();
         // An office that was restored has forgotten a part of the chain: it is offered again.
         if synced.resumed.is_none() {
             if let Some(step) = own::other_chain(&work, &sent, &synced) {
                 steps.push_back(step);
                 return Ok((steps, true));
             }
-            if let Some(stopped) = &synced.stopped {
-                steps.push_back(self.after_stop(&work, stopped)?);
-            } else if let Some(device_seq) = own::lost(&work, &sent, &synced)
-                && !self.resent
-            {
-                self.resent = true;
-                offers_again = true;
-                steps.push_back(Step::Unsettle { device_seq });
-            }
+            let step = self.what_is_lost(&work, &sent, &synced)?;
+            again |= step.is_some();
+            steps.extend(step);
         }
         let unanswered = sent.len() > synced.outcomes.len() && synced.stopped.is_none();
         if unanswered && !stops {
@@ -668,17 +662,11 @@ impl<'s> Session<'s> {
             complete: !synced.more,
             head,
             office: Box::new(office),
-            offered: what_was_offered(&work.owed, synced.resumed.is_some()),
+            offered: work.owed.was_taken(synced.resumed.is_some()),
         };
         let parts = cut::cut(outcomes, incoming, end);
         steps.extend(parts.into_iter().map(Step::Page));
-        Ok((
-            steps,
-            synced.more
-                || offers_again
-                || (left_over && progress && !stops)
-                || synced.stopped.is_some(),
-        ))
+        Ok((steps, again || (left_over && progress && !stops)))
     }
 
     /// # Errors
@@ -819,13 +807,6 @@ impl<'s> Session<'s> {
             returned,
         }
     }
-}
-
-/// Returns what a request has offered. If the reply tells of another loss than the one that it was about,
-/// what was lost then is still to be offered.
-fn what_was_offered(owed: &Owed, resumes: bool) -> Option<Offered> {
-    let of_before = resumes && owed.introduction.is_none();
-    if of_before { None } else { owed.offered() }
 }
 
 /// Returns the number of the first envelope of one's own that a request leaves for the next one.

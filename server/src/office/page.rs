@@ -121,8 +121,12 @@ impl Office {
                         incarnation::grant(&mut log, &mut device, cause)?;
                         Admitted::default()
                     }
-                    // What it writes may follow what it is yet to bring back.
-                    None if goes_back(stand, known) && !batch.is_empty() => {
+                    // What it writes may follow what it is yet to bring back. Who introduces himself brings
+                    // everything along.
+                    None if introduced.is_none()
+                        && goes_back(stand, known)
+                        && !batch.is_empty() =>
+                    {
                         Admitted::nothing(&device)
                     }
                     None => {

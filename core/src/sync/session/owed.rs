@@ -68,8 +68,15 @@ impl Owed {
         body.offering.clone_from(&self.offering);
     }
 
+    /// Returns what a request has offered. If the reply tells of another loss than the one that it was about,
+    /// what was lost then is still to be offered.
+    pub(super) fn was_taken(&self, resumes: bool) -> Option<Offered> {
+        let of_before = resumes && self.introduction.is_none();
+        if of_before { None } else { self.offered() }
+    }
+
     /// Returns what of the store's rows a request has offered.
-    pub(super) fn offered(&self) -> Option<Offered> {
+    fn offered(&self) -> Option<Offered> {
         let offering = self.offering.as_ref()?;
         Some(Offered {
             to: self.rows.last().copied(),

@@ -35,12 +35,31 @@ impl Session<'_> {
         (stops, progress)
     }
 
+    /// Returns what to do where the office has stopped a batch, or tells of a chain that has lost what was
+    /// settled.
+    ///
+    /// # Errors
+    /// As [`Session::after_stop`].
+    pub(super) fn what_is_lost(
+        &mut self,
+        work: &Work,
+        sent: &[Hash],
+        synced: &Synced,
+    ) -> Result<Option<Step>> {
+        if let Some(stopped) = &synced.stopped {
+            return self.after_stop(work, stopped).map(Some);
+        }
+        let lost = lost(work, sent, synced).filter(|_| !self.resent);
+        self.resent |= lost.is_some();
+        Ok(lost.map(|device_seq| Step::Unsettle { device_seq }))
+    }
+
     /// Returns what to do where the office has stopped a batch: offer again what it has lost, or, if
     /// that is not stored any more, ask for another incarnation. Each once in a sync.
     ///
     /// # Errors
     /// [`Code::LogChanged`] if both were tried.
-    pub(super) fn after_stop(&mut self, work: &Work, stopped: &Stopped) -> Result<Step> {
+    fn after_stop(&mut self, work: &Work, stopped: &Stopped) -> Result<Step> {
         let lost = stopped.reason == "chain" && stopped.device_seq < work.chain.device_seq;
         if lost && !self.resent {
             self.resent = true;
@@ -79,7 +98,7 @@ pub(super) fn other_chain(work: &Work, sent: &[Hash], synced: &Synced) -> Option
 
 /// Returns where the device's chain ends at the office, if that is before what the office had settled: it
 /// was put back to before that, and nothing that this device has read shows it.
-pub(super) fn lost(work: &Work, sent: &[Hash], synced: &Synced) -> Option<u64> {
+fn lost(work: &Work, sent: &[Hash], synced: &Synced) -> Option<u64> {
     let chain = synced.own?;
     let settled = match work.unsettled.first() {
         Some(first) => first.header().device_seq.saturating_sub(1),
