@@ -10,7 +10,7 @@ use nghisu_tests::{
 };
 
 /// Worlds, unless `NGHISU_WORLDS` says another number.
-const WORLDS: u64 = 40;
+const WORLDS: u64 = 100;
 /// Lives that may fail before a run ends, unless `NGHISU_FAILURES` says another number.
 const FAILURES: u64 = 10;
 /// Lives of a run that is to show everything, and half of them: such a run may be two.
