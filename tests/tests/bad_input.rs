@@ -367,7 +367,7 @@ async fn a_device_with_a_full_disk_keeps_what_it_has_and_goes_on_when_there_is_s
         .create_note(NoteTarget::default(), "Còn nguyên")
         .await
         .unwrap();
-    let large = "Điều 60. ".repeat(1000);
+    let large = "Điều 60. ".repeat(3000);
 
     disk.fill();
     let failed = client
@@ -396,9 +396,11 @@ async fn a_device_with_a_full_disk_keeps_what_it_has_and_goes_on_when_there_is_s
     assert_eq!(client.status().await.unwrap().unsent, 0);
     client.shut_down().await;
 
-    // A start on a full disk is named too, and what was saved is there afterwards.
+    // A start on a full disk is named too, and what was saved is there afterwards. What is written is more
+    // than the pages that are free within the file.
     disk.fill();
-    assert_eq!(device.error(&["note", "create", &large]), "disk_full");
+    let larger = large.repeat(2);
+    assert_eq!(device.error(&["note", "create", &larger]), "disk_full");
     disk.free();
     let notes = device.must(&["note", "list"]);
     let texts: Vec<_> = notes
