@@ -488,12 +488,16 @@ impl Disk {
     fn fill(&self) {
         let mut file = fs::File::create(self.folder.join("filler")).unwrap();
         let piece = [1; 4 << 10];
-        let full = loop {
-            if let Err(error) = file.write_all(&piece) {
-                break error;
-            }
-        };
-        assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+        // What was deleted just now may come free a moment later.
+        for _ in 0..20 {
+            let full = loop {
+                if let Err(error) = file.write_all(&piece) {
+                    break error;
+                }
+            };
+            assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn free(&self) {
