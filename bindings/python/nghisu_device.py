@@ -8,6 +8,8 @@ from nghisu import Change, ChangeListener, Device, DeviceConfig, DeviceSigner, E
 
 #: Changes that wait for a slow reader; further ones become one `Change.EVERYTHING`.
 WAITING_MAX = 256
+#: Seconds in which a thread of the library that has just called comes back out of the interpreter.
+LEAVING_S = 0.1
 
 
 @asynccontextmanager
@@ -18,6 +20,9 @@ async def opened(config: DeviceConfig, signer: DeviceSigner | None = None) -> As
         yield device
     finally:
         await device.shut_down()
+        # The thread that said so may still wait for its turn to return; a program that ends before that
+        # takes it down in the middle of the library, which aborts.
+        await asyncio.sleep(LEAVING_S)
 
 
 async def changes(device: Device) -> AsyncIterator[Change]:
