@@ -441,3 +441,48 @@ fn what_is_written_behind_a_change_that_the_office_has_lost_waits_until_that_is_
         ],
     );
 }
+
+#[test]
+fn what_is_sealed_anew_takes_what_was_written_behind_it_along() {
+    use nghisu_tests::world::{Fault::*, Step::*};
+    story(
+        10033,
+        &[
+            Publish(0),
+            Invite(0),
+            Invite(0),
+            Invite(1),
+            Invite(0),
+            Invite(1),
+            Sync(2),
+            Sync(3),
+            Sync(4),
+            Wait(2000),
+            Confirm,
+            Wait(3000),
+            Edit(34, 1350992908),
+            Edit(17, 1607816766),
+            Sync(10),
+            State(13, 2571182704),
+            Publish(3067029155),
+            Sync(19),
+            CopyOffice,
+            Wait(3105),
+            PutBack,
+            Fault(14, Kill(3)),
+            Sync(8),
+            Publish(2722848994),
+            Recover(2),
+            Sync(19),
+            Sync(22),
+            Sync(10),
+            Wait(1652),
+            Sync(39),
+            Fault(14, Full(2)),
+            Wait(2863),
+            Edit(34, 960003939),
+            Sync(3),
+            Renew(32),
+        ],
+    );
+}

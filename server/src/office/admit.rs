@@ -5,6 +5,8 @@
 //! A batch stops at a quota, at what leaves out a part of the chain, and at what forks it; then nothing
 //! of the rest is remembered.
 
+use std::collections::BTreeSet;
+
 use nghisu_core::{
     Result,
     ids::{ActId, DeviceId, Feed, Hash, Kind, LogId, MeetingId, PersonId, domain},
@@ -103,12 +105,21 @@ pub(crate) fn admit(
     mut returning: Returning<'_>,
 ) -> Result<Admitted> {
     let mut admitted = Admitted::default();
+    // Documents of which something is to be made again.
+    let mut redone = BTreeSet::new();
     for offered in batch {
-        if let Some(envelope) = &offered.envelope {
-            returning.take_before(log, envelope.header().device_seq)?;
+        let header = offered.envelope.as_ref().map(Envelope::header);
+        if let Some(header) = header {
+            returning.take_before(log, header.device_seq)?;
         }
-        match admit_one(log, device, terms, offered)? {
-            Step::Settled(outcome) => admitted.outcomes.push(outcome),
+        let behind = header.is_some_and(|header| redone.contains(&header.document));
+        match admit_one(log, device, terms, (offered, behind))? {
+            Step::Settled(outcome) => {
+                if let (Outcome::Redo { .. }, Some(header)) = (&outcome, header) {
+                    redone.insert(header.document);
+                }
+                admitted.outcomes.push(outcome);
+            }
             Step::Held(outcome) => {
                 admitted.outcomes.push(outcome);
                 break;
@@ -139,11 +150,13 @@ enum Step {
     Forked(Hash),
 }
 
+/// Takes in one envelope. One `behind` another of its document that is to be made again is to be made again
+/// too: what it builds upon comes later, and others would read it first.
 fn admit_one(
     log: &mut Appending<'_>,
     device: &mut DeviceRow,
     terms: Terms,
-    offered: &Offered,
+    (offered, behind): (&Offered, bool),
 ) -> Result<Step> {
     let Some(envelope) = &offered.envelope else {
         return Ok(Step::Stopped("malformed"));
@@ -183,7 +196,10 @@ fn admit_one(
     if Some(header.device_seq) != next || header.previous != device.chain.newest {
         return Ok(Step::Forked(id));
     }
-    let judged = judge(log.tx, device, terms, envelope)?;
+    let judged = match judge(log.tx, device, terms, envelope)? {
+        Judged::Accepted(_) if behind && header.kind == Kind::Changes => Judged::Redo("epoch"),
+        judged @ (Judged::Accepted(_) | Judged::Redo(_) | Judged::Refused(_)) => judged,
+    };
     let outcome = match judged {
         Judged::Accepted(act) => {
             let place = log.append(envelope, &offered.bytes)?;
