@@ -161,6 +161,7 @@ impl World {
                 );
             }
             Some(fault @ (Fault::Quota | Fault::Uncommitted | Fault::Withhold(_))) => {
+                // The next request that it can be about meets it.
                 self.nodes[node].trouble = Some(fault);
                 self.plan(there, arrive(bytes, true));
             }
@@ -248,18 +249,25 @@ impl World {
         route: Route,
         bytes: &[u8],
     ) -> Result<Answer, String> {
-        let trouble = self.nodes[node].trouble.take();
+        let trouble = self.nodes[node].trouble;
         let trouble = trouble.filter(|_| route == Route::Sync && self.desk.full_for == 0);
+        let hands_in = Request::decode(bytes).is_ok_and(|it| !it.body.envelopes.is_empty());
+        // It waits for a request that it is about.
+        if matches!(trouble, Some(Fault::Quota | Fault::Uncommitted)) && !hands_in {
+            return self.serve(node, route, bytes);
+        }
         let device = self.nodes[node].id();
         let day = self.desk.day(self.now);
         match trouble {
             Some(Fault::Quota) if self.desk.use_quota(device, day, QUOTA) => {
+                self.nodes[node].trouble = None;
                 self.coverage.count("faults", "quota used up");
                 let answer = self.serve(node, route, bytes);
                 self.desk.use_quota(device, day, 0);
                 answer
             }
             Some(Fault::Uncommitted) => {
+                self.nodes[node].trouble = None;
                 self.coverage.count("faults", "commit of the office fails");
                 self.desk.fail_commits(true);
                 let answer = self.serve(node, route, bytes);
@@ -277,6 +285,7 @@ impl World {
                 let whole = answer.as_ref().ok();
                 let withheld = whole.and_then(|it| without_one(it, part, served));
                 if withheld.is_some() {
+                    self.nodes[node].trouble = None;
                     self.coverage.count("faults", "entry left out of a reply");
                 }
                 Ok(withheld.map_or(answer, Ok))

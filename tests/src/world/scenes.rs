@@ -78,6 +78,7 @@ fn a_registration_taken_back(device: u8) -> Vec<Step> {
 fn a_quota(device: u8, drawn: u32) -> Vec<Step> {
     vec![
         Step::Edit(device, drawn),
+        Step::Register(device),
         Step::Fault(device, Fault::Quota),
         Step::Fault(device, Fault::Quota),
         Step::Sync(device),
@@ -92,6 +93,7 @@ fn a_quota(device: u8, drawn: u32) -> Vec<Step> {
 fn a_failed_commit(device: u8, drawn: u32) -> Vec<Step> {
     vec![
         Step::Edit(device, drawn),
+        Step::Register(device),
         Step::Fault(device, Fault::Uncommitted),
         Step::Sync(device),
         Step::Wait(SYNC_MS),
@@ -140,21 +142,21 @@ fn acts_before_and_after(device: u8, drawn: u32) -> Vec<Step> {
 
 /// A snapshot is on its way while an epoch of the vault ends.
 fn an_epoch_beside_a_snapshot(one: u8, other: u8, drawn: u32) -> Vec<Step> {
-    let mut steps = Vec::new();
-    for _ in 0..5 {
-        steps.extend([Step::Edit(one, drawn), Step::Sync(one), Step::Wait(SYNC_MS)]);
+    let mut steps = vec![Step::Link(one), Step::Link(other)];
+    // In one of as many rounds as a note takes entries until a snapshot is due.
+    for _ in 0..4 {
+        steps.extend([
+            Step::Edit(one, drawn),
+            Step::Sync(one),
+            Step::Wait(SYNC_MS),
+            Step::Fault(one, Fault::LoseRequest),
+            Step::Sync(one),
+            Step::Renew(other),
+            Step::Sync(other),
+            Step::Wait(GIVEN_UP_MS),
+        ]);
     }
-    steps.extend([
-        Step::Sync(other),
-        Step::Wait(SYNC_MS),
-        Step::Fault(one, Fault::LoseRequest),
-        Step::Sync(one),
-        Step::Renew(other),
-        Step::Sync(other),
-        Step::Wait(GIVEN_UP_MS),
-        Step::Sync(one),
-        Step::Wait(SYNC_MS),
-    ]);
+    steps.extend([Step::Sync(one), Step::Wait(SYNC_MS)]);
     steps
 }
 
