@@ -18,7 +18,7 @@ const GIVEN_UP_MS: u32 = 31_000;
 
 /// Draws scenes: `copies` says whether devices are copied in this life, or the office loses entries.
 pub(super) fn scenes(dice: &mut Dice, copies: bool) -> Vec<Step> {
-    let mut steps = Vec::new();
+    let mut steps = gathering();
     for _ in 0..SCENES {
         let (one, other) = *dice.pick(&PAIRS).unwrap();
         let drawn = u32::try_from(dice.next() >> 32).unwrap();
@@ -36,6 +36,31 @@ pub(super) fn scenes(dice: &mut Dice, copies: bool) -> Vec<Step> {
         };
         steps.extend(scene);
         steps.push(Step::Wait(dice.within(1..SYNC_MS)));
+    }
+    steps
+}
+
+/// The first five devices are enrolled and let into the vault again, as far as that can be.
+fn gathering() -> Vec<Step> {
+    let mut steps = vec![Step::SetOffice];
+    for device in 0..5 {
+        steps.extend([
+            Step::Fault(device, Fault::Room),
+            Step::Release(device),
+            Step::Sync(device),
+        ]);
+    }
+    steps.push(Step::Wait(SYNC_MS));
+    steps.extend((0..5).map(Step::Rejoin));
+    steps.extend([Step::Wait(SYNC_MS), Step::Confirm, Step::Wait(SYNC_MS)]);
+    for device in [0, 2, 1, 3, 4] {
+        steps.extend([Step::Sync(device), Step::Wait(SYNC_MS)]);
+    }
+    // The one that lets in has to have read who asks, and the other that it was let in.
+    for _ in 0..2 {
+        steps.extend((0..5).map(Step::Link));
+        steps.extend((0..5).map(Step::Sync));
+        steps.push(Step::Wait(SYNC_MS));
     }
     steps
 }
