@@ -491,3 +491,31 @@ fn what_is_sealed_anew_takes_what_was_written_behind_it_along() {
         ],
     );
 }
+
+#[test]
+fn a_device_whose_vault_was_replaced_is_let_into_the_new_one() {
+    use nghisu_tests::world::{Fault::*, Step::*};
+    story(
+        10656,
+        &[
+            Publish(0),
+            Invite(0),
+            Invite(0),
+            Invite(1),
+            Sync(0),
+            Sync(1),
+            Sync(2),
+            Sync(3),
+            Sync(4),
+            Wait(2000),
+            Confirm,
+            Wait(2000),
+            Renew(4),
+            Fault(4, CutReply(741)),
+            Sync(10),
+            Wait(12930),
+            Lock(4),
+            Sync(19),
+        ],
+    );
+}

@@ -146,6 +146,11 @@ pub(super) struct Followed {
     contradicted: bool,
 }
 
+fn is_replaced(own: &Chain, chains: &[Chain]) -> bool {
+    let mut others = chains.iter();
+    others.any(|other| other.replaces() == Some(own.vault().hash))
+}
+
 fn follow(owner: (LogId, PersonId), steps: &[Vec<u8>]) -> Result<(Vec<Chain>, bool)> {
     let (mut chains, mut contradicted): (Vec<Chain>, bool) = (Vec::new(), false);
     for bytes in steps {
@@ -265,10 +270,7 @@ impl Store {
     }
 
     fn is_replaced(&self, own: &Chain) -> Result<bool> {
-        let chains = self.chains()?.0;
-        Ok(chains
-            .iter()
-            .any(|chain| chain.replaces() == Some(own.vault().hash)))
+        Ok(is_replaced(own, &self.chains()?.0))
     }
 
     /// Counts records of the chain that wait to be sent or settled.
@@ -391,11 +393,14 @@ impl Store {
         }
         let known = self.vault_keys()?;
         let fresh = keys.keys().any(|epoch| !known.contains_key(epoch));
-        let own = own.map(|chain| (chain.vault(), chain.members().contains_key(&device)));
+        // A member of a vault that was replaced still has to be let into the one in its place.
+        let is_in =
+            |chain: &Chain| chain.members().contains_key(&device) && !is_replaced(chain, &chains);
+        let own = own.map(|chain| (chain.vault(), is_in(chain)));
         self.write(|transaction| {
-            if let Some((vault, member)) = &own {
+            if let Some((vault, is_in)) = &own {
                 put_state(transaction, "vault", &cbor::encode(vault))?;
-                if *member {
+                if *is_in {
                     forget(transaction, "vault_link")?;
                 }
                 for (epoch, key) in &keys {

@@ -209,7 +209,7 @@ pub fn live(seed: u64, steps: &[Step]) -> Result<Life, Failure> {
             coverage: world.coverage,
         }),
         Err(why) => Err(Failure {
-            why: format!("{why}\n{}", world.trace.last(80)),
+            why: format!("{why}\n{}", world.trace.last()),
             after: world.taken,
         }),
     }
