@@ -146,18 +146,19 @@ fn a_withheld_entry(one: u8, other: u8, drawn: u32) -> Vec<Step> {
     steps
 }
 
-/// A device is locked between two acts, and both are handed in under its next key.
+/// A device is closed, and before it hears of that something else is stated: all is handed in under its next
+/// key.
 fn acts_before_and_after(device: u8, drawn: u32) -> Vec<Step> {
     vec![
+        Step::Register(device),
         Step::State(device, drawn),
-        Step::Fault(device, Fault::LoseRequest),
-        Step::Sync(device),
-        Step::Wait(GIVEN_UP_MS),
-        Step::State(device, drawn.rotate_left(8)),
-        Step::State(device, drawn.rotate_left(16)),
-        Step::Lock(device),
+        Step::Revoke(device),
+        Step::Fault(device, Fault::Delay(SYNC_MS)),
         Step::Sync(device),
         Step::Wait(SYNC_MS),
+        Step::Register(device),
+        Step::State(device, drawn.rotate_left(8)),
+        Step::Wait(2 * SYNC_MS),
         Step::Rejoin(device),
         Step::Wait(SYNC_MS),
         Step::Confirm,

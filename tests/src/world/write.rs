@@ -29,7 +29,9 @@ const MIXED: [(u32, usize); 5] = [
 /// What follows: ideographs, of which the later ones are of two units too.
 const FURTHER: [(u32, usize); 2] = [(0x4e00, 4_000), (0x20000, 9_000)];
 /// Letters that take more pages than a database has free, mostly.
-const OVERFULL: usize = 900;
+const OVERFULL: usize = 2_500;
+/// Letters of a note up to which there are that many more.
+const NOT_OVERFULL_YET: usize = 5_000;
 /// The smallest of the mixed kinds.
 const OF_EACH: usize = 23;
 
@@ -191,11 +193,16 @@ impl World {
         let Some((id, before, _)) = self.a_note(node, &mut dice) else {
             return Ok(());
         };
+        let account = self.nodes[node].account;
+        let known = self.notes[account].all.get(&id);
+        if known.is_none_or(|note| note.characters() > NOT_OVERFULL_YET) {
+            return Ok(());
+        }
         let it = &mut self.nodes[node];
         let text = |error: nghisu_core::Error| error.to_string();
         let used = it.read().limit_pages(None).map_err(text)?;
         it.read().limit_pages(Some(used)).map_err(text)?;
-        let (account, author, at) = (it.account, it.author, it.clock(self.now));
+        let (author, at) = (it.author, it.clock(self.now));
         let insert = self.letters(account, id, OVERFULL);
         let splice = Splice {
             position: 0,
