@@ -13,6 +13,8 @@ use nghisu_tests::{
 const WORLDS: u64 = 100;
 /// Lives that may fail before a run ends, unless `NGHISU_FAILURES` says another number.
 const FAILURES: u64 = 10;
+/// After so many lives a long run says how far it is.
+const TOLD_EACH: u64 = 250;
 /// Lives of a run that is to show everything, and half of them: such a run may be two.
 const WHOLE_RUN: u64 = 10_000;
 const HALF_A_RUN: u64 = 5_000;
@@ -153,6 +155,13 @@ fn in_any_life_nothing_is_lost_doubled_or_shown_to_others() {
         }
         if failed.len() as u64 >= failures {
             break;
+        }
+        let lived = seed - first + 1;
+        if lived.is_multiple_of(TOLD_EACH) {
+            let (failed, seconds) = (failed.len(), begun.elapsed().as_secs());
+            report(&format!(
+                "{lived} of {worlds} worlds in {seconds} s, {failed} failed"
+            ));
         }
     }
     report(&format!(
