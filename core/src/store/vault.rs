@@ -219,6 +219,14 @@ impl Store {
         Ok(chains.into_iter().find(|chain| chain.vault() == own))
     }
 
+    /// Returns the epoch with which this device's vault begins. Whoever comes into it never gets the keys
+    /// of earlier ones.
+    pub(super) fn first_epoch(&self) -> Result<u32> {
+        let chain = self.own_chain()?;
+        let first = chain.as_ref().and_then(|chain| chain.steps().first());
+        Ok(first.map_or(0, |genesis| genesis.step().epoch))
+    }
+
     fn vault_keys(&self) -> Result<BTreeMap<u32, (VaultId, EpochKey)>> {
         let mut statement = self
             .connection
@@ -464,7 +472,8 @@ impl Store {
         Ok(kept.and_then(|bytes| LinkCode::from_slice(&bytes)))
     }
 
-    /// Returns sealed entries whose keys are here now, as they arrived.
+    /// Returns sealed entries whose keys are here now, as they arrived. Those that build upon a change
+    /// that is not here yet are among them.
     pub(super) fn readable_unopened(&self) -> Result<Vec<Incoming>> {
         let query = "SELECT seq, feed_seq, received_at, bytes FROM unopened
              WHERE epoch IN (SELECT epoch FROM vault_key) ORDER BY seq";
@@ -693,7 +702,7 @@ pub(super) fn project_index(transaction: &Transaction<'_>, index: &Document) -> 
     Ok(())
 }
 
-/// Keeps a sealed entry whose key is not here.
+/// Keeps a sealed entry whose key is not here, or that builds upon a change that is not here.
 pub(super) fn keep_unopened(
     transaction: &Transaction<'_>,
     entry: &Incoming,

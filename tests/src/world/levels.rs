@@ -244,7 +244,7 @@ impl World {
 
     /// A device that is enrolled anew has read nothing yet by which it would see that the office was put
     /// back by hand: it hears of that from whoever is ahead.
-    fn may_not_know(&self, node: usize) -> bool {
+    pub(super) fn may_not_know(&self, node: usize) -> bool {
         self.epochless > 0 && self.nodes[node].was.len() > 1
     }
 
