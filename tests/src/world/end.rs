@@ -313,7 +313,8 @@ impl World {
                 return Err(format!("S9: an act that the office had is gone: {id}"));
             }
             let holder = (0..self.nodes.len()).find(|node| {
-                act.holders.contains(&self.nodes[*node].author) && self.is_alive(*node)
+                let holds = act.holders.contains(&self.nodes[*node].author);
+                holds && self.is_alive(*node) && !self.may_not_know(*node)
             });
             let Some(node) = holder else {
                 continue;
