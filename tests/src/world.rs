@@ -31,6 +31,7 @@ mod model;
 mod refusals;
 mod rogue;
 mod run;
+mod scenes;
 mod script;
 mod shrink;
 mod sync;

@@ -20,7 +20,7 @@ const WHOLE_RUN: u64 = 10_000;
 const HALF_A_RUN: u64 = 5_000;
 /// How often such a run must have met each fault.
 const FAULTS_MIN: u64 = 1_000;
-const FAULTS: [&str; 23] = [
+const FAULTS: [&str; 26] = [
     "delay",
     "request lost",
     "reply lost after commit",
@@ -37,6 +37,9 @@ const FAULTS: [&str; 23] = [
     "kill of the office before its reply",
     "full disk of a device",
     "full disk of the office",
+    "quota used up",
+    "commit of the office fails",
+    "entry left out of a reply",
     "office restored with a new epoch",
     "office put back without an epoch",
     "restored device",
@@ -90,8 +93,9 @@ const ENTRIES: [&str; 16] = [
     "Withdrawal",
 ];
 /// What must not be left out either: without it other checks have nothing to check.
-const DEEDS: [&str; 10] = [
+const DEEDS: [&str; 12] = [
     "a full disk refused to save",
+    "a full disk refused an edit",
     "edit while others have edited too",
     "backfill asked for",
     "change of a note refused",
@@ -100,6 +104,7 @@ const DEEDS: [&str; 10] = [
     "nothing left of what one may not read",
     "healing ended",
     "incarnation granted",
+    "incarnation granted again",
     "copies of a device locked",
 ];
 

@@ -17,13 +17,15 @@ impl World {
             Step::Hide(device, drawn) => self.on(device, drawn, Self::hide),
             Step::State(device, drawn) => self.on(device, drawn, |world, node, drawn| {
                 let person = world.nodes[node].person;
-                let delegates = &world.access.people[..2];
-                if delegates.iter().any(|(id, _)| *id == person) {
+                if world.is_delegate(person) {
                     world.state(node, drawn)
                 } else {
                     Ok(())
                 }
             }),
+            Step::Register(device) => self.on(device, 0, |world, node, _| world.register(node)),
+            Step::TakeBack(device) => self.on(device, 0, |world, node, _| world.take_back(node)),
+            Step::Overfill(device, drawn) => self.on(device, drawn, Self::overfill),
             Step::Sync(device) => match self.node(device) {
                 Some(node) => self.sync(node),
                 None => Ok(()),
@@ -53,6 +55,14 @@ impl World {
             Step::Confirm => self.confirm(),
             Step::Publish(drawn) => self.publish(drawn),
             Step::Access(drawn) => self.change_access(drawn),
+            Step::Readmit(device, drawn) => match self.node(device) {
+                Some(node) => self.readmit(node, drawn),
+                None => Ok(()),
+            },
+            Step::Dismiss(device, drawn) => match self.node(device) {
+                Some(node) => self.dismiss(node, drawn),
+                None => Ok(()),
+            },
             Step::Lock(device) => self.ordered(device, "lock"),
             Step::Release(device) => self.ordered(device, "release"),
             Step::Revoke(device) => self.ordered(device, "revoke"),

@@ -1,6 +1,9 @@
 //! What happens at the office: publications, grants, orders, a full disk, a copy that is put back.
 
-use nghisu_core::{Code, Error, Result, ids::Audience};
+use nghisu_core::{
+    Code, Error, Result,
+    ids::{Audience, PersonId},
+};
 use nghisu_server::office::Asked;
 
 use super::{
@@ -116,32 +119,66 @@ impl World {
         }
         for _ in 0..1 + dice.below(3) {
             let member = self.access.since(person, audience, u64::MAX).is_some();
-            let at = self.desk.clock(self.now);
-            let office = self.desk.office();
-            let changed = if member {
-                office.withdraw(person, audience, at)
-            } else {
-                office.grant(person, audience, at)
-            };
-            match changed {
-                Ok(true) => {}
-                Ok(false) => return Err("S7: office and model disagree on who is in".into()),
-                Err(error) => return self.office_may_fail(&error),
+            if !self.turn(person, audience, !member)? {
+                return Ok(());
             }
-            self.people += 1;
-            self.read_log()?;
-            let seq = self.log.seq();
-            self.access.turns.push(Turn {
-                seq,
-                person,
-                audience,
-                member: !member,
-            });
-            self.coverage
-                .count("faults", if member { "withdrawal" } else { "grant" });
-            self.inside("grant or withdrawal between two messages");
         }
         Ok(())
+    }
+
+    /// Gives or takes access to an audience, as the office's commands do. Says whether it could.
+    fn turn(&mut self, person: PersonId, audience: Audience, member: bool) -> Result<bool, String> {
+        let at = self.desk.clock(self.now);
+        let office = self.desk.office();
+        let changed = if member {
+            office.grant(person, audience, at)
+        } else {
+            office.withdraw(person, audience, at)
+        };
+        match changed {
+            Ok(true) => {}
+            Ok(false) => return Err("S7: office and model disagree on who is in".into()),
+            Err(error) => return self.office_may_fail(&error).map(|()| false),
+        }
+        self.people += 1;
+        self.read_log()?;
+        let seq = self.log.seq();
+        self.access.turns.push(Turn {
+            seq,
+            person,
+            audience,
+            member,
+        });
+        let what = if member { "grant" } else { "withdrawal" };
+        self.coverage.count("faults", what);
+        self.inside("grant or withdrawal between two messages");
+        Ok(true)
+    }
+
+    /// Takes a device's person out of a meeting, lets him in again, and publishes there.
+    pub(super) fn readmit(&mut self, node: usize, drawn: u32) -> Verdict {
+        let meeting = Dice::new(u64::from(drawn)).below(MEETINGS);
+        let Some(id) = self.meetings.get(&meeting).copied() else {
+            return Ok(());
+        };
+        let (person, audience) = (self.nodes[node].person, Audience::Meeting(id));
+        self.dismiss(node, drawn)?;
+        if self.access.is_in(person, id) || !self.turn(person, audience, true)? {
+            return Ok(());
+        }
+        self.publish(drawn)
+    }
+
+    /// Takes a device's person out of a meeting.
+    pub(super) fn dismiss(&mut self, node: usize, drawn: u32) -> Verdict {
+        let meeting = Dice::new(u64::from(drawn)).below(MEETINGS);
+        let person = self.nodes[node].person;
+        match self.meetings.get(&meeting).copied() {
+            Some(id) if self.access.is_in(person, id) => {
+                self.turn(person, Audience::Meeting(id), false).map(drop)
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Gives an order to a device.

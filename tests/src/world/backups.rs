@@ -105,6 +105,7 @@ impl World {
         let ever = std::mem::take(&mut self.acts.ever);
         self.acts = then.acts;
         (self.acts.made, self.acts.ever) = (made, ever);
+        self.acts.begin_order(None);
         self.access.turns = then.turns;
         self.meetings = then.meetings;
         for (notes, confirmed) in self.notes.iter_mut().zip(&then.confirmed) {

@@ -9,7 +9,10 @@ use std::{
 use nghisu_core::{
     cbor,
     ids::{ActId, DeviceId, DocumentId, Feed, Kind},
-    sync::envelope::Envelope,
+    sync::{
+        envelope::Envelope,
+        wire::{Reply, Request},
+    },
     trust::incarnation::Incarnation,
 };
 
@@ -35,6 +38,17 @@ pub(super) struct Copy {
     heard: u32,
     seen: BTreeMap<DocumentId, Seen>,
     acts: BTreeSet<ActId>,
+}
+
+/// In which incarnation a device speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Speaks {
+    /// In the newest that it was granted.
+    Now,
+    /// In an earlier one, and it brings what the newest was granted for: it has not heard of that.
+    Again,
+    /// In a closed one: there are two.
+    Copy,
 }
 
 impl World {
@@ -101,8 +115,9 @@ impl World {
     }
 
     /// Returns what the model knows of a folder that was copied.
-    fn what_is_known(&self, node: usize, folder: PathBuf) -> Copy {
+    fn what_is_known(&mut self, node: usize, folder: PathBuf) -> Copy {
         let it = &self.nodes[node];
+        self.acts.begin_order(Some(it.author));
         Copy {
             folder,
             device: it.id(),
@@ -154,7 +169,56 @@ impl World {
         if told.copied {
             self.log.close(told.device);
             self.locked.insert(told.device);
+        } else {
+            self.granted.insert(told.device, (told.number, told.cause));
         }
         Ok(())
+    }
+
+    /// Returns whose request this is and how it speaks: see [`Speaks`].
+    pub(super) fn speaks(&self, bytes: &[u8]) -> Option<(DeviceId, Speaks)> {
+        let request = Request::decode(bytes).ok()?;
+        let device = request.head.device;
+        let &(newest, cause) = self.granted.get(&device)?;
+        if self.locked.contains(&device) {
+            return None;
+        }
+        let said = request.body.incarnation;
+        if said == 0 || said >= newest {
+            return Some((device, Speaks::Now));
+        }
+        let mut ids = request.body.envelopes.iter().filter_map(|bytes| {
+            let envelope = Envelope::decode(bytes).ok();
+            envelope.map(|envelope| envelope.id())
+        });
+        let brings = request.body.anew == Some(cause) || ids.any(|id| id == cause);
+        Some((device, if brings { Speaks::Again } else { Speaks::Copy }))
+    }
+
+    /// A closed incarnation that speaks locks the key, and nothing else does: not whoever asks again for what
+    /// he was granted.
+    pub(super) fn check_speaking(
+        &mut self,
+        (device, speaks): (DeviceId, Speaks),
+        reply: Option<&[u8]>,
+    ) -> Verdict {
+        let locked = self.locked.contains(&device);
+        let heard = reply.is_some_and(|it| matches!(Reply::decode(it), Ok(Reply::Synced(_))));
+        match speaks {
+            Speaks::Copy if heard => {
+                Err("S12: a closed incarnation speaks, and the key is not locked".into())
+            }
+            Speaks::Now if locked => {
+                Err("S12: who speaks in his newest incarnation is taken for a copy".into())
+            }
+            Speaks::Again if locked => {
+                Err("S12: who asks again for what he was granted is taken for a copy".into())
+            }
+            Speaks::Again if heard => {
+                self.coverage.count("deeds", "incarnation granted again");
+                Ok(())
+            }
+            Speaks::Now | Speaks::Again | Speaks::Copy => Ok(()),
+        }
     }
 }

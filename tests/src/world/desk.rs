@@ -24,6 +24,8 @@ use super::{
 
 /// The moment at which a world begins.
 const BEGINNING: u64 = 1_800_000_000_000;
+/// A day in milliseconds.
+pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// A year in milliseconds.
 pub(super) const YEAR_MS: i64 = 31_557_600_000;
 
@@ -53,6 +55,8 @@ pub(super) struct Desk {
     pub(super) dies: Option<bool>,
     /// Requests for which the disk is full still.
     pub(super) full_for: u8,
+    /// Whether its commits fail.
+    pub(super) commits_fail: bool,
 }
 
 /// An office that every world copies, and its root: the keys are drawn once, and from the same dice in
@@ -83,6 +87,7 @@ impl Desk {
             wrong_ms: 0,
             dies: None,
             full_for: 0,
+            commits_fail: false,
         };
         desk.open();
         desk
@@ -169,13 +174,36 @@ impl Desk {
         self.full_for = 0;
     }
 
-    /// Sets how much of a day's quota a device has used.
-    pub(super) fn use_quota(&self, device: DeviceId, day: u64, used: u64) {
+    /// Returns the day that its clock shows.
+    pub(super) fn day(&self, now: u64) -> u64 {
+        self.clock(now).unix_ms() / DAY_MS
+    }
+
+    /// Has every commit of a request fail that was carried out: what it writes refers to nothing, and that is
+    /// looked at when all is written.
+    pub(super) fn fail_commits(&mut self, fail: bool) {
+        let database = Connection::open(self.folder.join("office.db")).unwrap();
+        let change = if fail {
+            "CREATE TABLE absent (id INTEGER PRIMARY KEY) STRICT;
+             CREATE TABLE uncommitted (
+                 id INTEGER REFERENCES absent DEFERRABLE INITIALLY DEFERRED
+             ) STRICT;
+             CREATE TRIGGER uncommitted AFTER UPDATE ON device
+             BEGIN INSERT INTO uncommitted VALUES (1); END;"
+        } else {
+            "DROP TRIGGER uncommitted; DROP TABLE uncommitted; DROP TABLE absent;"
+        };
+        database.execute_batch(change).unwrap();
+        self.commits_fail = fail;
+    }
+
+    /// Sets how much of a day's quota a device has used. Says whether the office knows the device.
+    pub(super) fn use_quota(&self, device: DeviceId, day: u64, used: u64) -> bool {
         let database = Connection::open(self.folder.join("office.db")).unwrap();
         let number = |number: u64| i64::try_from(number).unwrap();
         let row = (device.as_bytes(), number(day), number(used));
         let update = "UPDATE device SET quota_day = ?2, quota_used = ?3 WHERE id = ?1";
-        assert_eq!(database.execute(update, row).unwrap(), 1);
+        database.execute(update, row).unwrap() == 1
     }
 
     /// Reads what the log has got behind `seq`.

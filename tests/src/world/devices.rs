@@ -62,6 +62,8 @@ pub(super) struct Node {
     /// The next reply breaks off after so many thousandths, or comes so much later.
     pub(super) cut_reply: Option<u16>,
     pub(super) late_ms: u64,
+    /// What is wrong at the office with its next request alone.
+    pub(super) trouble: Option<Fault>,
     pub(super) kill_in: Option<u8>,
     pub(super) full: bool,
     /// Every device that this folder was.
@@ -116,6 +118,7 @@ impl Node {
             excuses: BTreeSet::new(),
             cut_reply: None,
             late_ms: 0,
+            trouble: None,
             kill_in: None,
             full: false,
             was: BTreeSet::new(),

@@ -69,6 +69,7 @@ impl World {
             node.kill_in = None;
             node.cut_reply = None;
             node.late_ms = 0;
+            node.trouble = None;
             node.read()
                 .limit_pages(None)
                 .map_err(|error| error.to_string())?;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nghisu_core::{
-    ids::{Feed, Kind, PersonId},
+    ids::{Feed, Kind, MeetingId, PersonId},
     sync::wire::{Request, Synced},
 };
 
@@ -128,8 +128,16 @@ impl World {
         let tables = "SELECT feed, 'feed' FROM feed UNION SELECT feed, 'kept' FROM kept
             UNION SELECT feed, 'document' FROM document UNION SELECT feed, 'parked' FROM parked
             UNION SELECT feed, 'backfill' FROM backfill UNION SELECT feed, 'ahead' FROM feed_ahead
+            UNION SELECT feed, 'programme' FROM programme UNION SELECT feed, 'item' FROM item
+            UNION SELECT feed, 'paper' FROM paper UNION SELECT feed, 'outcome' FROM outcome
             UNION SELECT feed, 'quarantine' FROM quarantine WHERE feed IS NOT NULL";
-        for (feed, table) in it.rows(tables, |row| Ok((feed(row, 0)?, row.get::<_, String>(1)?))) {
+        let mut tables = it.rows(tables, |row| Ok((feed(row, 0)?, row.get::<_, String>(1)?)));
+        let of_receipts = "SELECT DISTINCT meeting FROM receipt";
+        tables.extend(it.rows(of_receipts, |row| {
+            let meeting = MeetingId::from_slice(&row.get::<_, Vec<u8>>(0)?).unwrap();
+            Ok((Feed::Receipts(meeting), "receipt".to_owned()))
+        }));
+        for (feed, table) in tables {
             // On its way it wishes again for what was taken later, and is served what was given since.
             let wish = ["feed", "backfill", "ahead"].contains(&table.as_str());
             let now = self.access.since_feed(it.person, feed, u64::MAX);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use nghisu_core::{
     ids::{DocumentId, Feed, Hash, Kind},
     store::{ActState, Durability, Note},
+    sync::wire::Outcome,
 };
 
 use super::{
@@ -209,6 +210,34 @@ impl World {
                 continue;
             };
             return Err(format!("S9: act {id} is {:?}, {why}", acted.durability));
+        }
+        Ok(())
+    }
+
+    /// What a device calls settled the office has settled, and as it says.
+    pub(super) fn check_settled(&self, node: usize) -> Verdict {
+        // What an office that was put back has settled before is not known any more.
+        if self.put_back > 0 {
+            return Ok(());
+        }
+        let query = "SELECT id, outcome FROM envelope WHERE outcome IS NOT NULL";
+        let settled = self.nodes[node].rows(query, |row| {
+            let id = Hash::from_slice(&row.get::<_, Vec<u8>>(0)?).unwrap();
+            Ok((id, row.get::<_, String>(1)?))
+        });
+        for (id, outcome) in settled {
+            let is_so = match outcome.as_str() {
+                "accepted" => self.log.holds(&id),
+                "refused" => matches!(self.outcomes.get(&id), Some(Outcome::Refused { .. })),
+                "redo" => matches!(self.outcomes.get(&id), Some(Outcome::Redo { .. })),
+                _ => false,
+            };
+            if !is_so {
+                return Err(format!(
+                    "S9: device {node} calls envelope {id} {outcome}, and the office says {:?}",
+                    self.outcomes.get(&id)
+                ));
+            }
         }
         Ok(())
     }

@@ -1,8 +1,13 @@
 //! The way between a device and the office: what is delayed, lost, repeated, cut and answered by others.
 
 use nghisu_core::{
-    Code, Error,
-    sync::wire::{Outcome, Reply, Request, Synced},
+    Code, Error, cbor,
+    ids::Feed,
+    limits::ENVELOPES_PER_DEVICE_AND_DAY_MAX as QUOTA,
+    sync::{
+        envelope::Envelope,
+        wire::{Outcome, Reply, Request, Segment, Synced},
+    },
     trust::enrol::decode_request,
 };
 
@@ -18,6 +23,33 @@ const TIMEOUT_MS: u64 = 30_000;
 /// What a sign-in portal answers.
 const PORTAL: &[u8] =
     b"<!doctype html><html><body><form action=\"/login\">Wi-Fi</form></body></html>";
+
+/// Returns a reply without one of its entries, if one can be left out so that it shows: a later one of its
+/// feed is `served`.
+fn without_one(reply: &[u8], part: u16, served: impl Fn(Feed, u64) -> bool) -> Option<Vec<u8>> {
+    let Ok(Reply::Synced(mut synced)) = Reply::decode(reply) else {
+        return None;
+    };
+    let mut shows = Vec::new();
+    let mut segments = Vec::new();
+    for (at, segment) in synced.segments.iter().enumerate() {
+        let entries = segment.unpack().ok()?;
+        for (index, entry) in entries.iter().enumerate() {
+            let feed = Envelope::decode(&entry.envelope).ok()?.header().feed;
+            // What is about access, devices and keys says how the rest is to be read.
+            let is_told = matches!(feed, Feed::Person(_) | Feed::Body(_));
+            if !is_told && served(feed, entry.feed_seq) {
+                shows.push((at, index));
+            }
+        }
+        segments.push(entries);
+    }
+    let (at, index) = *shows.get(usize::from(part) * shows.len() / 1_000)?;
+    segments[at].remove(index);
+    let segment = &mut synced.segments[at];
+    *segment = Segment::pack(segment.audience, segment.after, segment.to, &segments[at]);
+    Some(cbor::encode(&Reply::Synced(synced)))
+}
 
 impl World {
     /// Sends a request on its way.
@@ -128,6 +160,11 @@ impl World {
                     },
                 );
             }
+            Some(fault @ (Fault::Quota | Fault::Uncommitted | Fault::Withhold(_))) => {
+                // The next request that it can be about meets it.
+                self.nodes[node].trouble = Some(fault);
+                self.plan(there, arrive(bytes, true));
+            }
             _ => self.plan(there, arrive(bytes, true)),
         }
     }
@@ -150,7 +187,7 @@ impl World {
         let answer = if dies == Some(false) {
             Err((Code::OfficeUnreachable.into(), None))
         } else {
-            self.serve(node, route, bytes)?
+            self.serve_in_trouble(node, route, bytes)?
         };
         let answer = if dies == Some(true) {
             self.coverage
@@ -177,6 +214,7 @@ impl World {
                 Code::DiskFull => Some("full office"),
                 Code::OnlineKeyExpired => Some("clock"),
                 Code::DeviceRefused => Some("refused"),
+                Code::Storage => Some(Code::Storage.name()),
                 _ => None,
             },
         };
@@ -204,9 +242,65 @@ impl World {
         Ok(())
     }
 
+    /// The office does what it is asked, and something is wrong with that alone.
+    fn serve_in_trouble(
+        &mut self,
+        node: usize,
+        route: Route,
+        bytes: &[u8],
+    ) -> Result<Answer, String> {
+        let trouble = self.nodes[node].trouble;
+        let trouble = trouble.filter(|_| route == Route::Sync && self.desk.full_for == 0);
+        let hands_in = Request::decode(bytes).is_ok_and(|it| !it.body.envelopes.is_empty());
+        // It waits for a request that it is about.
+        if matches!(trouble, Some(Fault::Quota | Fault::Uncommitted)) && !hands_in {
+            return self.serve(node, route, bytes);
+        }
+        let device = self.nodes[node].id();
+        let day = self.desk.day(self.now);
+        match trouble {
+            Some(Fault::Quota) if self.desk.use_quota(device, day, QUOTA) => {
+                self.nodes[node].trouble = None;
+                self.coverage.count("faults", "quota used up");
+                let answer = self.serve(node, route, bytes);
+                self.desk.use_quota(device, day, 0);
+                answer
+            }
+            Some(Fault::Uncommitted) => {
+                self.nodes[node].trouble = None;
+                self.coverage.count("faults", "commit of the office fails");
+                self.desk.fail_commits(true);
+                let answer = self.serve(node, route, bytes);
+                self.desk.fail_commits(false);
+                answer
+            }
+            Some(Fault::Withhold(part)) => {
+                let answer = self.serve(node, route, bytes)?;
+                let was = &self.nodes[node].was;
+                // One's own are not served.
+                let served = |feed: Feed, after: u64| {
+                    let mut later = self.log.entries.iter().filter(|it| it.feed == feed);
+                    later.any(|it| it.feed_seq > after && !was.contains(&it.device))
+                };
+                let whole = answer.as_ref().ok();
+                let withheld = whole.and_then(|it| without_one(it, part, served));
+                if withheld.is_some() {
+                    self.nodes[node].trouble = None;
+                    self.coverage.count("faults", "entry left out of a reply");
+                }
+                Ok(withheld.map_or(answer, Ok))
+            }
+            _ => self.serve(node, route, bytes),
+        }
+    }
+
     /// The office does what it is asked, as the routes of `serve` do.
     fn serve(&mut self, node: usize, route: Route, bytes: &[u8]) -> Result<Answer, String> {
         let at = self.desk.clock(self.now);
+        let speaks = match route {
+            Route::Sync => self.speaks(bytes),
+            Route::Enrol => None,
+        };
         let office = self.desk.office();
         let reply = match route {
             Route::Sync => office.sync(bytes, at),
@@ -222,6 +316,9 @@ impl World {
             reply.as_ref().map_or(&[][..], Vec::as_slice),
         );
         self.read_log()?;
+        if let Some(speaks) = speaks {
+            self.check_speaking(speaks, reply.as_ref().ok().map(Vec::as_slice))?;
+        }
         let answer = match reply {
             Ok(reply) => {
                 if route == Route::Sync {
@@ -269,6 +366,7 @@ impl World {
         let excused = match error.code() {
             Code::DiskFull => self.desk.full_for > 0,
             Code::OnlineKeyExpired => self.desk.wrong_ms != 0,
+            Code::Storage => self.desk.commits_fail,
             // What they are about is checked where they are met.
             Code::DeviceRefused
             | Code::Malformed
@@ -340,7 +438,7 @@ impl World {
 
     pub(super) fn check_outcomes(&mut self, request: &Request, synced: &Synced) -> Verdict {
         for (envelope, outcome) in request.body.envelopes.iter().zip(&synced.outcomes) {
-            let id = match nghisu_core::sync::envelope::Envelope::decode(envelope) {
+            let id = match Envelope::decode(envelope) {
                 Ok(envelope) => envelope.id(),
                 Err(_) => continue,
             };

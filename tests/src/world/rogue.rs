@@ -26,8 +26,6 @@ use super::{
     run::World,
 };
 
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
-
 pub(super) struct Rogue {
     key: SoftwareKey,
     person: PersonId,
@@ -288,9 +286,11 @@ impl World {
     /// Hands something in on a day on which he has handed in all that a day holds.
     fn hand_in_too_much(&mut self, rogue: &mut Rogue, dice: &mut Dice) -> Verdict {
         let device = rogue.key.public_key().device();
-        let day = self.desk.clock(self.now).unix_ms() / DAY_MS;
-        self.desk
-            .use_quota(device, day, ENVELOPES_PER_DEVICE_AND_DAY_MAX);
+        let day = self.desk.day(self.now);
+        assert!(
+            self.desk
+                .use_quota(device, day, ENVELOPES_PER_DEVICE_AND_DAY_MAX)
+        );
         let handed = Handed {
             feed: Feed::Outbox(rogue.person),
             kind: Kind::Act,

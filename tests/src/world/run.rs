@@ -9,7 +9,7 @@ use std::{
 
 use nghisu_core::{
     Error, cbor,
-    ids::{ActId, DeviceId, Hash, Kind, MeetingId, PersonId},
+    ids::{ActId, DeviceId, Feed, Hash, Kind, MeetingId, PersonId},
     meeting::act::ReceiptBatch,
     sync::{envelope::Envelope, wire::Outcome},
     trust::{
@@ -161,6 +161,10 @@ pub struct World {
     /// The steps of vaults that any log of this office has had, and whether two had one number.
     pub(super) vault_steps: BTreeMap<(PersonId, Hash, u64), Hash>,
     pub(super) forked: bool,
+    /// The newest epoch of each person's vault.
+    pub(super) epochs: BTreeMap<PersonId, u32>,
+    /// The newest incarnation that each device was granted, and for which envelope.
+    pub(super) granted: BTreeMap<DeviceId, (u32, Hash)>,
     /// Whether somebody said that enough devices were back while others were away.
     pub(super) ended_early: bool,
     /// Receipts that devices held when the office lost entries: who, where, which, and its number.
@@ -290,6 +294,8 @@ impl World {
             ended_early: false,
             vault_steps: BTreeMap::new(),
             forked: false,
+            epochs: BTreeMap::new(),
+            granted: BTreeMap::new(),
             numbers_held: BTreeSet::new(),
             trace: Trace::default(),
             coverage: Coverage::default(),
@@ -391,11 +397,17 @@ impl World {
                 .append(read.logged)
                 .map_err(|why| format!("S4: {why}"))?;
             self.read_incarnation(&read.envelope)?;
+            self.check_sealing(&read.envelope, read.returned)?;
             self.read_receipts(&read.envelope)?;
             if read.envelope.header().kind == Kind::Vault {
                 self.read_vault(read.envelope.payload())?;
             }
             if let Some(act) = read.act {
+                if !read.returned {
+                    self.acts
+                        .comes_in_order(act)
+                        .map_err(|why| format!("S10: {why}"))?;
+                }
                 self.acts
                     .receive(act)
                     .map_err(|why| format!("S10: {why}"))?;
@@ -404,12 +416,30 @@ impl World {
         Ok(())
     }
 
+    /// What is sealed is sealed under the newest epoch of its owner's vault, unless somebody gives it back.
+    fn check_sealing(&self, envelope: &Envelope, returned: bool) -> Verdict {
+        let header = envelope.header();
+        let (Some(sealed), Feed::Notes(owner)) = (&header.sealed, header.feed) else {
+            return Ok(());
+        };
+        let newest = self.epochs.get(&owner).copied();
+        // Which steps an office that was put back has got again is not followed here.
+        if returned || self.put_back > 0 || newest == Some(sealed.epoch) {
+            return Ok(());
+        }
+        Err(format!(
+            "S9: {:?} under epoch {} is accepted, and the newest is {newest:?}",
+            header.kind, sealed.epoch
+        ))
+    }
+
     /// The log tells of a vault.
     fn read_vault(&mut self, payload: &[u8]) -> Verdict {
         self.genesis.get_or_insert_with(|| payload.to_vec());
         let record = Record::decode(payload).map_err(|error| error.to_string())?;
         if let Record::Step(signed) = record {
             let step = signed.step();
+            self.epochs.insert(step.vault.owner, step.epoch);
             // A person has one first vault.
             let vault = match &step.what {
                 What::Genesis { replaces: None, .. } => Hash::ZERO,

@@ -1,7 +1,7 @@
 //! A life as a list of steps. Whatever a step chooses follows from its own numbers and from how things
 //! then stand, so that a script without some of its steps is a script too.
 
-use super::dice::Dice;
+use super::{dice::Dice, scenes::scenes};
 
 /// What goes wrong with the next message of a device, or with the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,13 @@ pub enum Fault {
     Room,
     /// The device's clock jumps by so many years.
     Jump(i8),
+    /// The request comes when the device has handed in all that a day holds.
+    Quota,
+    /// The office carries the request out, and its commit fails.
+    Uncommitted,
+    /// An entry is left out of the reply that later ones of its feed follow: by so many thousandths the
+    /// first, or a later one of those that can be.
+    Withhold(u16),
 }
 
 /// One step. `device`, `account` and `dice` are taken modulo what there is.
@@ -47,6 +54,12 @@ pub enum Step {
     Hide(u8, u32),
     /// Something is registered, asked or taken back.
     State(u8, u32),
+    /// Somebody registers to speak on what all may read.
+    Register(u8),
+    /// Somebody takes back what he has registered last.
+    TakeBack(u8),
+    /// A full disk refuses an edit, and has room again.
+    Overfill(u8, u32),
     /// A device syncs.
     Sync(u8),
     /// A device of this account asks to be enrolled.
@@ -71,6 +84,10 @@ pub enum Step {
     Publish(u32),
     /// The office lets somebody in or takes him out.
     Access(u32),
+    /// The office takes a device's person out of a meeting, lets him in again and publishes there.
+    Readmit(u8, u32),
+    /// The office takes a device's person out of that meeting.
+    Dismiss(u8, u32),
     /// The office locks a device.
     Lock(u8),
     /// The office takes a lock back.
@@ -101,7 +118,7 @@ pub enum Step {
     Heal,
 }
 
-/// Steps of a script.
+/// Steps of a script before its last scenes.
 const STEPS: usize = 360;
 
 /// Makes the life of a seed.
@@ -138,6 +155,7 @@ pub fn script(seed: u64) -> Vec<Step> {
             steps.extend(burst);
         }
     }
+    steps.extend(scenes(&mut dice, copies));
     steps
 }
 

@@ -290,6 +290,13 @@ impl World {
                 self.coverage.count("syncs", "ended well");
                 self.trace
                     .note(now, &format!("device {node} has synced"), &[]);
+                // The office serves nobody whom it has locked, and says so when it has released him.
+                if !self.nodes[node].is_usable() {
+                    return Err(format!(
+                        "S12: device {node} was served and holds itself locked"
+                    ));
+                }
+                self.check_settled(node)?;
             }
             Err(error) => {
                 let code = error.code();

@@ -2,8 +2,11 @@
 
 use nghisu_core::{
     Code,
-    ids::{ActId, DocumentId},
-    meeting::act::{Act, ActKind},
+    ids::{ActId, DocumentId, MeetingId, PersonId},
+    meeting::{
+        ItemId,
+        act::{Act, ActKind},
+    },
     store::{NoteTarget, Splice},
 };
 
@@ -25,6 +28,10 @@ const MIXED: [(u32, usize); 5] = [
 ];
 /// What follows: ideographs, of which the later ones are of two units too.
 const FURTHER: [(u32, usize); 2] = [(0x4e00, 4_000), (0x20000, 9_000)];
+/// Letters that take more pages than a database has free, mostly.
+const OVERFULL: usize = 2_500;
+/// Letters of a note up to which there are that many more.
+const NOT_OVERFULL_YET: usize = 5_000;
 /// The smallest of the mixed kinds.
 const OF_EACH: usize = 23;
 
@@ -180,6 +187,54 @@ impl World {
         self.check_node(node)
     }
 
+    /// An edit for which the disk has no room is refused; then there is room again.
+    pub(super) fn overfill(&mut self, node: usize, drawn: u32) -> Verdict {
+        let mut dice = Dice::new(u64::from(drawn));
+        let Some((id, before, _)) = self.a_note(node, &mut dice) else {
+            return Ok(());
+        };
+        let account = self.nodes[node].account;
+        let known = self.notes[account].all.get(&id);
+        if known.is_none_or(|note| note.characters() > NOT_OVERFULL_YET) {
+            return Ok(());
+        }
+        let it = &mut self.nodes[node];
+        let text = |error: nghisu_core::Error| error.to_string();
+        let used = it.read().limit_pages(None).map_err(text)?;
+        it.read().limit_pages(Some(used)).map_err(text)?;
+        let (author, at) = (it.author, it.clock(self.now));
+        let insert = self.letters(account, id, OVERFULL);
+        let splice = Splice {
+            position: 0,
+            delete: 0,
+            insert: insert.clone(),
+        };
+        let edited = self.nodes[node].store().edit_note(id, &[splice], at);
+        self.nodes[node].read().limit_pages(None).map_err(text)?;
+        self.nodes[node].full = false;
+        let kept = self.notes[account].all.get_mut(&id);
+        let kept = kept.ok_or("S7: a note that nobody wrote")?;
+        match edited {
+            // There was room that is used up by nothing else any more.
+            Ok(note) => {
+                let typing = Typing {
+                    before: &before,
+                    position: 0,
+                    delete: 0,
+                    insert: &insert,
+                    after: &note.text,
+                };
+                kept.typed(author, &typing)
+                    .map_err(|why| format!("S8: {why}"))?;
+            }
+            Err(error) if error.code() == Code::DiskFull => {
+                self.coverage.count("deeds", "a full disk refused an edit");
+            }
+            Err(error) => return Err(format!("S14: a call failed: {error}")),
+        }
+        self.check_node(node)
+    }
+
     /// What begins or ends within a character is refused, and nothing changes.
     fn try_wrong_position(&mut self, node: usize, id: DocumentId, characters: &[char]) -> Verdict {
         let Some(wide) = characters.iter().rposition(|it| it.len_utf16() == 2) else {
@@ -272,6 +327,66 @@ impl World {
             (0..3, _) => (ActKind::SpeakingRegistration, item, None),
             _ => (ActKind::QuestionSlip, item, None),
         };
+        self.put_act(node, meeting, (kind, item, withdraws))
+    }
+
+    /// Says whether somebody is a delegate from the beginning on.
+    pub(super) fn is_delegate(&self, person: PersonId) -> bool {
+        self.access.people[..2].iter().any(|(id, _)| *id == person)
+    }
+
+    /// Returns the first meeting of which a delegate's device shows the item that all who take part read.
+    fn an_open_item(&mut self, node: usize) -> Result<Option<(MeetingId, ItemId)>, String> {
+        let it = &mut self.nodes[node];
+        let person = it.person;
+        let held = it.store().meetings().map_err(|error| error.to_string())?;
+        let item: ItemId = "i0".parse().map_err(|_| "i0 names no item")?;
+        let shows = |meeting: &MeetingId| {
+            let programme = it.read().programme(*meeting);
+            programme.is_ok_and(|it| it.programme.items.contains_key(&item))
+        };
+        let first = held.iter().map(|row| row.id).find(shows);
+        Ok(first
+            .filter(|_| self.is_delegate(person))
+            .map(|first| (first, item)))
+    }
+
+    /// Registers to speak on an item that all may read.
+    pub(super) fn register(&mut self, node: usize) -> Verdict {
+        match self.an_open_item(node)? {
+            Some((meeting, item)) => {
+                self.coverage.count("deeds", "registration of a scene");
+                let stated = (ActKind::SpeakingRegistration, Some(item), None);
+                self.put_act(node, meeting, stated)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Takes back what this device has registered last on that item.
+    pub(super) fn take_back(&mut self, node: usize) -> Verdict {
+        let Some((meeting, item)) = self.an_open_item(node)? else {
+            return Ok(());
+        };
+        let newest = self.acts.newest_of(self.nodes[node].author, |act| {
+            act.meeting == meeting
+                && act.stated == acts::Stated::Speak
+                && act.item.as_deref() == Some(item.as_str())
+        });
+        match newest {
+            Some(newest) => self.put_act(node, meeting, (ActKind::Withdrawal, None, Some(newest))),
+            None => Ok(()),
+        }
+    }
+
+    /// Puts an act into a device's outbox.
+    fn put_act(
+        &mut self,
+        node: usize,
+        meeting: MeetingId,
+        (kind, item, withdraws): (ActKind, Option<ItemId>, Option<ActId>),
+    ) -> Verdict {
+        let person = self.nodes[node].person;
         let act = Act {
             id: ActId::from_bytes(self.nodes[node].draw()),
             person,
@@ -288,14 +403,16 @@ impl World {
             return self.may_fail(node, &error);
         }
         self.coverage.count("acts", kind.name());
-        self.acts.made.insert(
+        let author = self.nodes[node].author;
+        self.acts.state(
+            author,
             act.id,
             acts::Act {
                 person,
                 meeting,
                 item: act.item.as_ref().map(|item| item.as_str().to_owned()),
                 stated: stated(kind, withdraws),
-                holders: [self.nodes[node].author].into(),
+                holders: [author].into(),
             },
         );
         self.check_node(node)

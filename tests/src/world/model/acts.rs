@@ -52,6 +52,9 @@ pub(in crate::world) struct Acts {
     pub(in crate::world) told: BTreeMap<MeetingId, Vec<Receipt>>,
     /// Every number that was ever given, and to whom.
     pub(in crate::world) ever: BTreeMap<(MeetingId, u64), ActId>,
+    /// What each author has stated, in its order, since its folder was last copied and the office last lost
+    /// something.
+    stated: BTreeMap<Author, Vec<ActId>>,
     /// Acts that their device says are at the office.
     pub(in crate::world) confirmed: BTreeSet<ActId>,
 }
@@ -72,6 +75,47 @@ impl Acts {
             if let Some(act) = self.made.get_mut(id) {
                 act.holders.insert(author);
             }
+        }
+    }
+
+    /// Somebody states something.
+    pub(in crate::world) fn state(&mut self, author: Author, id: ActId, act: Act) {
+        self.stated.entry(author).or_default().push(id);
+        self.made.insert(id, act);
+    }
+
+    /// Returns the newest act of an author that is like this, if there is one.
+    pub(in crate::world) fn newest_of(
+        &self,
+        author: Author,
+        is: impl Fn(&Act) -> bool,
+    ) -> Option<ActId> {
+        let mut stated = self.stated.get(&author)?.iter().rev();
+        stated
+            .find(|id| self.made.get(*id).is_some_and(&is))
+            .copied()
+    }
+
+    /// From here on what somebody has stated may come from another one too, or again.
+    pub(in crate::world) fn begin_order(&mut self, author: Option<Author>) {
+        match author {
+            Some(author) => drop(self.stated.remove(&author)),
+            None => self.stated.clear(),
+        }
+    }
+
+    /// An act is about to be received: nothing that its author stated later was.
+    pub(in crate::world) fn comes_in_order(&self, id: ActId) -> Verdict {
+        let mut of_author = self.stated.values();
+        let Some(stated) = of_author.find(|stated| stated.contains(&id)) else {
+            return Ok(());
+        };
+        let later = stated.iter().skip_while(|other| **other != id).skip(1);
+        match later.clone().find(|other| self.received.contains(other)) {
+            Some(other) if !self.received.contains(&id) => Err(format!(
+                "{id} arrives behind {other}, which was stated later"
+            )),
+            Some(_) | None => Ok(()),
         }
     }
 
