@@ -11,7 +11,11 @@ use std::{
 use clap::{Parser, ValueEnum};
 use nghisu_core::Language;
 use nghisu_tests::bench::{
-    Contender, Workload, curves, ours::Ours, parts, runner::alternate, table,
+    Contender, Workload, curves,
+    ours::{Ours, Stores},
+    parts,
+    runner::alternate,
+    table,
 };
 use serde_json::Value;
 
@@ -143,6 +147,13 @@ fn build_office() -> Result<(), String> {
 
 fn contenders(workload: Workload, alone: bool) -> Vec<Box<dyn Contender>> {
     let mut contenders: Vec<Box<dyn Contender>> = vec![Box::new(Ours::default())];
+    let many = matches!(
+        workload,
+        Workload::Reconnect(_) | Workload::Storm(_) | Workload::FirstDownload(_)
+    );
+    if many {
+        contenders.push(Box::new(Ours::with(Stores::InMemory)));
+    }
     contenders.extend(if alone { Vec::new() } else { peers(workload) });
     contenders
 }
