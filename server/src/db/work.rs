@@ -20,6 +20,8 @@ pub struct Worked {
     pub heads: u64,
     /// Commits of this process: each is one wait for the disk.
     pub commits: u64,
+    /// Connections that were opened for reading: each reads the schema and prepares its statements anew.
+    pub readers: u64,
     /// Segments that were packed; all others were taken from memory.
     pub packed: u64,
     /// Entries in them.

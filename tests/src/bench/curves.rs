@@ -218,6 +218,7 @@ const fn since(before: &Worked, after: &Worked) -> Worked {
         documents: after.documents - before.documents,
         heads: after.heads - before.heads,
         commits: after.commits - before.commits,
+        readers: after.readers - before.readers,
         packed: after.packed - before.packed,
         packed_entries: after.packed_entries - before.packed_entries,
     }
