@@ -12,7 +12,10 @@ mod replay;
 
 pub use carry::change_hashes;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    collections::BTreeSet,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use automerge::{
     ActorId, AutoCommit, Change, ChangeHash, LoadOptions, ObjId, ObjType, ROOT, ReadDoc,
@@ -122,6 +125,23 @@ impl Document {
             Code::Malformed,
             format_args!("change: {reason}"),
         ))
+    }
+
+    /// Says whether a payload of change chunks builds upon a change that is neither here nor in it.
+    ///
+    /// # Errors
+    /// [`Code::Malformed`] if the bytes are not change chunks.
+    pub fn lacks_cause_of(&mut self, payload: &[u8]) -> Result<bool> {
+        let changes = split_chunks(payload)?
+            .into_iter()
+            .map(|chunk| Change::from_bytes(chunk.to_vec()))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| Error::new(Code::Malformed, format_args!("change: {error}")))?;
+        let brought: BTreeSet<_> = changes.iter().map(Change::hash).collect();
+        let mut causes = changes.iter().flat_map(Change::deps);
+        Ok(causes.any(|cause| {
+            !brought.contains(cause) && self.inner.get_change_meta_by_hash(cause).is_none()
+        }))
     }
 
     /// Takes in a whole history that [`Document::save`] wrote on a device of the same owner. What is
@@ -613,9 +633,12 @@ mod tests {
         alice.splice_text("text", 0, 0, "x").unwrap();
         let second = alice.commit().unwrap();
 
-        let error = Document::new(BOB).apply(&second).unwrap_err();
+        let mut bob = Document::new(BOB);
+        assert!(bob.lacks_cause_of(&second).unwrap());
+        let error = bob.apply(&second).unwrap_err();
 
         assert_eq!(error.code(), Code::Malformed);
+        assert!(!alice.lacks_cause_of(&second).unwrap());
     }
 
     #[test]

@@ -13,6 +13,8 @@ use nghisu_tests::{
 const WORLDS: u64 = 100;
 /// Lives that may fail before a run ends, unless `NGHISU_FAILURES` says another number.
 const FAILURES: u64 = 10;
+/// After so many lives a long run says how far it is.
+const TOLD_EACH: u64 = 250;
 /// Lives of a run that is to show everything, and half of them: such a run may be two.
 const WHOLE_RUN: u64 = 10_000;
 const HALF_A_RUN: u64 = 5_000;
@@ -153,6 +155,13 @@ fn in_any_life_nothing_is_lost_doubled_or_shown_to_others() {
         }
         if failed.len() as u64 >= failures {
             break;
+        }
+        let lived = seed - first + 1;
+        if lived.is_multiple_of(TOLD_EACH) {
+            let (failed, seconds) = (failed.len(), begun.elapsed().as_secs());
+            report(&format!(
+                "{lived} of {worlds} worlds in {seconds} s, {failed} failed"
+            ));
         }
     }
     report(&format!(
@@ -483,6 +492,98 @@ fn what_is_sealed_anew_takes_what_was_written_behind_it_along() {
             Edit(34, 960003939),
             Sync(3),
             Renew(32),
+        ],
+    );
+}
+
+#[test]
+fn a_device_whose_vault_was_replaced_is_let_into_the_new_one() {
+    use nghisu_tests::world::{Fault::*, Step::*};
+    story(
+        10656,
+        &[
+            Publish(0),
+            Invite(0),
+            Invite(0),
+            Invite(1),
+            Sync(0),
+            Sync(1),
+            Sync(2),
+            Sync(3),
+            Sync(4),
+            Wait(2000),
+            Confirm,
+            Wait(2000),
+            Renew(4),
+            Fault(4, CutReply(741)),
+            Sync(10),
+            Wait(12930),
+            Lock(4),
+            Sync(19),
+        ],
+    );
+}
+
+#[test]
+fn what_builds_upon_a_change_that_comes_back_behind_it_is_taken_in_with_it() {
+    use nghisu_tests::world::Step::*;
+    story(
+        20317,
+        &[
+            Invite(0),
+            Invite(0),
+            Invite(1),
+            Invite(0),
+            Invite(1),
+            Sync(0),
+            Sync(1),
+            Sync(2),
+            Sync(3),
+            Sync(4),
+            Wait(2000),
+            Confirm,
+            Wait(2000),
+            Invite(7),
+            Recover(30),
+            Edit(7, 2052373409),
+            Sync(30),
+            Sync(15),
+            Backup,
+            Sync(13),
+            Sync(0),
+            Wait(3080),
+            Restore,
+            Edit(0, 4093079249),
+        ],
+    );
+}
+
+#[test]
+fn an_act_that_arrived_again_after_a_loss_is_told_as_it_was_judged_then() {
+    use nghisu_tests::world::{Fault::*, Step::*};
+    story(
+        20677,
+        &[
+            Publish(0),
+            Invite(0),
+            Invite(0),
+            Invite(1),
+            Invite(0),
+            Invite(1),
+            Wait(2000),
+            Confirm,
+            Wait(2000),
+            State(24, 2897422484),
+            Invite(31),
+            Invite(7),
+            Odd(3617190976),
+            Sync(32),
+            Fault(25, Overtake(12463)),
+            Backup,
+            Wait(2693),
+            Restore,
+            Odd(1399531781),
+            Access(558709776),
         ],
     );
 }

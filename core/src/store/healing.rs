@@ -68,6 +68,10 @@ impl Store {
             let capped = "UPDATE membership SET seq = ?1 WHERE seq > ?1";
             execute(transaction, capped, [from])?;
             offer_again(transaction, incarnation, resumed.device_seq)?;
+            // One that arrived late may have been judged anew meanwhile, and otherwise.
+            let lost = "UPDATE envelope SET outcome = NULL, reason = NULL
+                WHERE incarnation = ?1 AND outcome = 'accepted' AND seq > ?2";
+            execute(transaction, lost, (incarnation, from))?;
             offer_former(transaction)?;
             put_steps(transaction, &steps)?;
             cut_feeds(transaction, &whole)?;

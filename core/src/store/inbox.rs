@@ -26,7 +26,7 @@ use crate::{
     ids::{DeviceId, DocumentId, Feed, Hash, Kind, LogId, MeetingId, PersonId},
     meeting::act::{ReceiptBatch, SignedAct},
     sync::{
-        envelope::Envelope,
+        envelope::{Envelope, Header},
         session::{Incoming, Page, PageEnd, Step, Via},
         wire::{LogHead, Outcome},
     },
@@ -48,8 +48,11 @@ pub(super) struct Taken {
     pub(super) seen: BTreeMap<Feed, Seen>,
     pub(super) findings: Vec<Finding>,
     quarantined: Vec<(usize, Error)>,
-    /// Sealed entries whose key is not here, and its epoch.
+    /// Sealed entries whose key is not here, or that build upon a change that is not here, and their
+    /// epoch.
     locked: Vec<(usize, u32)>,
+    /// Those that build upon a change that is not here, while more is taken in.
+    early: Vec<(usize, u32)>,
 }
 
 impl Store {
@@ -171,74 +174,114 @@ impl Store {
         Ok(changed)
     }
 
-    /// Tries the entries whose turn it is on documents in memory.
+    /// Tries the entries whose turn it is on documents in memory. An entry may come before what it builds
+    /// upon, where devices have given back what an office had lost: it is tried again after the others.
     fn take_in(&mut self, entries: &[&Incoming], turns: &[Turn]) -> Result<Taken> {
         let mut taken = Taken::default();
         for (index, (entry, turn)) in entries.iter().zip(turns).enumerate() {
-            let envelope = match (&entry.envelope, turn) {
-                (Ok(envelope), Turn::Take) => envelope,
-                (Err(error), Turn::Take) if error.code() == Code::PublicationUnsigned => {
-                    taken.findings.push(unsigned_publication(entry, error));
-                    continue;
-                }
-                (Ok(_) | Err(_), Turn::Take | Turn::Park | Turn::Drop) => continue,
-            };
-            let unsealed = self.unseal(envelope);
-            if let (Ok(Unsealed::Locked), Some(sealed)) = (&unsealed, &envelope.header().sealed) {
-                taken.locked.push((index, sealed.epoch));
-                continue;
-            }
-            let payload = unsealed.map(|unsealed| match unsealed {
-                Unsealed::Opened(payload) => payload,
-                Unsealed::Plain | Unsealed::Locked => envelope.payload().to_vec().into(),
-            });
-            let tried = payload.and_then(|payload| match envelope.header().kind {
-                Kind::Changes => {
-                    self.take_history(envelope, &mut taken, |document| document.apply(&payload))
-                }
-                Kind::Snapshot => self.take_snapshot(envelope, &payload, &mut taken),
-                Kind::Publication => self.take_publication(entry, envelope, &mut taken),
-                Kind::Act => SignedAct::decode(envelope.payload()).map(|_| ()),
-                Kind::Receipts => {
-                    crate::cbor::decode::<ReceiptBatch>(envelope.payload(), "receipts").map(|_| ())
-                }
-                Kind::Revocation => {
-                    crate::cbor::decode::<Revocation>(envelope.payload(), "revocation").map(|_| ())
-                }
-                Kind::Order => {
-                    crate::cbor::decode::<Order>(envelope.payload(), "order").map(|_| ())
-                }
-                Kind::Grant => {
-                    crate::cbor::decode::<Grant>(envelope.payload(), "grant").map(|_| ())
-                }
-                Kind::Withdrawal => {
-                    crate::cbor::decode::<Withdrawal>(envelope.payload(), "withdrawal").map(|_| ())
-                }
-                Kind::Incarnation => {
-                    crate::cbor::decode::<Incarnation>(envelope.payload(), "incarnation")
-                        .map(|_| ())
-                }
-                Kind::Certificate
-                | Kind::Audit
-                | Kind::Tombstone
-                | Kind::OfficeKey
-                | Kind::Vault
-                | Kind::Bundle
-                | Kind::Epoch
-                | Kind::Backup
-                | Kind::Returned
-                | Kind::Other(_) => Ok(()),
-            });
-            if let Err(error) = tried {
-                let bad =
-                    [Code::Malformed, Code::NewerProtocol, Code::TooLarge].contains(&error.code());
-                if !bad {
-                    return Err(error);
-                }
-                taken.quarantined.push((index, error));
+            if *turn == Turn::Take {
+                self.take_one(index, entry, &mut taken)?;
             }
         }
+        loop {
+            let early = std::mem::take(&mut taken.early);
+            for (index, _) in &early {
+                self.take_one(*index, entries[*index], &mut taken)?;
+            }
+            if taken.early.len() == early.len() {
+                break;
+            }
+        }
+        let early = std::mem::take(&mut taken.early);
+        taken.locked.extend(early);
         Ok(taken)
+    }
+
+    fn take_one(&mut self, index: usize, entry: &Incoming, taken: &mut Taken) -> Result<()> {
+        let envelope = match &entry.envelope {
+            Ok(envelope) => envelope,
+            Err(error) => {
+                if error.code() == Code::PublicationUnsigned {
+                    taken.findings.push(unsigned_publication(entry, error));
+                }
+                return Ok(());
+            }
+        };
+        let unsealed = self.unseal(envelope);
+        if let (Ok(Unsealed::Locked), Some(sealed)) = (&unsealed, &envelope.header().sealed) {
+            taken.locked.push((index, sealed.epoch));
+            return Ok(());
+        }
+        let payload = unsealed.map(|unsealed| match unsealed {
+            Unsealed::Opened(payload) => payload,
+            Unsealed::Plain | Unsealed::Locked => envelope.payload().to_vec().into(),
+        });
+        let tried = payload.and_then(|payload| match envelope.header().kind {
+            Kind::Changes => {
+                let applied =
+                    self.take_history(envelope, taken, |document| document.apply(&payload));
+                if let (Err(_), Some(sealed)) = (&applied, &envelope.header().sealed)
+                    && self.is_early(envelope.header(), &payload, taken)?
+                {
+                    taken.early.push((index, sealed.epoch));
+                    return Ok(());
+                }
+                applied
+            }
+            Kind::Snapshot => self.take_snapshot(envelope, &payload, taken),
+            Kind::Publication => self.take_publication(entry, envelope, taken),
+            Kind::Act => SignedAct::decode(envelope.payload()).map(|_| ()),
+            Kind::Receipts => {
+                crate::cbor::decode::<ReceiptBatch>(envelope.payload(), "receipts").map(|_| ())
+            }
+            Kind::Revocation => {
+                crate::cbor::decode::<Revocation>(envelope.payload(), "revocation").map(|_| ())
+            }
+            Kind::Order => crate::cbor::decode::<Order>(envelope.payload(), "order").map(|_| ()),
+            Kind::Grant => crate::cbor::decode::<Grant>(envelope.payload(), "grant").map(|_| ()),
+            Kind::Withdrawal => {
+                crate::cbor::decode::<Withdrawal>(envelope.payload(), "withdrawal").map(|_| ())
+            }
+            Kind::Incarnation => {
+                crate::cbor::decode::<Incarnation>(envelope.payload(), "incarnation").map(|_| ())
+            }
+            Kind::Certificate
+            | Kind::Audit
+            | Kind::Tombstone
+            | Kind::OfficeKey
+            | Kind::Vault
+            | Kind::Bundle
+            | Kind::Epoch
+            | Kind::Backup
+            | Kind::Returned
+            | Kind::Other(_) => Ok(()),
+        });
+        if let Err(error) = tried {
+            let bad =
+                [Code::Malformed, Code::NewerProtocol, Code::TooLarge].contains(&error.code());
+            if !bad {
+                return Err(error);
+            }
+            taken.quarantined.push((index, error));
+        }
+        Ok(())
+    }
+
+    /// Says whether a change builds upon another one that is not in its document.
+    fn is_early(&mut self, header: &Header, payload: &[u8], taken: &mut Taken) -> Result<bool> {
+        let id = &header.document;
+        if let Some(document) = taken.at_office.get_mut(id) {
+            return document.lacks_cause_of(payload);
+        }
+        if let Some((_, document, _)) = taken.documents.get_mut(id) {
+            return document.lacks_cause_of(payload);
+        }
+        let document = self.load_document(*id)?;
+        let mut document = match document {
+            Some(document) => document,
+            None => Document::new(self.actor(*id, 0)?),
+        };
+        document.lacks_cause_of(payload)
     }
 
     /// Takes changes into a copy of the envelope's document, which counts if `take` succeeds.

@@ -70,7 +70,7 @@ impl Store {
     }
 
     /// Says whether something of a document may still come: the log is being read again, ranges of its
-    /// feed are missing, or sealed entries wait for their key.
+    /// feed are missing, or sealed entries wait for their key, other than those of a vault that was lost.
     fn is_being_read(&self, id: DocumentId, feed: Feed) -> Result<bool> {
         if self.state("own")?.is_some() {
             return Ok(true);
@@ -86,10 +86,14 @@ impl Store {
         }
         let mut statement = self
             .connection
-            .prepare_cached("SELECT bytes FROM unopened")
+            .prepare_cached(
+                // Behind a vault that was lost some wait for ever, also where their own key is here.
+                "SELECT bytes FROM unopened
+                 WHERE epoch >= ?1 AND (?1 <= 1 OR epoch NOT IN (SELECT epoch FROM vault_key))",
+            )
             .map_err(sql)?;
         let rows = statement
-            .query_map([], |row| row.get::<_, Vec<u8>>(0))
+            .query_map([self.first_epoch()?], |row| row.get::<_, Vec<u8>>(0))
             .map_err(sql)?;
         for bytes in rows {
             if Envelope::decode(&bytes.map_err(sql)?)?.header().document == id {

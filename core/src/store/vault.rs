@@ -146,6 +146,11 @@ pub(super) struct Followed {
     contradicted: bool,
 }
 
+fn is_replaced(own: &Chain, chains: &[Chain]) -> bool {
+    let mut others = chains.iter();
+    others.any(|other| other.replaces() == Some(own.vault().hash))
+}
+
 fn follow(owner: (LogId, PersonId), steps: &[Vec<u8>]) -> Result<(Vec<Chain>, bool)> {
     let (mut chains, mut contradicted): (Vec<Chain>, bool) = (Vec::new(), false);
     for bytes in steps {
@@ -214,6 +219,14 @@ impl Store {
         Ok(chains.into_iter().find(|chain| chain.vault() == own))
     }
 
+    /// Returns the epoch with which this device's vault begins. Whoever comes into it never gets the keys
+    /// of earlier ones.
+    pub(super) fn first_epoch(&self) -> Result<u32> {
+        let chain = self.own_chain()?;
+        let first = chain.as_ref().and_then(|chain| chain.steps().first());
+        Ok(first.map_or(0, |genesis| genesis.step().epoch))
+    }
+
     fn vault_keys(&self) -> Result<BTreeMap<u32, (VaultId, EpochKey)>> {
         let mut statement = self
             .connection
@@ -265,10 +278,7 @@ impl Store {
     }
 
     fn is_replaced(&self, own: &Chain) -> Result<bool> {
-        let chains = self.chains()?.0;
-        Ok(chains
-            .iter()
-            .any(|chain| chain.replaces() == Some(own.vault().hash)))
+        Ok(is_replaced(own, &self.chains()?.0))
     }
 
     /// Counts records of the chain that wait to be sent or settled.
@@ -391,11 +401,14 @@ impl Store {
         }
         let known = self.vault_keys()?;
         let fresh = keys.keys().any(|epoch| !known.contains_key(epoch));
-        let own = own.map(|chain| (chain.vault(), chain.members().contains_key(&device)));
+        // A member of a vault that was replaced still has to be let into the one in its place.
+        let is_in =
+            |chain: &Chain| chain.members().contains_key(&device) && !is_replaced(chain, &chains);
+        let own = own.map(|chain| (chain.vault(), is_in(chain)));
         self.write(|transaction| {
-            if let Some((vault, member)) = &own {
+            if let Some((vault, is_in)) = &own {
                 put_state(transaction, "vault", &cbor::encode(vault))?;
-                if *member {
+                if *is_in {
                     forget(transaction, "vault_link")?;
                 }
                 for (epoch, key) in &keys {
@@ -459,7 +472,8 @@ impl Store {
         Ok(kept.and_then(|bytes| LinkCode::from_slice(&bytes)))
     }
 
-    /// Returns sealed entries whose keys are here now, as they arrived.
+    /// Returns sealed entries whose keys are here now, as they arrived. Those that build upon a change
+    /// that is not here yet are among them.
     pub(super) fn readable_unopened(&self) -> Result<Vec<Incoming>> {
         let query = "SELECT seq, feed_seq, received_at, bytes FROM unopened
              WHERE epoch IN (SELECT epoch FROM vault_key) ORDER BY seq";
@@ -688,7 +702,7 @@ pub(super) fn project_index(transaction: &Transaction<'_>, index: &Document) -> 
     Ok(())
 }
 
-/// Keeps a sealed entry whose key is not here.
+/// Keeps a sealed entry whose key is not here, or that builds upon a change that is not here.
 pub(super) fn keep_unopened(
     transaction: &Transaction<'_>,
     entry: &Incoming,

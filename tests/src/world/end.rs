@@ -170,10 +170,13 @@ impl World {
         if it.standing != Standing::Enrolled {
             return (!stays_out).then(|| format!("device {node} is not enrolled"));
         }
+        // What was sealed in a vault that was lost stays sealed, and what was written upon it waits for
+        // ever.
+        let lost = self.lost_vaults.contains(&it.account);
         let tables = ["backfill", "parked", "feed_ahead", "unopened"];
         for table in tables {
             let count = it.count(&format!("SELECT count(*) FROM {table}"));
-            if count > 0 {
+            if count > 0 && !(lost && table == "unopened") {
                 return Some(format!("device {node} has {count} rows of {table}"));
             }
         }
@@ -186,7 +189,7 @@ impl World {
             (it.cursor != self.log.seq(), "has not read the log"),
             (unsent > 0, "has something to hand in"),
             (status.state != VaultState::Open, "is not in the vault"),
-            (status.missing > 0, "misses notes"),
+            (status.missing > 0 && !lost, "misses notes"),
         ];
         let found = said.iter().find(|(is, _)| *is);
         found.map(|(_, what)| format!("device {node} {what}: {:?}", status.state))
@@ -217,6 +220,11 @@ impl World {
         let authors: Vec<Author> = alive.iter().map(|node| self.nodes[*node].author).collect();
         let mut first: Option<BTreeMap<DocumentId, Note>> = None;
         for node in alive {
+            self.check_meetings(node)?;
+            // What of its notes is left follows from what its devices happened to have read.
+            if self.lost_vaults.contains(&account) {
+                continue;
+            }
             let mut shown = BTreeMap::new();
             for (id, note) in &self.notes[account].all {
                 match self.nodes[node].read().note(*id) {
@@ -228,7 +236,6 @@ impl World {
                             })?;
                         shown.insert(*id, text);
                     }
-                    Err(_) if self.lost_vaults.contains(&account) => {}
                     Err(_) => note.settled(&authors, "", false).map_err(|why| {
                         let told = note.told();
                         format!("S15: device {node} has no note {id}: {why}{told}")
@@ -248,7 +255,6 @@ impl World {
                 }
             }
             first.get_or_insert(shown);
-            self.check_meetings(node)?;
         }
         Ok(())
     }
@@ -265,6 +271,9 @@ impl World {
                 it.read()
                     .programme(*meeting)
                     .map_err(|error| format!("S11: device {node}: {error}"))?;
+            }
+            if self.may_not_know(node) {
+                continue;
             }
             let shown = self.receipts_shown(node, *meeting)?;
             let checked = if self.put_back == 0 {
@@ -303,7 +312,8 @@ impl World {
                 return Err(format!("S9: an act that the office had is gone: {id}"));
             }
             let holder = (0..self.nodes.len()).find(|node| {
-                act.holders.contains(&self.nodes[*node].author) && self.is_alive(*node)
+                let holds = act.holders.contains(&self.nodes[*node].author);
+                holds && self.is_alive(*node) && !self.may_not_know(*node)
             });
             let Some(node) = holder else {
                 continue;

@@ -109,12 +109,8 @@ impl World {
         let set_aside = held("SELECT feed, seq FROM quarantine WHERE feed IS NOT NULL AND seq > 0");
         // A secretary's device has no certificates of those whose acts it is served: it keeps them aside.
         let foreign = |feed: &Feed| matches!(feed, Feed::Outbox(person) if *person != it.person);
-        // Of a vault that was lost nobody in the one after it has what was written there, and so not what a
-        // device of the former writes behind it.
-        let lost = self.lost_vaults.contains(&it.account);
-        let behind_it = |feed: &Feed| lost && matches!(feed, Feed::Notes(_));
         let mut wrongly = set_aside.iter();
-        if let Some((feed, seq)) = wrongly.find(|(feed, _)| !foreign(feed) && !behind_it(feed)) {
+        if let Some((feed, seq)) = wrongly.find(|(feed, _)| !foreign(feed)) {
             let query = "SELECT reason FROM quarantine ORDER BY seq";
             let reasons = it.rows(query, |row| row.get::<_, String>(0));
             return Err(format!(

@@ -23,6 +23,8 @@ struct OnItsWay {
     lost: BTreeSet<DocumentId>,
     /// Notes of which something was refused for good.
     refused: BTreeSet<DocumentId>,
+    /// Entries whose key is not there yet.
+    unopened: BTreeSet<u64>,
 }
 
 impl OnItsWay {
@@ -49,6 +51,10 @@ impl OnItsWay {
             handed_in,
             lost: documents("SELECT document FROM kept WHERE seq < 0"),
             refused: documents("SELECT document FROM envelope WHERE outcome = 'refused'"),
+            unopened: node
+                .rows("SELECT seq FROM unopened", |row| number(row, 0))
+                .into_iter()
+                .collect(),
         }
     }
 }
@@ -135,6 +141,9 @@ impl World {
             entry.kind == Kind::Changes
                 && (it.was.contains(&entry.device) && it.cursor >= entry.seq
                     || entry.feed_seq <= upto)
+                // It may have been left out for a snapshot that is still to be read.
+                && !self.log.is_covered_after(entry, it.cursor)
+                && !way.unopened.contains(&entry.seq)
         };
         let newest_read = of_note.clone().filter(read).map(|entry| entry.seq).max();
         // In peace nothing is said to be less safe than it is.
@@ -206,7 +215,7 @@ impl World {
 
     /// A device that is enrolled anew has read nothing yet by which it would see that the office was put
     /// back by hand: it hears of that from whoever is ahead.
-    fn may_not_know(&self, node: usize) -> bool {
+    pub(super) fn may_not_know(&self, node: usize) -> bool {
         self.epochless > 0 && self.nodes[node].was.len() > 1
     }
 

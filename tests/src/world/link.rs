@@ -212,12 +212,13 @@ impl World {
             Route::Sync => office.sync(bytes, at),
             Route::Enrol => office.enrol(bytes, at),
         };
-        let name = reply
-            .as_ref()
-            .map_or_else(|error| error.code().name(), |_| "reply");
+        let what = match &reply {
+            Ok(reply) => told(reply),
+            Err(error) => error.code().name().to_owned(),
+        };
         self.trace.note(
             self.now,
-            &format!("the office answers device {node}: {name}"),
+            &format!("the office answers device {node}: {what}"),
             reply.as_ref().map_or(&[][..], Vec::as_slice),
         );
         self.read_log()?;
@@ -378,4 +379,28 @@ impl World {
         let _ = short(&[]);
         Ok(())
     }
+}
+
+/// Tells of a reply: what became of each envelope, up to where the log was read, and where it goes on.
+fn told(reply: &[u8]) -> String {
+    let Ok(Reply::Synced(synced)) = Reply::decode(reply) else {
+        return "reply".into();
+    };
+    let mut text = format!("up to {}", synced.cursor.seq);
+    for outcome in &synced.outcomes {
+        text += &match outcome {
+            Outcome::Accepted { seq, .. } => format!(", accepted as {seq}"),
+            Outcome::Refused { reason } => format!(", refused: {reason}"),
+            Outcome::Held { reason, .. } => format!(", held: {reason}"),
+            Outcome::Redo { reason } => format!(", redo: {reason}"),
+        };
+    }
+    if let Some(stopped) = &synced.stopped {
+        text += &format!(", stopped after {}: {}", stopped.device_seq, stopped.reason);
+    }
+    if let Some(resumed) = &synced.resumed {
+        let (from, own) = (resumed.from, resumed.device_seq);
+        text += &format!(", resumes after {from} with {own} of the device");
+    }
+    text
 }

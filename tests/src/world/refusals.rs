@@ -29,6 +29,9 @@ impl World {
     pub(super) fn have_refused(&mut self) -> Verdict {
         self.desk.take_notes_of(NOTE_BYTES);
         for account in 0..self.notes.len() {
+            if self.lost_vaults.contains(&account) {
+                continue;
+            }
             let able: Vec<usize> = (0..self.nodes.len())
                 .filter(|node| self.nodes[*node].account == account && self.may_write(*node))
                 .collect();

@@ -172,6 +172,23 @@ pub struct World {
     pub(super) folder: TempDir,
 }
 
+/// Tells of an entry: what it is, of which document, and where it stands in which device's chain.
+fn told(read: &super::desk::Read) -> String {
+    let (logged, header) = (&read.logged, read.envelope.header());
+    let short = |id: String| id.chars().take(6).collect::<String>();
+    let returned = if read.returned { " given back" } else { "" };
+    let epoch = header.sealed.as_ref().map(|sealed| sealed.epoch);
+    let covers = header.covers.as_ref().map(|covers| covers.feed_seq);
+    format!(
+        "entry {} {:?}{returned} of {} by {} no. {} epoch {epoch:?} covers {covers:?}",
+        logged.seq,
+        logged.kind,
+        short(logged.document.to_string()),
+        short(logged.device.to_string()),
+        header.device_seq,
+    )
+}
+
 /// Offices draw from one place in a process: one life at a time.
 static ONE: Mutex<()> = Mutex::new(());
 
@@ -205,7 +222,7 @@ pub fn live(seed: u64, steps: &[Step]) -> Result<Life, Failure> {
             coverage: world.coverage,
         }),
         Err(why) => Err(Failure {
-            why: format!("{why}\n{}", world.trace.last(80)),
+            why: format!("{why}\n{}", world.trace.last()),
             after: world.taken,
         }),
     }
@@ -362,7 +379,7 @@ impl World {
     /// Reads what the office has got, and tells the model.
     pub(super) fn read_log(&mut self) -> Verdict {
         for read in self.desk.read_log(self.log.seq())? {
-            let what = format!("entry {} {:?}", read.logged.seq, read.logged.kind);
+            let what = told(&read);
             self.trace
                 .note(self.now, &what, read.logged.envelope.as_bytes());
             self.coverage

@@ -19,8 +19,8 @@ pub(super) struct Trace {
     told: Vec<String>,
 }
 
-/// Lines that are kept for the report of a failure.
-const LINES_MAX: usize = 400;
+/// Lines that the report of a failure ends with, unless `NGHISU_LINES` says another number.
+const LINES: usize = 80;
 
 impl Trace {
     /// Notes what happened at a moment, and the bytes that went with it.
@@ -30,9 +30,6 @@ impl Trace {
         self.hash.update(what);
         self.hash.update((bytes.len() as u64).to_be_bytes());
         self.hash.update(bytes);
-        if self.told.len() >= 2 * LINES_MAX {
-            self.told.drain(..LINES_MAX);
-        }
         self.told
             .push(format!("{at:>9} ms  {what}  {} bytes", bytes.len()));
     }
@@ -47,7 +44,9 @@ impl Trace {
     }
 
     /// Returns the last lines.
-    pub(super) fn last(&self, lines: usize) -> String {
+    pub(super) fn last(&self) -> String {
+        let wanted = std::env::var("NGHISU_LINES").ok();
+        let lines = wanted.and_then(|it| it.parse().ok()).unwrap_or(LINES);
         self.told[self.told.len().saturating_sub(lines)..].join("\n")
     }
 }

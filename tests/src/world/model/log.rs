@@ -76,10 +76,15 @@ impl Log {
 
     /// Says whether a snapshot that stands behind an entry may stand for it.
     pub(in crate::world) fn is_covered(&self, entry: &Logged) -> bool {
-        let later = self.entries.iter().filter(|other| other.seq > entry.seq);
-        let mut snapshots = later.filter(|other| other.kind == Kind::Snapshot);
-        entry.kind == Kind::Changes && snapshots.any(|other| other.document == entry.document)
+        entry.kind == Kind::Changes && self.is_covered_after(entry, entry.seq)
             || entry.kind == Kind::Snapshot
+    }
+
+    /// Says whether a snapshot of an entry's document stands behind another entry.
+    pub(in crate::world) fn is_covered_after(&self, entry: &Logged, seq: u64) -> bool {
+        let later = self.entries.iter().filter(|other| other.seq > seq);
+        let mut snapshots = later.filter(|other| other.kind == Kind::Snapshot);
+        snapshots.any(|other| other.document == entry.document)
     }
 
     /// Says whether the log has this envelope.
