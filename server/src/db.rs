@@ -6,6 +6,7 @@
 //! commands beside `serve`) write to the same file; each transaction therefore begins by taking the
 //! write lock and reads again what it depends on.
 
+mod readers;
 pub(crate) mod rows;
 mod sqlite;
 mod work;
@@ -14,7 +15,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
         mpsc,
     },
@@ -26,6 +27,7 @@ use nghisu_core::{Code, Error, Result};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::watch;
 
+use readers::Readers;
 pub(crate) use sqlite::Tx;
 use work::Work;
 pub use work::Worked;
@@ -38,8 +40,6 @@ const LINGER: Duration = Duration::from_millis(10);
 const LINGER_STEP: Duration = Duration::from_millis(1);
 /// Jobs that may wait: whoever comes after them waits to be queued.
 const QUEUE_JOBS_MAX: usize = 256;
-/// Connections that are kept open for reading.
-const READERS_MAX: usize = 4;
 /// How long a transaction waits for another process's: an import of many files takes seconds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 /// Marks the file as an office's ("ngsu").
@@ -82,7 +82,7 @@ pub(crate) struct Db {
     path: PathBuf,
     queue: Option<mpsc::SyncSender<Job>>,
     writer: Option<JoinHandle<()>>,
-    readers: Mutex<Vec<Connection>>,
+    readers: Readers,
     commits: watch::Sender<u64>,
     coming: Arc<AtomicUsize>,
     work: Arc<Work>,
@@ -108,7 +108,7 @@ impl Db {
             path: path.to_owned(),
             queue: Some(queue),
             writer: Some(writer),
-            readers: Mutex::default(),
+            readers: Readers::of(path.to_owned()),
             commits,
             coming,
             work,
@@ -117,7 +117,10 @@ impl Db {
 
     /// Says what was asked for so far.
     pub(crate) fn worked(&self) -> Worked {
-        self.work.worked(*self.commits.borrow())
+        Worked {
+            readers: self.readers.opened(),
+            ..self.work.worked(*self.commits.borrow())
+        }
     }
 
     /// Changes with every commit of this process; holds their number.
@@ -198,23 +201,8 @@ impl Db {
 
     /// Runs `job` in a read transaction: all that it reads is of one moment.
     pub(crate) fn read<T>(&self, job: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
-        let kept = self
-            .readers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
-        let connection = match kept {
-            Some(connection) => connection,
-            None => connect_to_read(&self.path)?,
-        };
-        connection.execute_batch("BEGIN").map_err(error)?;
-        let result = job(&Tx::counted(&connection, &self.work));
-        connection.execute_batch("ROLLBACK").map_err(error)?;
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if readers.len() < READERS_MAX {
-            readers.push(connection);
-        }
-        result
+        let reader = self.readers.take()?;
+        reader.read(|connection| job(&Tx::counted(connection, &self.work)))
     }
 }
 

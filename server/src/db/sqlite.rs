@@ -188,6 +188,11 @@ impl<'c> Tx<'c> {
         .map(drop)
     }
 
+    /// Counts a head of the log that is signed.
+    pub(crate) fn note_head(&self) {
+        self.work.inspect(|work| work.note_head());
+    }
+
     // The log.
 
     pub(crate) fn newest_feed_seq(&self, feed: Feed) -> Result<u64> {

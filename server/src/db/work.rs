@@ -16,8 +16,12 @@ pub struct Worked {
     pub scanned: u64,
     /// Documents that were loaded.
     pub documents: u64,
+    /// Heads of the log that were signed.
+    pub heads: u64,
     /// Commits of this process: each is one wait for the disk.
     pub commits: u64,
+    /// Connections that were opened for reading: each reads the schema and prepares its statements anew.
+    pub readers: u64,
     /// Segments that were packed; all others were taken from memory.
     pub packed: u64,
     /// Entries in them.
@@ -31,6 +35,7 @@ pub(crate) struct Work {
     steps: AtomicU64,
     scanned: AtomicU64,
     documents: AtomicU64,
+    heads: AtomicU64,
 }
 
 impl Work {
@@ -48,12 +53,17 @@ impl Work {
         self.documents.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(super) fn note_head(&self) {
+        self.heads.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) fn worked(&self, commits: u64) -> Worked {
         Worked {
             statements: self.statements.load(Ordering::Relaxed),
             steps: self.steps.load(Ordering::Relaxed),
             scanned: self.scanned.load(Ordering::Relaxed),
             documents: self.documents.load(Ordering::Relaxed),
+            heads: self.heads.load(Ordering::Relaxed),
             commits,
             ..Worked::default()
         }

@@ -145,11 +145,21 @@ impl<'t> Appending<'t> {
         Ok(place)
     }
 
-    /// Stores where the log stands, with its signed head. Without this nothing was appended.
-    pub(crate) fn finish(mut self) -> Result<()> {
+    /// Stores where the log stands, for what follows in the same transaction. Whoever comes last signs
+    /// the head with [`Appending::finish`]: nobody is shown one in between.
+    pub(crate) fn pass_on(self) -> Result<()> {
         if self.counter.seq == self.begun_at {
             return Ok(());
         }
+        self.tx.set_counter(&self.counter)
+    }
+
+    /// Stores where the log stands, with its signed head. Without this nothing was appended.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        if self.counter.seq == self.begun_at && is_signed(&self.counter) {
+            return Ok(());
+        }
+        self.tx.note_head();
         self.counter.head = sign_head(
             &self.office,
             self.counter.seq,
@@ -173,6 +183,12 @@ impl<'t> Appending<'t> {
 pub(crate) fn audiences_of(feed: Feed, log: LogId) -> impl Iterator<Item = Audience> {
     let office = matches!(feed, Feed::Outbox(_)).then_some(Audience::Office(log));
     std::iter::once(feed.audience(log)).chain(office)
+}
+
+/// Says whether the head that is stored is that of the newest entry.
+pub(super) fn is_signed(counter: &Counter) -> bool {
+    let head = counter.head.unverified();
+    head.is_ok_and(|head: LogHead| head.seq == counter.seq)
 }
 
 /// Signs the head of the log.

@@ -139,14 +139,14 @@ impl Office {
                     }
                 },
             };
-            log.finish()?;
+            log.pass_on()?;
             tx.set_device(&device)?;
             let settled = admitted.outcomes.iter().filter(|it| it.is_final()).count();
             let waiting = waiting + (batch.len() - settled) as u64;
             tx.set_device_synced(id, now, waiting)?;
             Ok(Carried::Out(admitted, stand, device.chain.device_seq))
         };
-        let close = move |tx: &Tx<'_>| receipts::write_due(tx, &closing, now);
+        let close = move |tx: &Tx<'_>| receipts::close(tx, &closing, now);
         let carried_out = self.db.write_and_close(carry_out, close);
         // The writer waits for those who are still to write, not for those who read on.
         drop(coming);

@@ -1,7 +1,8 @@
 //! Receipts: given with each act, written as one batch for each meeting at the end of the transaction.
 //!
 //! Requests that come at one moment are carried out in one transaction. That five hundred delegates
-//! register at once is so some batches to read, not five hundred.
+//! register at once is so some batches to read, not five hundred. The head of the log is signed there too,
+//! once for all of them.
 
 use std::collections::BTreeMap;
 
@@ -12,19 +13,22 @@ use nghisu_core::{
     time::Timestamp,
 };
 
-use super::{keys::Keys, log::Appending};
+use super::{
+    keys::Keys,
+    log::{Appending, is_signed},
+};
 use crate::db::Tx;
 
 /// Receipts in one batch: it stays far below what one entry may hold.
 const BATCH_MAX: usize = 512;
 
-/// Writes what the requests of this transaction were given.
-pub(super) fn write_due(tx: &Tx<'_>, keys: &Keys, now: Timestamp) -> Result<()> {
+/// Writes what the requests of this transaction were given, and signs the head that they have passed on.
+pub(super) fn close(tx: &Tx<'_>, keys: &Keys, now: Timestamp) -> Result<()> {
     let mut due: BTreeMap<MeetingId, Vec<Receipt>> = BTreeMap::new();
     for (meeting, receipt) in tx.take_due_receipts()? {
         due.entry(meeting).or_default().push(receipt);
     }
-    if due.is_empty() {
+    if due.is_empty() && is_signed(&tx.counter()?) {
         return Ok(());
     }
     let mut log = Appending::begin(tx, keys, now)?;

@@ -216,7 +216,9 @@ const fn since(before: &Worked, after: &Worked) -> Worked {
         steps: after.steps - before.steps,
         scanned: after.scanned - before.scanned,
         documents: after.documents - before.documents,
+        heads: after.heads - before.heads,
         commits: after.commits - before.commits,
+        readers: after.readers - before.readers,
         packed: after.packed - before.packed,
         packed_entries: after.packed_entries - before.packed_entries,
     }

@@ -21,9 +21,20 @@ pub use programmes::{edit, programme};
 /// Keystrokes of the note that is opened.
 const KEYS: usize = 20_000;
 
+/// Where devices keep their stores. The office's folder is on the disk in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stores {
+    /// All on the one disk that the office has too, with fsync.
+    #[default]
+    OnDisk,
+    /// In memory, where the peers' devices have theirs: whoever waits for the disk is the office alone.
+    InMemory,
+}
+
 /// This workspace.
 #[derive(Default)]
 pub struct Ours {
+    stores: Stores,
     /// The office and the devices that earlier runs of a workload have left.
     standing: Option<(Workload, Standing)>,
     runs: u64,
@@ -45,20 +56,39 @@ impl std::fmt::Debug for Ours {
     }
 }
 
+impl Ours {
+    /// Returns this workspace with devices that keep their stores there.
+    pub fn with(stores: Stores) -> Self {
+        Self {
+            stores,
+            ..Self::default()
+        }
+    }
+}
+
 impl Contender for Ours {
     fn name(&self) -> String {
-        concat!("nghisu ", env!("CARGO_PKG_VERSION")).into()
+        let name = concat!("nghisu ", env!("CARGO_PKG_VERSION"));
+        match self.stores {
+            Stores::OnDisk => name.into(),
+            Stores::InMemory => format!("{name}, devices in memory"),
+        }
     }
 
     fn terms(&self) -> &'static str {
-        "TLS 1.3, signed, notes sealed, fsync before each answer"
+        match self.stores {
+            Stores::OnDisk => "TLS 1.3, signed, notes sealed, fsync before each answer",
+            Stores::InMemory => {
+                "TLS 1.3, signed, notes sealed, fsync before each answer at the office alone"
+            }
+        }
     }
 
     fn run(&mut self, workload: Workload) -> Result<Figures, String> {
         self.runs += 1;
         let standing = match self.standing.take() {
             Some((of, standing)) if of == workload => standing,
-            Some(_) | None => begin(workload)?,
+            Some(_) | None => begin(workload, self.stores)?,
         };
         let (_, standing) = self.standing.insert((workload, standing));
         match standing {
@@ -73,18 +103,18 @@ impl Contender for Ours {
     }
 }
 
-fn begin(workload: Workload) -> Result<Standing, String> {
+fn begin(workload: Workload, stores: Stores) -> Result<Standing, String> {
     Ok(match workload {
         Workload::CatchUp => Standing::CatchUp(Box::new(agendas::CatchUp::begin()?)),
         Workload::Behind => Standing::Behind,
         Workload::Reconnect(count) => {
-            Standing::Reconnect(Box::new(reconnect::Away::begin(count, false)?))
+            Standing::Reconnect(Box::new(reconnect::Away::begin(count, false, stores)?))
         }
         Workload::Storm(count) => {
-            Standing::Reconnect(Box::new(reconnect::Away::begin(count, true)?))
+            Standing::Reconnect(Box::new(reconnect::Away::begin(count, true, stores)?))
         }
         Workload::FirstDownload(count) => {
-            Standing::FirstDownload(Box::new(agendas::FirstDownload::begin(count)?))
+            Standing::FirstDownload(Box::new(agendas::FirstDownload::begin(count, stores)?))
         }
         Workload::Note(keys) => Standing::Note(Box::new(notes::Writing::begin(keys)?)),
         Workload::ColdOpen => Standing::ColdOpen(Box::new(notes::Cold::begin(KEYS)?)),

@@ -4,12 +4,16 @@
 //! and TLS are in none of the figures. What is packed is counted twice: as it is, and by how much the
 //! packed bytes become fewer without it, which is what could be saved at most by not sending it.
 
-use std::{collections::BTreeMap, io::Write};
+use std::{collections::BTreeMap, io::Write, sync::Barrier, thread};
 
 use flate2::{Compression, write::DeflateEncoder};
 use nghisu_core::{
     Language, cbor,
-    ids::DocumentId,
+    ids::{ActId, DocumentId, Kind, MeetingId},
+    meeting::{
+        ItemId,
+        act::{Act, ActKind, ReceiptBatch},
+    },
     sync::{
         envelope::Envelope,
         wire::{Reply, Request, Segment, Synced},
@@ -36,15 +40,18 @@ pub enum Taken {
     Behind,
     /// A programme has changed, and so has a note of the device's own.
     Reconnect,
+    /// The same, and everybody has registered to speak.
+    Storm,
     /// Nothing is there yet.
     FirstDownload,
 }
 
 impl Taken {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::CatchUp,
         Self::Behind,
         Self::Reconnect,
+        Self::Storm,
         Self::FirstDownload,
     ];
 
@@ -54,6 +61,7 @@ impl Taken {
             Self::CatchUp => "catch-up",
             Self::Behind => "behind",
             Self::Reconnect => "reconnect",
+            Self::Storm => "storm",
             Self::FirstDownload => "first-download",
         }
     }
@@ -76,7 +84,10 @@ type Conversation = Vec<(Vec<u8>, Vec<u8>)>;
 /// The parts of one sync by name. What is left of each message is its frame.
 pub type Parts = BTreeMap<String, Part>;
 
-/// Takes all four apart. `progress` hears what is going on.
+/// Devices of a storm.
+const STORM_DEVICES: usize = 100;
+
+/// Takes all apart. `progress` hears what is going on.
 ///
 /// # Errors
 /// What went wrong, in words.
@@ -84,7 +95,7 @@ pub fn measure(mut progress: impl FnMut(&str)) -> Result<Vec<(Taken, Parts)>, St
     let mut all = Vec::new();
     for taken in Taken::ALL {
         progress(&format!("parts · {}", taken.name()));
-        all.push((taken, apart(&conversation(taken)?)?));
+        all.push((taken, apart(&conversation(taken, STORM_DEVICES)?)?));
     }
     Ok(all)
 }
@@ -116,15 +127,25 @@ impl Place {
         published.map(drop).map_err(told)
     }
 
-    fn device(&self) -> Result<Local, String> {
-        let person = self.office.add_person("Đại biểu", Role::Delegate);
+    /// Enrols the device of one more delegate.
+    fn device(&self, number: usize) -> Result<Local, String> {
+        let name = format!("Đại biểu {number:04}");
+        let person = self.office.add_person(&name, Role::Delegate);
         let person = person.map_err(told)?.id;
+        let mut seed = [7; 32];
+        seed[..8].copy_from_slice(&(number as u64).to_be_bytes());
         Ok(Local::enrol_in(
             self.folder.path(),
             &self.office,
             person,
-            [7; 32],
+            seed,
         ))
+    }
+
+    fn meeting(&self, n: usize) -> Result<MeetingId, String> {
+        let meetings = self.office.meetings().map_err(told)?;
+        let meeting = meetings.iter().find(|one| one.external_id == id(n));
+        Ok(meeting.ok_or("no such meeting")?.meeting)
     }
 }
 
@@ -133,15 +154,18 @@ fn id(number: usize) -> String {
     format!("kh-{number}")
 }
 
-/// Returns the requests and replies of the sync.
-fn conversation(taken: Taken) -> Result<Conversation, String> {
+/// Returns the requests and replies of the sync; in a storm of so many devices.
+fn conversation(taken: Taken, devices: usize) -> Result<Conversation, String> {
     let mut agendas = match taken {
         Taken::CatchUp => material::catalogue(),
         Taken::Behind => vec![material::behind().0],
-        Taken::Reconnect | Taken::FirstDownload => material::shared(),
+        Taken::Reconnect | Taken::Storm | Taken::FirstDownload => material::shared(),
     };
     let place = Place::new(&agendas)?;
-    let mut device = place.device()?;
+    if taken == Taken::Storm {
+        return storm(&place, &mut agendas, devices);
+    }
+    let mut device = place.device(0)?;
     if taken != Taken::FirstDownload {
         device.sync(&place.office).map_err(told)?;
         let note: Option<DocumentId> =
@@ -150,7 +174,7 @@ fn conversation(taken: Taken) -> Result<Conversation, String> {
         let changed = match taken {
             Taken::CatchUp => material::catalogue_edits(&agendas),
             Taken::Behind => vec![(0, material::behind().1)],
-            Taken::Reconnect | Taken::FirstDownload => {
+            Taken::Reconnect | Taken::Storm | Taken::FirstDownload => {
                 let edits = material::edits(&agendas[0], 1, material::EDITS_WHILE_AWAY);
                 vec![(0, edits)]
             }
@@ -168,6 +192,66 @@ fn conversation(taken: Taken) -> Result<Conversation, String> {
     device.record();
     device.sync(&place.office).map_err(told)?;
     Ok(device.recorded())
+}
+
+/// Returns what one of so many devices says and hears that all come back with a changed note and a
+/// registration, until it has everybody's.
+fn storm(place: &Place, agendas: &mut [Agenda], devices: usize) -> Result<Conversation, String> {
+    let meeting = place.meeting(0)?;
+    let item: ItemId = agendas[0].items[1].id.parse().map_err(told)?;
+    let mut away = Vec::new();
+    for number in 0..devices {
+        let mut device = place.device(number)?;
+        device.sync(&place.office).map_err(told)?;
+        let note = device.write(&material::note(number));
+        device.sync(&place.office).map_err(told)?;
+        device.edit(note, &material::note_addition(number));
+        register(&mut device, meeting, item.clone())?;
+        away.push(device);
+    }
+    for one in &material::edits(&agendas[0], 1, material::EDITS_WHILE_AWAY) {
+        edit(&mut agendas[0], one);
+    }
+    place.publish(0, &agendas[0])?;
+
+    away[0].record();
+    // Those who come at one moment are carried out together: the receipts of a storm are few batches.
+    let together = Barrier::new(devices);
+    thread::scope(|scope| {
+        let come = |device: &mut Local| {
+            together.wait();
+            device.sync(&place.office).map(drop).map_err(told)
+        };
+        let coming: Vec<_> = away
+            .iter_mut()
+            .map(|device| scope.spawn(move || come(device)))
+            .collect();
+        let mut came = coming.into_iter().map(|one| one.join());
+        came.try_for_each(|one| one.map_err(|_| "a device panicked".to_owned())?)
+    })?;
+    let device = &mut away[0];
+    device.sync(&place.office).map_err(told)?;
+    match device.store.receipts(meeting).map_err(told)?.len() {
+        seen if seen == devices => Ok(device.recorded()),
+        seen => Err(format!("{seen} of {devices} registrations are seen")),
+    }
+}
+
+fn register(device: &mut Local, meeting: MeetingId, item: ItemId) -> Result<(), String> {
+    let identity = device.store.identity().map_err(told)?;
+    let act = Act {
+        id: ActId::from_bytes(device.draw()),
+        person: identity.ok_or("a device is nobody's")?.certificate.person,
+        meeting,
+        item: Some(item),
+        kind: ActKind::SpeakingRegistration,
+        text: String::new(),
+        addressee: None,
+        withdraws: None,
+        made_at: NOW,
+    };
+    let document = DocumentId::from_bytes(device.draw());
+    device.store.put_act(&act, document).map(drop).map_err(told)
 }
 
 fn apart(conversation: &[(Vec<u8>, Vec<u8>)]) -> Result<Parts, String> {
@@ -199,7 +283,7 @@ fn of_request(parts: &mut Parts, bytes: &[u8]) -> Result<(), String> {
     for envelope in &request.body.envelopes {
         let envelope = Envelope::decode(envelope).map_err(told)?;
         let kind = format!("{:?}", envelope.header().kind);
-        for (name, bytes) in pieces(&envelope) {
+        for (name, bytes) in pieces(&envelope)? {
             whole(parts, &format!("{kind} · {name}"), bytes.len());
         }
     }
@@ -210,8 +294,8 @@ fn of_request(parts: &mut Parts, bytes: &[u8]) -> Result<(), String> {
 /// Bytes of an Ed25519 signature.
 const SIGNATURE_BYTES: usize = 64;
 
-/// Returns header, signature and payload.
-fn pieces(envelope: &Envelope) -> [(&'static str, Vec<u8>); 3] {
+/// Returns header, signature and payload; receipts by what they say.
+fn pieces(envelope: &Envelope) -> Result<Vec<(&'static str, Vec<u8>)>, String> {
     let header = cbor::encode(envelope.header());
     let payload = envelope.payload().to_vec();
     let encoded = envelope.encode();
@@ -219,11 +303,35 @@ fn pieces(envelope: &Envelope) -> [(&'static str, Vec<u8>); 3] {
     let end = encoded.len() - framed(&payload).len();
     let begin = 1 + framed(&header).len();
     let signature = encoded.get(begin..end).unwrap_or_default().to_vec();
-    [
-        ("header", header),
-        ("signature", signature),
-        ("payload", payload),
-    ]
+    let mut pieces = vec![("header", header), ("signature", signature)];
+    if envelope.header().kind == Kind::Receipts {
+        pieces.extend(of_receipts(&payload)?);
+    } else {
+        pieces.push(("payload", payload));
+    }
+    Ok(pieces)
+}
+
+/// Returns the payload of receipts in pieces: the ids and hashes in it, and what stands between.
+fn of_receipts(payload: &[u8]) -> Result<Vec<(&'static str, Vec<u8>)>, String> {
+    let batch: ReceiptBatch = cbor::decode(payload, "receipts").map_err(told)?;
+    let (mut pieces, mut left) = (Vec::new(), payload);
+    for receipt in &batch.receipts {
+        for (name, bytes) in [
+            ("payload · whose", receipt.person.as_bytes().as_slice()),
+            ("payload · act", receipt.act.as_bytes().as_slice()),
+            ("payload · hash of the act", receipt.act_hash.as_bytes()),
+        ] {
+            let at = memchr::memmem::find(left, bytes).ok_or("a receipt in no batch")?;
+            let (between, rest) = left.split_at(at);
+            let (found, rest) = rest.split_at(bytes.len());
+            pieces.push(("payload · else", between.to_vec()));
+            pieces.push((name, found.to_vec()));
+            left = rest;
+        }
+    }
+    pieces.push(("payload · else", left.to_vec()));
+    Ok(pieces)
 }
 
 fn framed(bytes: &[u8]) -> Vec<u8> {
@@ -281,7 +389,7 @@ fn of_segment(parts: &mut Parts, segment: &Segment) -> Result<(), String> {
         let kind = format!("{:?}", envelope.header().kind);
         let numbers = cbor::encode(&(entry.seq, entry.feed_seq, entry.received_at));
         named.push(("entries · numbers".into(), numbers));
-        for (name, bytes) in pieces(&envelope) {
+        for (name, bytes) in pieces(&envelope)? {
             named.push((format!("entries · {kind} · {name}"), bytes));
         }
     }
@@ -362,7 +470,7 @@ mod tests {
 
     #[test]
     fn the_parts_of_a_sync_are_all_of_its_bytes() {
-        let conversation = conversation(Taken::Reconnect).unwrap();
+        let conversation = conversation(Taken::Reconnect, 1).unwrap();
         let parts = apart(&conversation).unwrap();
 
         let all: usize = conversation
@@ -379,5 +487,26 @@ mod tests {
             // Random bytes do not pack, but for a few that happen to stand elsewhere as well.
             assert!(part.wire >= SIGNATURE_BYTES - 8, "{part:?}");
         }
+    }
+    #[test]
+    fn the_parts_of_a_storm_are_all_of_its_bytes() {
+        const DEVICES: usize = 5;
+        let conversation = conversation(Taken::Storm, DEVICES).unwrap();
+        let parts = apart(&conversation).unwrap();
+
+        let all: usize = conversation
+            .iter()
+            .map(|(up, down)| up.len() + down.len())
+            .sum();
+        assert_eq!(parts.values().map(|part| part.wire).sum::<usize>(), all);
+        for (name, bytes) in [("whose", 16), ("act", 16), ("hash of the act", 32)] {
+            let part = parts[&format!("entries · Receipts · payload · {name}")];
+            assert_eq!((part.times, part.bytes), (DEVICES, DEVICES * bytes));
+            assert!(
+                part.wire + 8 >= part.bytes,
+                "{name} does not pack: {part:?}"
+            );
+        }
+        assert_eq!(parts["request · Act · payload"].times, 1);
     }
 }

@@ -11,7 +11,7 @@ mod server;
 mod sync;
 mod typing;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use super::{Contender, Workload};
 
@@ -22,8 +22,8 @@ pub const AS_PEER: &str = "peer";
 /// and it grows with the square.
 const STORM_DEVICES_MAX: usize = 200;
 
-/// Returns who can do a workload, beside us.
-pub fn contenders(workload: Workload) -> Vec<Box<dyn Contender>> {
+/// Returns who can do a workload, beside us. After `patience` a server gets no more runs.
+pub fn contenders(workload: Workload, patience: Duration) -> Vec<Box<dyn Contender>> {
     match workload {
         Workload::CatchUp => sync::contenders(),
         Workload::Behind => sync::contenders()
@@ -34,7 +34,7 @@ pub fn contenders(workload: Workload) -> Vec<Box<dyn Contender>> {
         Workload::Reconnect(_)
         | Workload::Storm(_)
         | Workload::FirstDownload(_)
-        | Workload::Live => hall::contenders(),
+        | Workload::Live => hall::contenders(patience),
         Workload::Note(_) => typing::contenders(),
         Workload::ColdOpen => cold::contenders(),
     }

@@ -6,12 +6,17 @@
 use std::{
     io::Write,
     process::{Command, ExitCode},
+    time::Duration,
 };
 
 use clap::{Parser, ValueEnum};
 use nghisu_core::Language;
 use nghisu_tests::bench::{
-    Contender, Workload, curves, ours::Ours, parts, runner::alternate, table,
+    Contender, Workload, curves,
+    ours::{Ours, Stores},
+    parts,
+    runner::alternate,
+    table,
 };
 use serde_json::Value;
 
@@ -32,6 +37,10 @@ struct Args {
     /// Số phím của ghi chú. How many keystrokes a note has.
     #[arg(long, default_value_t = KEYS)]
     keys: usize,
+    /// Sau bao nhiêu giây một máy chủ khác không được đo thêm. Seconds of all runs together after which a
+    /// peer's server gets no more.
+    #[arg(long, default_value_t = 240)]
+    patience: u64,
     /// Chỉ đo chúng ta. Measures us alone.
     #[arg(long)]
     alone: bool,
@@ -141,19 +150,30 @@ fn build_office() -> Result<(), String> {
     }
 }
 
-fn contenders(workload: Workload, alone: bool) -> Vec<Box<dyn Contender>> {
+fn contenders(workload: Workload, args: &Args) -> Vec<Box<dyn Contender>> {
     let mut contenders: Vec<Box<dyn Contender>> = vec![Box::new(Ours::default())];
-    contenders.extend(if alone { Vec::new() } else { peers(workload) });
+    let many = matches!(
+        workload,
+        Workload::Reconnect(_) | Workload::Storm(_) | Workload::FirstDownload(_)
+    );
+    if many {
+        contenders.push(Box::new(Ours::with(Stores::InMemory)));
+    }
+    contenders.extend(if args.alone {
+        Vec::new()
+    } else {
+        peers(workload, Duration::from_secs(args.patience))
+    });
     contenders
 }
 
 #[cfg(feature = "peers")]
-fn peers(workload: Workload) -> Vec<Box<dyn Contender>> {
-    nghisu_tests::bench::peers::contenders(workload)
+fn peers(workload: Workload, patience: Duration) -> Vec<Box<dyn Contender>> {
+    nghisu_tests::bench::peers::contenders(workload, patience)
 }
 
 #[cfg(not(feature = "peers"))]
-const fn peers(_: Workload) -> Vec<Box<dyn Contender>> {
+const fn peers(_: Workload, _: Duration) -> Vec<Box<dyn Contender>> {
     Vec::new()
 }
 
@@ -167,7 +187,7 @@ fn run(args: &Args) -> Result<bool, String> {
     let mut values = Vec::new();
     let mut all_ran = true;
     for workload in workloads(args.name, args.devices, args.keys) {
-        let mut contenders = contenders(workload, args.alone);
+        let mut contenders = contenders(workload, args);
         let runs = usize::from(args.runs);
         let measured = alternate(workload, &mut contenders, runs, progress);
         all_ran &= measured.iter().all(|one| !one.runs.is_empty());

@@ -7,6 +7,7 @@ use super::{
         Figures, Metric,
         material::{self, Agenda},
     },
+    Stores,
     caller::Caller,
     hall::{Hall, Way, median},
     programmes,
@@ -22,7 +23,7 @@ pub(super) struct CatchUp {
 impl CatchUp {
     pub(super) fn begin() -> Result<Self, String> {
         let agendas = material::catalogue();
-        let mut hall = Hall::open(&agendas)?;
+        let mut hall = Hall::open(&agendas, Stores::OnDisk)?;
         hall.enrol(1)?;
         hall.sync()?;
         Ok(Self {
@@ -98,10 +99,10 @@ pub(super) struct FirstDownload {
 }
 
 impl FirstDownload {
-    pub(super) fn begin(devices: usize) -> Result<Self, String> {
+    pub(super) fn begin(devices: usize, stores: Stores) -> Result<Self, String> {
         let agendas = material::shared();
         Ok(Self {
-            hall: Hall::open(&agendas)?,
+            hall: Hall::open(&agendas, stores)?,
             agendas,
             devices,
         })
@@ -126,7 +127,7 @@ impl FirstDownload {
 /// publishes.
 pub(super) fn behind(seed: u64) -> Result<Figures, String> {
     let (mut agenda, edits) = material::behind();
-    let mut hall = Hall::open(std::slice::from_ref(&agenda))?;
+    let mut hall = Hall::open(std::slice::from_ref(&agenda), Stores::OnDisk)?;
     hall.enrol(1)?;
     hall.sync()?;
     let mut waiting = Caller::enrol(hall.folder(), &hall.library, 1_000 + seed)?;

@@ -25,10 +25,13 @@ use super::{
         material::Agenda,
         measure::{Counted, Layer, Port, Relay, cpu_ms, peak_mib},
     },
+    Stores,
     programmes::programme,
 };
 use crate::process;
 
+/// A folder that is in memory.
+const MEMORY: &str = "/dev/shm";
 /// Devices that enrol at one moment.
 const ENROLLING: usize = 16;
 
@@ -45,6 +48,8 @@ pub(super) struct Hall {
     pub(super) devices: Vec<Device>,
     relay: Relay,
     folder: TempDir,
+    /// Where the devices' stores are.
+    stores: TempDir,
     runtime: Runtime,
 }
 
@@ -72,8 +77,13 @@ pub(super) struct Used {
 
 impl Hall {
     /// Starts an office that has published these agendas, without devices.
-    pub(super) fn open(agendas: &[Agenda]) -> Result<Self, String> {
+    pub(super) fn open(agendas: &[Agenda], stores: Stores) -> Result<Self, String> {
         let folder = beside_programs()?;
+        let stores = match stores {
+            Stores::OnDisk => TempDir::new_in(folder.path()),
+            Stores::InMemory => TempDir::with_prefix_in("bench-", MEMORY),
+        };
+        let stores = stores.map_err(told)?;
         let office = process::Office::start_in(folder.path(), true);
         let library = nghisu_server::Office::open(&office.data()).map_err(told)?;
         let address: SocketAddr = office.address().parse().map_err(told)?;
@@ -88,6 +98,7 @@ impl Hall {
             devices: Vec::new(),
             relay,
             folder,
+            stores,
             runtime,
         };
         for (number, agenda) in agendas.iter().enumerate() {
@@ -183,7 +194,7 @@ impl Hall {
         &self,
         person: nghisu_core::ids::PersonId,
     ) -> Result<(PathBuf, Port, String), String> {
-        let directory = TempDir::new_in(self.folder.path()).map_err(told)?.keep();
+        let directory = TempDir::new_in(self.stores.path()).map_err(told)?.keep();
         let port = self.relay.port().map_err(told)?;
         let address = Address {
             authority: self.office.address().to_owned(),

@@ -20,6 +20,7 @@ use super::{
         Figures, Metric,
         material::{self, Key},
     },
+    Stores,
     hall::{Hall, Way, median, told},
 };
 
@@ -75,7 +76,7 @@ pub(super) struct Writing {
 
 impl Writing {
     pub(super) fn begin(keys: usize) -> Result<Self, String> {
-        let mut hall = Hall::open(&[])?;
+        let mut hall = Hall::open(&[], Stores::OnDisk)?;
         hall.enrol(1)?;
         hall.sync()?;
         Ok(Self {
@@ -155,7 +156,7 @@ pub(super) struct Cold {
 impl Cold {
     pub(super) fn begin(keys: usize) -> Result<Self, String> {
         let agendas = material::shared();
-        let mut hall = Hall::open(&agendas[..1])?;
+        let mut hall = Hall::open(&agendas[..1], Stores::OnDisk)?;
         hall.enrol(1)?;
         hall.sync()?;
         let client = Arc::clone(&hall.devices[0].client);
@@ -210,7 +211,7 @@ pub(super) struct Live {
 
 impl Live {
     pub(super) fn begin() -> Result<Self, String> {
-        let mut hall = Hall::open(&[])?;
+        let mut hall = Hall::open(&[], Stores::OnDisk)?;
         hall.enrol(1)?;
         hall.sync()?;
         hall.enrol_another(0)?;

@@ -17,6 +17,7 @@ use super::{
         Figures, Metric,
         material::{self, Agenda, EDITS_WHILE_AWAY},
     },
+    Stores,
     hall::{Hall, Way, median, told},
     programmes,
 };
@@ -37,9 +38,9 @@ pub(super) struct Away {
 }
 
 impl Away {
-    pub(super) fn begin(count: usize, storm: bool) -> Result<Self, String> {
+    pub(super) fn begin(count: usize, storm: bool, stores: Stores) -> Result<Self, String> {
         let agendas = material::shared();
-        let mut hall = Hall::open(&agendas)?;
+        let mut hall = Hall::open(&agendas, stores)?;
         hall.enrol(count)?;
         let notes = hall.all(|number, client| async move {
             client.sync().await?;

@@ -18,16 +18,14 @@ use crate::bench::{
 /// and in all besides.
 const JOIN_MAX: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(120));
 
-/// After so long all runs of a server together, there are no more.
-const PATIENCE: Duration = Duration::from_secs(240);
-
 /// How long the work itself may take.
 const WORK_MAX: Duration = Duration::from_secs(300);
 
-pub(super) fn contenders() -> Vec<Box<dyn Contender>> {
+/// Returns the servers, each of which gets no more runs after it has had so much time for all together.
+pub(super) fn contenders(patience: Duration) -> Vec<Box<dyn Contender>> {
     [Kind::Repo, Kind::SyncServer, Kind::Samod]
         .into_iter()
-        .map(|kind| Box::new(Turns::of(kind)) as Box<dyn Contender>)
+        .map(|kind| Box::new(Turns::of(kind, patience)) as Box<dyn Contender>)
         .collect()
 }
 
@@ -37,15 +35,17 @@ struct Turns {
     hall: Hall,
     runs: u32,
     spent: Duration,
+    patience: Duration,
 }
 
 impl Turns {
-    const fn of(kind: Kind) -> Self {
+    const fn of(kind: Kind, patience: Duration) -> Self {
         let hall = Hall { kind };
         Self {
             hall,
             runs: 0,
             spent: Duration::ZERO,
+            patience,
         }
     }
 }
@@ -84,7 +84,7 @@ impl Contender for Turns {
     }
 
     fn run(&mut self, workload: Workload) -> Result<Figures, String> {
-        if self.spent > PATIENCE {
+        if self.spent > self.patience {
             let seconds = (self.spent / self.runs.max(1)).as_secs();
             return Err(format!(
                 "only {} of the runs: with its preparation one takes {seconds} s",

@@ -86,6 +86,12 @@ class Device {
     this.adapter.disconnect();
   }
 
+  /** Leaves, and does not connect again by itself. */
+  leaveForGood() {
+    this.adapter.connect = () => {};
+    this.leave();
+  }
+
   comeBack() {
     this.adapter.connect(this.adapter.peerId, this.adapter.peerMetadata);
   }
@@ -162,16 +168,19 @@ const commands = {
 
   /** Devices have all documents, and the server has a note of each. */
   async join() {
-    devices = ports.map((address, n) => new Device(`device-${n}`, address));
-    await inTurns(devices, 4, async (device, n) => {
-      await fetch(device);
-      device.note = device.follow(device.repo.create({ text: material.notes[n].text }));
-      const holds = () => [...device.handles, device.note].every((h) => device.confirmed(h));
-      const all = device.until(holds).then(() => true);
-      // On a machine that is busy otherwise a server may cut a device off and lose what was under way.
-      for (let ms = JOIN_AGAIN_MS; !(await Promise.race([all, pause(ms)])); ms *= 2) {
-        device.leave();
-        device.comeBack();
+    devices = [];
+    await inTurns(ports, 4, async (address, n) => {
+      // On a machine that is busy otherwise a server may cut a device off and lose what was under way;
+      // some never hear of it again. Another device takes its place.
+      for (let ms = JOIN_AGAIN_MS, tries = 0; ; ms *= 2, tries += 1) {
+        const device = new Device(`device-${n}-${tries}`, address);
+        devices[n] = device;
+        await fetch(device);
+        device.note = device.follow(device.repo.create({ text: material.notes[n].text }));
+        const holds = () => [...device.handles, device.note].every((h) => device.confirmed(h));
+        const all = device.until(holds).then(() => true);
+        if (await Promise.race([all, pause(ms)])) return;
+        device.leaveForGood();
       }
     });
     return { devices: devices.length };
