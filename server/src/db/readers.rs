@@ -19,13 +19,14 @@ use super::connect_to_read;
 const READERS_MAX: usize = 4;
 /// How long one is waited for before there is another one after all: a read that takes long, or one
 /// within another, holds nobody up for good.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The connections that read.
 pub(super) struct Readers {
     path: PathBuf,
     kept: Mutex<Kept>,
     free: Condvar,
+    patience: Duration,
 }
 
 #[derive(Default)]
@@ -44,6 +45,7 @@ impl Readers {
             path,
             kept: Mutex::default(),
             free: Condvar::new(),
+            patience: PATIENCE,
         }
     }
 
@@ -55,7 +57,9 @@ impl Readers {
     /// Takes one that is free; it is given back when it is dropped.
     pub(super) fn take(&self) -> Result<Reader<'_>> {
         let busy = |kept: &mut Kept| kept.free.is_empty() && kept.open >= READERS_MAX;
-        let waited = self.free.wait_timeout_while(self.kept(), PATIENCE, busy);
+        let waited = self
+            .free
+            .wait_timeout_while(self.kept(), self.patience, busy);
         let (mut kept, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if let Some(connection) = kept.free.pop() {
             return Ok(Reader {
@@ -122,7 +126,9 @@ mod tests {
     #[test]
     fn however_many_read_at_once_few_connections_are_opened() {
         let folder = tempfile::TempDir::new().unwrap();
-        let db = Db::open(&folder.path().join("office.db")).unwrap();
+        let mut db = Db::open(&folder.path().join("office.db")).unwrap();
+        // However slow the machine is.
+        db.readers.patience = Duration::from_secs(120);
         let together = Barrier::new(64);
 
         thread::scope(|scope| {
@@ -143,7 +149,8 @@ mod tests {
     #[test]
     fn a_read_within_reads_that_use_all_connections_comes_to_an_end() {
         let folder = tempfile::TempDir::new().unwrap();
-        let db = Db::open(&folder.path().join("office.db")).unwrap();
+        let mut db = Db::open(&folder.path().join("office.db")).unwrap();
+        db.readers.patience = Duration::from_millis(10);
         fn within(db: &Db, depth: usize) -> usize {
             let read = db.read(|_| Ok(depth.checked_sub(1).map_or(0, |left| within(db, left))));
             read.unwrap() + 1
