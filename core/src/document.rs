@@ -211,20 +211,20 @@ impl Document {
         self.operations() >= DOCUMENT_OPERATIONS_MAX
     }
 
-    /// Returns the document as it was at `heads`.
+    /// Returns the content as it was at `heads`, as [`Document::to_json`] does.
     ///
     /// # Errors
-    /// [`Code::Malformed`] if a head is not in this history.
-    pub fn at(&mut self, heads: &[Hash]) -> Result<Self> {
+    /// [`Code::Malformed`] if a head is not in this history, or as [`Document::to_json`].
+    pub fn json_at(&mut self, heads: &[Hash]) -> Result<serde_json::Value> {
         if self.heads() == heads {
-            return Ok(self.clone());
+            return self.to_json();
         }
         let heads: Vec<_> = heads
             .iter()
             .map(|hash| ChangeHash(*hash.as_bytes()))
             .collect();
         match self.inner.fork_at(&heads) {
-            Ok(inner) => Ok(Self { inner }),
+            Ok(inner) => Self { inner }.to_json(),
             Err(error) => Err(Error::new(Code::Malformed, format_args!("heads: {error}"))),
         }
     }
@@ -657,7 +657,7 @@ mod tests {
         assert_eq!(document.to_json().unwrap(), second);
         let change = document.changes_since(&heads).concat();
         assert!(change.len() < 180, "{} bytes", change.len());
-        assert_eq!(document.at(&heads).unwrap().to_json().unwrap(), first);
+        assert_eq!(document.json_at(&heads).unwrap(), first);
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl View {
         }
         let document = self.programmes.get_mut(&document);
         let document = document.ok_or_else(|| wrong("of a document that is not there"))?;
-        let programme = document.at(&publication.heads)?.to_json()?;
+        let programme = document.json_at(&publication.heads)?;
         if content_hash(&programme) != publication.content {
             return Err(wrong("the content is not the one published"));
         }

@@ -169,14 +169,12 @@ impl Store {
         let id = envelope.header().document;
         let wrong = |what: &str| Error::new(Code::Malformed, format_args!("publication: {what}"));
         let content = match taken.documents.get_mut(&id) {
-            Some((_, document, _)) => document.at(&publication.heads)?.to_json()?,
+            Some((_, document, _)) => document.json_at(&publication.heads)?,
             None => {
                 let Some(mut document) = self.load_document(id)? else {
                     return Err(wrong("of a document that is not here"));
                 };
-                let content = document
-                    .at(&publication.heads)
-                    .and_then(|document| document.to_json());
+                let content = document.json_at(&publication.heads);
                 self.keep_open(id, document);
                 content?
             }

@@ -89,8 +89,7 @@ pub(crate) fn publication_back(
     let row = tx.document(feed)?.filter(|row| row.id == document);
     let content = match row {
         Some(row) if follows && !is_past(tx, feed)? => open(&row.saved, *row.id.as_bytes())?
-            .at(&publication.heads)
-            .and_then(|document| document.to_json())
+            .json_at(&publication.heads)
             .ok(),
         Some(_) | None => None,
     };
