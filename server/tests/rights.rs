@@ -188,10 +188,11 @@ fn an_audience_granted_midway_gets_the_same_segment_as_the_others() {
         .unwrap();
     hall.publish("kh-1", "Hai");
 
-    let of_meeting = |synced: Synced| {
-        let segment = synced.segments.into_iter();
-        let mut found = segment.filter(|segment| segment.audience == Audience::Meeting(meeting));
-        found.next().unwrap().unpack().unwrap()
+    // An entry's id says by a throw of dice whether a segment ends with it.
+    let of_meeting = |synced: Synced| -> Vec<_> {
+        let segments = synced.segments.into_iter();
+        let found = segments.filter(|segment| segment.audience == Audience::Meeting(meeting));
+        found.flat_map(|it| it.unpack().unwrap()).collect()
     };
     let of_alice = of_meeting(alice.sync(&hall.office, &[]));
     let of_guest = of_meeting(guest.sync(&hall.office, &[]));
