@@ -273,9 +273,6 @@ impl World {
                     .programme(*meeting)
                     .map_err(|error| format!("S11: device {node}: {error}"))?;
             }
-            if self.may_not_know(node) {
-                continue;
-            }
             let shown = self.receipts_shown(node, *meeting)?;
             let checked = if self.put_back == 0 {
                 self.acts.check(*meeting, &shown, true)
@@ -313,8 +310,7 @@ impl World {
                 return Err(format!("S9: an act that the office had is gone: {id}"));
             }
             let holder = (0..self.nodes.len()).find(|node| {
-                let holds = act.holders.contains(&self.nodes[*node].author);
-                holds && self.is_alive(*node) && !self.may_not_know(*node)
+                act.holders.contains(&self.nodes[*node].author) && self.is_alive(*node)
             });
             let Some(node) = holder else {
                 continue;

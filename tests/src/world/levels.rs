@@ -167,7 +167,7 @@ impl World {
         if at_rest && note.durability == Durability::Saved {
             return Err("the office has all of it".into());
         }
-        if at_rest && newest.is_none() && !self.may_not_know(node) {
+        if at_rest && newest.is_none() {
             return Err("the log has no entry of it".into());
         }
         if at_rest && newest <= Some(backed_up) && note.durability != Durability::BackedUp {
@@ -200,11 +200,7 @@ impl World {
                 format!("not {expected:?}: entry {seq:?} of a log backed up to {backed_up}")
             } else if acted.not_back && self.put_back == 0 {
                 "not back, and nothing was lost".into()
-            } else if accepted
-                && !acted.not_back
-                && !self.acts.is_received(id)
-                && !self.may_not_know(node)
-            {
+            } else if accepted && !acted.not_back && !self.acts.is_received(id) {
                 "and the office does not have it".into()
             } else {
                 continue;
@@ -240,12 +236,6 @@ impl World {
             }
         }
         Ok(())
-    }
-
-    /// A device that is enrolled anew has read nothing yet by which it would see that the office was put
-    /// back by hand: it hears of that from whoever is ahead.
-    pub(super) fn may_not_know(&self, node: usize) -> bool {
-        self.epochless > 0 && self.nodes[node].was.len() > 1
     }
 
     /// At the end nothing is left that the office has lost and not got back.

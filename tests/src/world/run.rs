@@ -158,9 +158,10 @@ pub struct World {
     /// How often the office was put back or restored, and how often of that without a new epoch.
     pub(super) put_back: u32,
     pub(super) epochless: u32,
-    /// The steps of vaults that any log of this office has had, and whether two had one number.
+    /// The steps of vaults that any log of this office has had.
     pub(super) vault_steps: BTreeMap<(PersonId, Hash, u64), Hash>,
-    pub(super) forked: bool,
+    /// What the life has ended by before its time.
+    pub(super) ended_by: Option<&'static str>,
     /// The newest epoch of each person's vault.
     pub(super) epochs: BTreeMap<PersonId, u32>,
     /// The newest incarnation that each device was granted, and for which envelope.
@@ -206,10 +207,9 @@ pub fn live(seed: u64, steps: &[Step]) -> Result<Life, Failure> {
     drop(trace::errors());
     let mut world = World::new(seed);
     let lived = catch_unwind(AssertUnwindSafe(|| world.live(steps)));
-    if world.forked {
-        // What holds where a restored office has lost a step of a vault, and has another one under its
-        // number, is told by the core's readme and not by this life.
-        world.coverage.count("lives", "ended by a vault's fork");
+    if let Some(by) = world.ended_by {
+        // What holds then is told by the readmes and not by this life.
+        world.coverage.count("lives", format_args!("ended by {by}"));
         return Ok(Life {
             trace: world.trace.hash(),
             coverage: world.coverage,
@@ -293,7 +293,7 @@ impl World {
             epochless: 0,
             ended_early: false,
             vault_steps: BTreeMap::new(),
-            forked: false,
+            ended_by: None,
             epochs: BTreeMap::new(),
             granted: BTreeMap::new(),
             numbers_held: BTreeSet::new(),
@@ -318,7 +318,7 @@ impl World {
                 }
             }
             self.check_errors()?;
-            if self.forked {
+            if self.ended_by.is_some() {
                 return Ok(());
             }
         }
@@ -450,7 +450,11 @@ impl World {
             };
             let place = (step.vault.owner, vault, step.number);
             let first = *self.vault_steps.entry(place).or_insert_with(|| signed.id());
-            self.forked |= first != signed.id();
+            if first != signed.id() {
+                // An office that lost entries has another step of a vault under the number of one that was
+                // lost.
+                self.ended_by = Some("a vault's fork");
+            }
         }
         Ok(())
     }
