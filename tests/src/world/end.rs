@@ -267,8 +267,15 @@ impl World {
             if !self.access.is_in(it.person, *meeting) {
                 continue;
             }
-            // Where nobody knows what was lost, a publication may have been given up.
-            if self.epochless == 0 {
+            // Where nobody knows what was lost, a publication may have been given up; and who was out
+            // meanwhile has nothing left to give back.
+            let out = |turn: &Turn| {
+                turn.audience == Audience::Meeting(*meeting)
+                    && turn.person == it.person
+                    && !turn.member
+            };
+            let was_out = self.put_back > 0 && self.access.turns.iter().any(out);
+            if self.epochless == 0 && !was_out {
                 it.read()
                     .programme(*meeting)
                     .map_err(|error| format!("S11: device {node}: {error}"))?;
