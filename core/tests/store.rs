@@ -96,6 +96,7 @@ fn open_vault(store: &mut Store) {
             entries: Vec::new(),
             answered: Vec::new(),
             covered: Vec::new(),
+            head: None,
             end: Some(Box::new(PageEnd {
                 cursor: Cursor {
                     log: LogId::from_bytes([4; 16]),

@@ -7,14 +7,14 @@ mod device;
 use device::{NOW, enrolled};
 use minicbor::bytes::ByteVec;
 use nghisu_core::{
-    ids::{Hash, MeetingId},
+    ids::{Hash, MeetingId, domain},
     meeting::act::ActKind,
     sync::{
         envelope::Chain,
         healing::Offering,
-        wire::{Reply, RequestBody},
+        wire::{LogHead, Reply, RequestBody, SignedHead},
     },
-    trust::{decide::Role, keys::DeviceSigner},
+    trust::{decide::Role, enrol::Signed, keys::DeviceSigner, office::OnlineKey},
 };
 use nghisu_server::{Office, RootKey};
 use tempfile::TempDir;
@@ -87,4 +87,43 @@ fn an_act_that_nothing_shows_to_have_been_there_is_judged_as_any_other_when_it_i
     let before = ask(Vec::new());
 
     assert_eq!(ask(vec![original.into()]), before);
+}
+
+#[test]
+fn a_head_that_the_office_has_not_signed_or_that_stands_in_its_log_begins_no_epoch() {
+    let folder = TempDir::new().unwrap();
+    let root = RootKey::draw().unwrap();
+    let office = Office::open_or_create(&folder.path().join("office"), &root).unwrap();
+    let mut alice = enrolled(&office, "Alice", Role::Delegate, 1);
+    // An office names its key to whoever knows another one.
+    alice.office = alice.key.public_key().device();
+    let synced = alice.sync(&office, &[]);
+    let (stands, online) = (synced.head, synced.online.unwrap());
+    let mut named: OnlineKey = online.unverified().unwrap();
+    named.key = alice.key.public_key();
+    let own = Signed::sign(domain::ONLINE_KEY, &named, &alice.key).unwrap();
+    let mut head: LogHead = stands.unverified().unwrap();
+    head.seq += 5;
+    head.chain = Hash::of_content(b"another log");
+    let other = Signed::sign(domain::HEAD, &head, &alice.key).unwrap();
+    alice.cursor = None;
+
+    for (head, online) in [
+        (stands, online.clone()),
+        (other.clone(), online.clone()),
+        (other, own.clone()),
+        (own, online),
+    ] {
+        let head = Some(SignedHead { head, online });
+        let request = alice.request(&RequestBody {
+            head,
+            ..RequestBody::default()
+        });
+        let reply = Reply::decode(&office.sync(&request, NOW).unwrap()).unwrap();
+        let Reply::Synced(synced) = reply else {
+            panic!("{reply:?}");
+        };
+        assert_eq!(synced.resumed, None);
+        assert_eq!(office.healing().unwrap(), None);
+    }
 }

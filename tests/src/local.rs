@@ -14,7 +14,8 @@ use nghisu_core::{
     },
     time::Timestamp,
     trust::{
-        enrol::{Address, EnrolmentReply, EnrolmentRequest, encode_request},
+        enrol::{Address, EnrolmentReply, EnrolmentRequest, Invitation, encode_request},
+        keys::DeviceSigner,
         vault::{Dice, codes::RecoveryCode},
     },
 };
@@ -143,36 +144,17 @@ impl Local {
 
     fn enrol_with(folder: TempDir, office: &Office, person: PersonId, seed: [u8; 32]) -> Self {
         let mut dice = Dice::new(seed);
-        let opening = Opening {
-            seed: Zeroizing::new(dice.draw()),
-            sealing: Zeroizing::new(dice.draw()),
-            signer: None,
-        };
+        let opening = opening(&mut dice);
         let mut store = Store::open(folder.path(), &opening, NOW).expect("a store opens");
-        let address = Address {
-            authority: "127.0.0.1:7443".into(),
-            tls: true,
-        };
-        let invitation = office
-            .invite(person, address.clone(), Confirmation::AtOnce, 60_000, NOW)
-            .expect("a person is invited");
+        let invitation = invite(office, person);
         let signer = store.signer();
-        let request = EnrolmentRequest {
-            version: 1,
-            code: invitation.code,
-            key: signer.public_key(),
-            name: "local".into(),
-            root: invitation.root,
-            sealing_key: None,
-            person: None,
-        };
-        let bytes = encode_request(&request, signer.as_ref()).expect("a request is signed");
-        let reply = office.enrol(&bytes, NOW).expect("the office enrols");
-        let reply: EnrolmentReply = cbor::decode(&reply, "reply").expect("a reply is read");
-        let enrolled = reply.check(&invitation, &request).expect("the reply holds");
-        store
-            .enrol(&address, &enrolled, reply.epoch, "HĐND", "Đại biểu")
-            .expect("the store takes it");
+        enrol_store(
+            &mut store,
+            office,
+            &invitation,
+            signer.as_ref(),
+            (None, None),
+        );
         Self {
             store,
             clock: NOW,
@@ -180,6 +162,21 @@ impl Local {
             folder,
             recorded: None,
         }
+    }
+
+    /// Enrols the store as another device of the same person, as an office asks of one that it has locked
+    /// or refused.
+    ///
+    /// # Panics
+    /// If it is refused.
+    pub fn enrol_anew(&mut self, office: &Office, person: PersonId) {
+        let invitation = invite(office, person);
+        let dice = opening(&mut self.dice);
+        let begun = self.store.begin_enrolment(&invitation.to_string(), &dice);
+        let asking = begun.expect("an enrolment begins");
+        let known = (Some(asking.sealing_key), asking.person);
+        let signer = asking.signer.as_ref();
+        enrol_store(&mut self.store, office, &invitation, signer, known);
     }
 
     /// Returns the folder of its store.
@@ -310,4 +307,54 @@ impl Local {
         let status = self.store.vault_status().expect("the status is read");
         status.state == VaultState::Open
     }
+}
+
+fn opening(dice: &mut Dice) -> Opening {
+    Opening {
+        seed: Zeroizing::new(dice.draw()),
+        sealing: Zeroizing::new(dice.draw()),
+        signer: None,
+    }
+}
+
+fn invite(office: &Office, person: PersonId) -> Invitation {
+    let address = Address {
+        authority: "127.0.0.1:7443".into(),
+        tls: true,
+    };
+    office
+        .invite(person, address, Confirmation::AtOnce, 60_000, NOW)
+        .expect("a person is invited")
+}
+
+/// Enrols a store whose keys are drawn.
+fn enrol_store(
+    store: &mut Store,
+    office: &Office,
+    invitation: &Invitation,
+    signer: &dyn DeviceSigner,
+    (sealing_key, owner): (Option<[u8; 32]>, Option<PersonId>),
+) {
+    let request = EnrolmentRequest {
+        version: 1,
+        code: invitation.code,
+        key: signer.public_key(),
+        name: "local".into(),
+        root: invitation.root,
+        sealing_key,
+        person: owner,
+    };
+    let bytes = encode_request(&request, signer).expect("a request is signed");
+    let reply = office.enrol(&bytes, NOW).expect("the office enrols");
+    let reply: EnrolmentReply = cbor::decode(&reply, "reply").expect("a reply is read");
+    let enrolled = reply.check(invitation, &request).expect("the reply holds");
+    store
+        .enrol(
+            &invitation.address,
+            &enrolled,
+            reply.epoch,
+            "HĐND",
+            "Đại biểu",
+        )
+        .expect("the store takes it");
 }

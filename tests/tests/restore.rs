@@ -743,3 +743,57 @@ fn what_was_read_of_a_log_that_was_put_back_comes_back_also_to_an_office_restore
     );
     world.office.verify_log().unwrap();
 }
+
+#[test]
+fn a_device_that_is_enrolled_anew_at_an_office_that_was_put_back_tells_it_so_and_brings_its_words_back()
+ {
+    let mut world = World::new(1);
+    let (phone, tablet) = (world.enrol(0), world.enrol(0));
+    world.sync(phone, NOW);
+    let [one, two] = &mut world.devices[..] else {
+        panic!("two devices");
+    };
+    one.let_in(&world.office, two).unwrap();
+    let note = world.devices[phone].write("trước");
+    world.sync(phone, NOW);
+    world.sync(tablet, NOW);
+    let copy = world.folder.path().join("copy");
+    copy_folder(&world.data, &copy);
+    world.devices[phone].edit(note, "sau ");
+    world.sync(phone, NOW);
+    world.sync(tablet, NOW);
+
+    // The first that this office hears of the phone is that it is another device.
+    world.office = Office::open(&copy).unwrap();
+    world.data = copy;
+    let (id, person) = (world.devices[phone].id(), world.people[0]);
+    world.office.lock_device(id, NOW).unwrap();
+    world.devices[phone].store.note_refusal("locked").unwrap();
+    world.devices[phone].enrol_anew(&world.office, person);
+    assert_eq!(world.office.healing().unwrap(), None);
+    world.sync(phone, NOW);
+    let healing = world.office.healing().unwrap().expect("it has heard");
+
+    world.sync(tablet, NOW);
+    world.sync(phone, NOW);
+    world.sync(tablet, NOW);
+    let written = |device: usize| world.devices[device].notes()[0].text.clone();
+    assert_eq!(
+        (written(phone), written(tablet)),
+        ("sau trước".into(), "sau trước".into())
+    );
+    let level = world.devices[phone].store.durability(note).unwrap();
+    assert_eq!(level, Durability::AtOffice);
+    assert_eq!(world.devices[tablet].store.not_back().unwrap(), 0);
+    world.office.verify_log().unwrap();
+    // Told once more, it is no other log.
+    let id = world.devices[phone].id();
+    world.office.lock_device(id, NOW).unwrap();
+    world.devices[phone].store.note_refusal("locked").unwrap();
+    world.devices[phone].enrol_anew(&world.office, person);
+    world.sync(phone, NOW);
+    assert_eq!(
+        world.office.healing().unwrap().unwrap().epoch,
+        healing.epoch
+    );
+}

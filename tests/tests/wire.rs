@@ -212,6 +212,10 @@ fn live() -> Sent {
     let anew = restored.publish(None, "", NOW).unwrap();
     assert_eq!(anew[0].parts[0].1.abandons.len(), 1);
     first.sync(&restored).unwrap();
+    // Whoever is enrolled anew says which log it has read.
+    third.store.note_refusal("revoked").unwrap();
+    third.enrol_anew(&restored, person);
+    third.sync(&restored).unwrap();
     for device in [&mut first, &mut second, &mut third] {
         sent.conversation(&device.recorded());
     }
@@ -349,6 +353,7 @@ fn all_that_devices_and_an_office_send_fits_the_schema() {
         "incarnation",
         "offering",
         "introduction",
+        "signed-head",
         "resumed",
         "backup",
         "vault-ask",

@@ -9,7 +9,7 @@ use crate::{
     cbor,
     error::{Code, Error, Language, Result},
     ids::{Feed, MeetingId},
-    sync::wire::LogHead,
+    sync::wire::{LogHead, SignedHead},
     time::Timestamp,
 };
 
@@ -145,6 +145,13 @@ impl Store {
             });
         }
         Ok(alerts)
+    }
+
+    /// Returns the newest head that a reply brought, also of a log that was given up since.
+    pub(super) fn signed_head(&self) -> Result<Option<SignedHead>> {
+        self.state("signed_head")?
+            .map(|bytes| cbor::decode(&bytes, "signed head"))
+            .transpose()
     }
 
     /// Returns the newest head of the log that the office has signed for this device.

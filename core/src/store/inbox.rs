@@ -96,6 +96,9 @@ impl Store {
         let (index, device) = (index_document(owner.1), self.device());
         let mut useless = false;
         self.write(|transaction| {
+            if let Some(head) = &page.head {
+                put_state(transaction, "signed_head", &crate::cbor::encode(head))?;
+            }
             for (id, outcome) in &page.outcomes {
                 settle(transaction, id, outcome, device, &mut changed)?;
             }

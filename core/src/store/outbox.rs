@@ -55,6 +55,11 @@ impl Store {
         // What is written on top of what the office has lost comes after that.
         let heals = self.state("healing")?.is_some() && self.state("healing_read")?.is_none();
         let quiet = behind || anew.is_some() || heals;
+        let cursor = self.cursor()?;
+        let head = match cursor {
+            Some(_) => None,
+            None => self.signed_head()?,
+        };
         let (unsettled, pending) = if quiet {
             (Vec::new(), Vec::new())
         } else {
@@ -66,7 +71,7 @@ impl Store {
                 .number("epoch")?
                 .and_then(|epoch| u32::try_from(epoch).ok())
                 .unwrap_or(1),
-            cursor: self.cursor()?,
+            cursor,
             counter: self.number("counter")?.unwrap_or(0),
             chain: self.chain(incarnation)?,
             unsettled,
@@ -81,6 +86,7 @@ impl Store {
             backfill: self.missing_ranges()?,
             parked: self.has_parked()?,
             owed: self.owed()?,
+            head,
         })
     }
 

@@ -28,7 +28,7 @@ use crate::{
         publication::Publishers,
         wire::{
             Backfill, Cursor, Entry, LogHead, Outcome, OwnChain, Reply, Request, RequestBody,
-            RequestHead, Synced, VERSION,
+            RequestHead, SignedHead, Synced, VERSION,
         },
     },
     time::Timestamp,
@@ -92,6 +92,8 @@ pub struct Work {
     pub parked: bool,
     /// What an office that was restored is told.
     pub owed: Owed,
+    /// The newest head that the device was told, if it has no cursor.
+    pub head: Option<SignedHead>,
 }
 
 /// Something written that is in no envelope yet.
@@ -185,6 +187,8 @@ pub struct Page {
     pub answered: Vec<(Feed, u64)>,
     /// Ranges that are left out since a snapshot holds what they say.
     pub covered: Vec<Backfill>,
+    /// Set in a page's first part: where the log ended, as the office has signed it.
+    pub head: Option<SignedHead>,
     /// Set in a page's last part: where the device stands, and what else the reply said.
     pub end: Option<Box<PageEnd>>,
 }
@@ -463,6 +467,7 @@ impl<'s> Session<'s> {
             backfill: work.backfill.clone(),
             incarnation: work.chain.incarnation,
             anew: work.anew,
+            head: work.head.clone(),
             ..RequestBody::default()
         };
         room -= work.owed.bytes().min(room);
@@ -596,6 +601,10 @@ impl<'s> Session<'s> {
             office.meet(online, &synced.successions)?;
         }
         let head: LogHead = synced.head.verify(domain::HEAD, &office.newest().key)?;
+        let signed_head = SignedHead {
+            head: synced.head.clone(),
+            online: office.newest_signed().clone(),
+        };
         if head.log != self.parties.log || synced.cursor.log != self.parties.log {
             return Err(malformed("another log"));
         }
@@ -664,7 +673,7 @@ impl<'s> Session<'s> {
             office: Box::new(office),
             offered: work.owed.was_taken(synced.resumed.is_some()),
         };
-        let parts = cut::cut(outcomes, incoming, end);
+        let parts = cut::cut((outcomes, signed_head), incoming, end);
         steps.extend(parts.into_iter().map(Step::Page));
         Ok((steps, again || (left_over && progress && !stops)))
     }

@@ -114,6 +114,10 @@ pub struct RequestBody {
     /// it. The hash names the request: the same one gets the same grant.
     #[n(21)]
     pub anew: Option<Hash>,
+    /// The newest head of the log that the device was told, if it sends no cursor: an office that was put
+    /// back finds out by it that it is.
+    #[n(22)]
+    pub head: Option<SignedHead>,
 }
 
 /// A range of a feed.
@@ -325,6 +329,18 @@ pub struct LogHead {
     /// The chain over all entries up to it.
     #[n(3)]
     pub chain: Hash,
+}
+
+/// A head of the log, for an office that may have forgotten it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct SignedHead {
+    /// The [`LogHead`], signed by an online key.
+    #[n(0)]
+    pub head: Signed,
+    /// The root's statement about that key.
+    #[n(1)]
+    pub online: Signed,
 }
 
 /// An entry as it is served.

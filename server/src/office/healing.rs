@@ -15,7 +15,7 @@ use nghisu_core::{
     sync::{
         envelope::{Chain, Envelope},
         healing::{EpochEntry, Introduction, ReturnedEntry},
-        wire::Cursor,
+        wire::{Cursor, LogHead, Request, SignedHead},
     },
     time::Timestamp,
     trust::{
@@ -309,27 +309,49 @@ pub(super) enum Stand {
     Unknown,
 }
 
-/// Finds out where a device goes on. A cursor that this office has given and that does not hold shows
-/// that the office was put back: it begins an epoch then.
+/// What a device has read, as its request says.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) epoch: u32,
+    pub(super) cursor: Option<Cursor>,
+    pub(super) head: Option<SignedHead>,
+}
+
+impl Known {
+    pub(super) fn of(request: &Request) -> Self {
+        Self {
+            epoch: request.head.epoch,
+            cursor: request.head.cursor.clone(),
+            head: request.body.head.clone(),
+        }
+    }
+}
+
+/// Finds out where a device goes on. A cursor that this office has given, or a head that it has signed,
+/// and that does not hold shows that the office was put back: it begins an epoch then.
 pub(super) fn stand(
     tx: &Tx<'_>,
     office: &OfficeRow,
     device: &DeviceRow,
-    (known, cursor): (u32, Option<&Cursor>),
+    known: &Known,
     now: Timestamp,
 ) -> Result<Stand> {
-    let Some(cursor) = cursor else {
-        return Ok(if known < office.epoch {
-            Stand::Resumes(office.epoch, 0)
-        } else {
-            Stand::Holds
+    let Some(cursor) = &known.cursor else {
+        let lost = match &known.head {
+            Some(head) => lost_head(tx, office, head)?,
+            None => None,
+        };
+        return Ok(match lost {
+            Some(head) => Stand::Resumes(put_back(tx, (head.epoch, head.seq), now)?, 0),
+            None if known.epoch < office.epoch => Stand::Resumes(office.epoch, 0),
+            None => Stand::Holds,
         });
     };
     if cursor.log != office.log {
         return Ok(Stand::Unknown);
     }
     let ours = cursor_is_ours(office, device.id, cursor);
-    let holds = equal_chain(tx, cursor)?;
+    let holds = equal_chain(tx, (cursor.seq, cursor.chain))?;
     if cursor.epoch < office.epoch {
         let begins = tx.begins_after(cursor.epoch)?;
         return Ok(Stand::Resumes(
@@ -344,14 +366,31 @@ pub(super) fn stand(
     match (ours, holds && cursor.epoch == office.epoch) {
         (true, true) => Ok(Stand::Holds),
         (true, false) => {
-            tracing::warn!(
-                seq = cursor.seq,
-                "a device has read further than the log goes: the office was put back"
-            );
-            Ok(Stand::Resumes(begin(tx, (cursor.epoch, Some(0)), now)?, 0))
+            let read = (cursor.epoch, cursor.seq);
+            Ok(Stand::Resumes(put_back(tx, read, now)?, 0))
         }
         (false, _) => Ok(Stand::Unknown),
     }
+}
+
+/// Begins an epoch, since a device has read up to an entry that the log does not have.
+fn put_back(tx: &Tx<'_>, (epoch, seq): (u32, u64), now: Timestamp) -> Result<u32> {
+    tracing::warn!(
+        seq,
+        "a device has read further than the log goes: the office was put back"
+    );
+    begin(tx, (epoch, Some(0)), now)
+}
+
+/// Returns the head that a device was told, if this office has signed it, has not known since that it was
+/// put back, and has another log up to there.
+fn lost_head(tx: &Tx<'_>, office: &OfficeRow, signed: &SignedHead) -> Result<Option<LogHead>> {
+    let online = office_keys(office)?.by_a_root::<OnlineKey>(domain::ONLINE_KEY, &signed.online);
+    let head = online.and_then(|online| signed.head.verify::<LogHead>(domain::HEAD, &online.key));
+    let Ok(head) = head else { return Ok(None) };
+    let known = head.log != office.log || head.epoch < office.epoch;
+    let stands = head.epoch == office.epoch && equal_chain(tx, (head.seq, head.chain))?;
+    Ok((!known && !stands).then_some(head))
 }
 
 /// A device that was enrolled and that the office has forgotten.

@@ -27,7 +27,7 @@ use super::{
     Office,
     admit::{Admitted, Offered, admit, over_quota},
     asking::{Asking, allow, known_device},
-    healing::{Stand, know_again, stand},
+    healing::{Known, Stand, know_again, stand},
     incarnation::{self, Spoken},
     log::Appending,
     office_row, receipts,
@@ -81,8 +81,8 @@ impl Office {
             .collect();
         let keys = self.keys.clone();
         let closing = self.keys.clone();
-        let (counter, cursor) = (request.head.counter, request.head.cursor.clone());
-        let (known_epoch, offering) = (request.head.epoch, request.body.offering.clone());
+        let (counter, known) = (request.head.counter, Known::of(&request));
+        let offering = request.body.offering.clone();
         let waiting = u64::from(request.body.waiting);
         let note_bytes_max = self.note_bytes_max;
         let (said, anew) = (request.body.incarnation, request.body.anew);
@@ -96,8 +96,7 @@ impl Office {
                 let counter = device.counter;
                 return Ok(Carried::Not(Reply::CounterTooLow { counter }));
             }
-            let known = (known_epoch, cursor.as_ref());
-            let stand = match stand(tx, &office, &device, known, now)? {
+            let stand = match stand(tx, &office, &device, &known, now)? {
                 Stand::Unknown => {
                     let epoch = office.epoch;
                     return Ok(Carried::Not(Reply::LogChanged { epoch }));
@@ -124,7 +123,7 @@ impl Office {
                     // What it writes may follow what it is yet to bring back. Who introduces himself brings
                     // everything along.
                     None if introduced.is_none()
-                        && goes_back(stand, known)
+                        && goes_back(stand, &known)
                         && !batch.is_empty() =>
                     {
                         Admitted::nothing(&device)
@@ -444,11 +443,11 @@ fn backfill(tx: &Tx<'_>, ranges: &[Backfill], page_bytes_max: usize) -> Result<B
 }
 
 /// Says whether a device goes on before what it has read: it has read what this log does not have.
-/// Without a cursor epoch 0 says so.
-fn goes_back(stand: Stand, (epoch, cursor): (u32, Option<&Cursor>)) -> bool {
-    match (stand, cursor) {
+/// Without a cursor epoch 0 says so, or a head.
+fn goes_back(stand: Stand, known: &Known) -> bool {
+    match (stand, &known.cursor) {
         (Stand::Resumes(_, from), Some(cursor)) => from < cursor.seq,
-        (Stand::Resumes(..), None) => epoch == 0,
+        (Stand::Resumes(..), None) => known.epoch == 0 || known.head.is_some(),
         (Stand::Holds | Stand::Unknown, _) => false,
     }
 }
@@ -464,13 +463,13 @@ pub(super) fn cursor_is_ours(office: &OfficeRow, device: DeviceId, cursor: &Curs
     cursor.log == expected.log && equal(&cursor.mac, &expected.mac)
 }
 
-/// Says whether the log up to a cursor is the one that it was given for.
-pub(super) fn equal_chain(tx: &Tx<'_>, cursor: &Cursor) -> Result<bool> {
-    let chain = match cursor.seq {
+/// Says whether the log up to an entry has this chain.
+pub(super) fn equal_chain(tx: &Tx<'_>, (seq, chain): (u64, Hash)) -> Result<bool> {
+    let ours = match seq {
         0 => Some(Hash::ZERO),
         seq => tx.chain_at(seq)?,
     };
-    Ok(chain == Some(cursor.chain))
+    Ok(ours == Some(chain))
 }
 
 /// Returns how far the feeds were that somebody reads, at an entry of the log.

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use nghisu_core::Code;
 
 use super::{
-    devices::number,
     model::{Verdict, notes::Notes},
     run::{Then, World},
 };
@@ -68,12 +67,6 @@ impl World {
         self.coverage
             .count("faults", "office put back without an epoch");
         self.epochless += 1;
-        for node in &mut self.nodes {
-            let own = "SELECT coalesce(max(seq), 0) FROM envelope";
-            let own = node.rows(own, |row| number(row, 0)).into_iter().max();
-            let knows = node.cursor.max(node.read_before).max(own.unwrap_or(0));
-            node.ahead |= knows > then.log.seq();
-        }
         self.desk.put_back("office-copy");
         self.go_back(then)
     }

@@ -76,8 +76,6 @@ pub(super) struct Node {
     pub(super) closed: bool,
     /// How often the office had been put back when its last sync that ended well began.
     pub(super) heard: u32,
-    /// Whether the office was put back without an epoch since, and has lost what this device knows.
-    pub(super) ahead: bool,
     /// An older copy of its folder.
     pub(super) copy: Option<Copy>,
 }
@@ -129,7 +127,6 @@ impl Node {
             read_before: 0,
             closed: false,
             heard: 0,
-            ahead: false,
             copy: None,
         }
     }

@@ -168,11 +168,6 @@ impl World {
             Ok(()) => {
                 it.standing = Standing::Enrolled;
                 it.closed = false;
-                if it.ahead {
-                    self.ended_by = Some(
-                        "a device that was enrolled anew before the office knew what it knows",
-                    );
-                }
                 it.reads_again();
                 let id = it.id();
                 let former: Vec<_> = it.was.iter().copied().collect();

@@ -284,7 +284,6 @@ impl World {
         it.waits += 1;
         if let (Ok(_), Some(running)) = (&ended, &running) {
             it.heard = running.put_back;
-            it.ahead &= it.heard != self.put_back;
         }
         match &ended {
             Ok(_) => {

@@ -4,15 +4,21 @@ use super::{Checked, Incoming, Page, PageEnd, Via};
 use crate::{
     ids::Hash,
     limits::{STEP_BYTES_MAX, STEP_ENTRIES_MAX},
-    sync::wire::Outcome,
+    sync::wire::{Outcome, SignedHead},
 };
 
 /// Cuts a page into parts that the store writes without keeping an edit waiting.
 /// The cursor moves in the last part, so a part that is repeated must change nothing.
-pub(super) fn cut(outcomes: Vec<(Hash, Outcome)>, incoming: Checked, end: PageEnd) -> Vec<Page> {
+/// The head is kept with what was accepted: that stands in the log up to there.
+pub(super) fn cut(
+    (outcomes, head): (Vec<(Hash, Outcome)>, SignedHead),
+    incoming: Checked,
+    end: PageEnd,
+) -> Vec<Page> {
     let mut pages = vec![Page {
         outcomes,
         covered: incoming.covered,
+        head: Some(head),
         ..Page::default()
     }];
     let mut bytes = 0;

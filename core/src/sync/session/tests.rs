@@ -107,6 +107,7 @@ impl Pair {
             backfill: Vec::new(),
             parked: false,
             owed: Owed::default(),
+            head: None,
         }
     }
 
