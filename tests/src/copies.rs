@@ -4,22 +4,18 @@
 use std::{fs, path::Path};
 
 use nghisu_core::{
-    Code, Error, Result, cbor,
+    Code, Error, Result,
     ids::{ActId, DeviceId, DocumentId, MeetingId, PersonId},
     limits::SYNC_ROUNDS_MAX,
     meeting::act::{Act, ActKind},
-    store::{Note, NoteTarget, Opening, Splice, Store, VaultState},
+    store::{Note, NoteTarget, Splice, Store, VaultState},
     sync::session::{Input, Output, Report, Session},
-    trust::{
-        enrol::{Address, EnrolmentReply, EnrolmentRequest, Invitation, encode_request},
-        vault::Dice,
-    },
+    trust::vault::Dice,
 };
-use nghisu_server::{Office, office::Confirmation};
+use nghisu_server::Office;
 use tempfile::TempDir;
-use zeroize::Zeroizing;
 
-use crate::local::{NOW, folder};
+use crate::local::{self, NOW, folder, opening};
 
 /// How often a store is opened that another process may hold for a moment.
 const OPENINGS_MAX: usize = 10_000;
@@ -65,11 +61,7 @@ impl Phone {
 
     fn open(&mut self) {
         self.store = None;
-        let opening = Opening {
-            seed: Zeroizing::new(self.dice.draw()),
-            sealing: Zeroizing::new(self.dice.draw()),
-            signer: None,
-        };
+        let opening = opening(&mut self.dice);
         // A program that another test starts holds the lock until it has become that program.
         let store = std::iter::repeat_with(|| Store::open(self.folder.path(), &opening, NOW))
             .take(OPENINGS_MAX)
@@ -87,49 +79,8 @@ impl Phone {
     }
 
     fn enrol_here(&mut self, office: &Office) {
-        let address = Address {
-            authority: "127.0.0.1:7443".into(),
-            tls: true,
-        };
-        let invitation = office
-            .invite(
-                self.person,
-                address.clone(),
-                Confirmation::AtOnce,
-                60_000,
-                NOW,
-            )
-            .expect("a person is invited");
-        self.enrol_with(office, &address, &invitation);
-    }
-
-    fn enrol_with(&mut self, office: &Office, address: &Address, invitation: &Invitation) {
-        let dice = Opening {
-            seed: Zeroizing::new(self.dice.draw()),
-            sealing: Zeroizing::new(self.dice.draw()),
-            signer: None,
-        };
-        let text = format!("{:?}", self.dice.draw::<8>());
-        let asking = self
-            .store()
-            .begin_enrolment(&text, &dice)
-            .expect("the store enrols");
-        let request = EnrolmentRequest {
-            version: 1,
-            code: invitation.code,
-            key: asking.signer.public_key(),
-            name: "điện thoại".into(),
-            root: invitation.root,
-            sealing_key: Some(asking.sealing_key),
-            person: asking.person,
-        };
-        let bytes = encode_request(&request, asking.signer.as_ref()).expect("it is signed");
-        let reply = office.enrol(&bytes, NOW).expect("the office enrols");
-        let reply: EnrolmentReply = cbor::decode(&reply, "reply").expect("a reply is read");
-        let enrolled = reply.check(invitation, &request).expect("the reply holds");
-        self.store()
-            .enrol(address, &enrolled, reply.epoch, "HĐND", "Đại biểu")
-            .expect("the store takes it");
+        let store = self.store.as_mut().expect("the phone is open");
+        local::enrol_anew(store, &mut self.dice, office, self.person);
     }
 
     /// Enrols a phone that was locked once more, as another device of the same person.

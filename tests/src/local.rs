@@ -170,13 +170,7 @@ impl Local {
     /// # Panics
     /// If it is refused.
     pub fn enrol_anew(&mut self, office: &Office, person: PersonId) {
-        let invitation = invite(office, person);
-        let dice = opening(&mut self.dice);
-        let begun = self.store.begin_enrolment(&invitation.to_string(), &dice);
-        let asking = begun.expect("an enrolment begins");
-        let known = (Some(asking.sealing_key), asking.person);
-        let signer = asking.signer.as_ref();
-        enrol_store(&mut self.store, office, &invitation, signer, known);
+        enrol_anew(&mut self.store, &mut self.dice, office, person);
     }
 
     /// Returns the folder of its store.
@@ -309,7 +303,22 @@ impl Local {
     }
 }
 
-fn opening(dice: &mut Dice) -> Opening {
+/// Enrols a store under keys that are drawn, the first time or as another device of the same person.
+///
+/// # Panics
+/// If it is refused.
+pub fn enrol_anew(store: &mut Store, dice: &mut Dice, office: &Office, person: PersonId) {
+    let invitation = invite(office, person);
+    let drawn = opening(dice);
+    let begun = store.begin_enrolment(&invitation.to_string(), &drawn);
+    let asking = begun.expect("an enrolment begins");
+    let known = (Some(asking.sealing_key), asking.person);
+    let signer = asking.signer.as_ref();
+    enrol_store(store, office, &invitation, signer, known);
+}
+
+/// Draws what a store is opened with.
+pub fn opening(dice: &mut Dice) -> Opening {
     Opening {
         seed: Zeroizing::new(dice.draw()),
         sealing: Zeroizing::new(dice.draw()),

@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 use nghisu_core::{
     Code,
     ids::{ActId, DocumentId, Hash, MeetingId, PersonId},
-    store::{ActState, AlertKind},
+    store::{ActState, AlertKind, Durability},
     trust::decide::{DeviceStatus, Role},
 };
 use nghisu_server::{Office, RootKey};
@@ -234,6 +234,43 @@ fn a_phone_put_back_with_unsent_words_has_them_once() {
     let mut acts = all.acts();
     acts.dedup();
     assert_eq!(acts, ["câu trước", "câu sau"]);
+}
+
+#[test]
+fn a_phone_put_back_sends_its_words_also_where_others_stay_sealed_in_a_vault_that_was_lost() {
+    let Setting {
+        office,
+        mut phone,
+        mut tablet,
+        _folder,
+        ..
+    } = setting();
+    let note = phone.write("gốc");
+    quiet(&office, &mut [&mut phone, &mut tablet]);
+    let mut backup = phone.copy([3; 32]);
+    phone.append(note, " một");
+    phone.sync(&office).unwrap();
+    tablet.sync(&office).unwrap();
+    tablet.store().remove_device(phone.id()).unwrap();
+    tablet.sync(&office).unwrap();
+    tablet.append(note, " kín");
+    tablet.sync(&office).unwrap();
+    phone.put_back(&mut backup);
+    phone.append(note, " hai");
+    phone.sync(&office).unwrap();
+
+    // The tablet is lost, and the paper with the code: what it wrote last stays sealed for good.
+    phone.store().start_over([4; 16]).unwrap();
+    for _ in 0..3 {
+        phone.sync(&office).unwrap();
+    }
+
+    let text = phone.text(note);
+    once(&text, &["gốc", "một", "hai"]);
+    assert!(!text.contains("kín"), "{text:?}");
+    assert_eq!(phone.store().unsent().unwrap(), 0);
+    let level = phone.store().durability(note).unwrap();
+    assert_eq!(level, Durability::AtOffice);
 }
 
 #[test]
