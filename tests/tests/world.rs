@@ -592,3 +592,22 @@ fn an_act_that_arrived_again_after_a_loss_is_told_as_it_was_judged_then() {
         ],
     );
 }
+
+#[test]
+fn a_secretary_who_has_read_drafts_that_an_office_lost_reads_those_that_it_wrote_instead() {
+    use nghisu_tests::world::Step::*;
+    story(
+        6328,
+        &[
+            Publish(1_958_978_622),
+            Invite(20),
+            Wait(237),
+            Confirm,
+            CopyOffice,
+            Publish(3_726_821_231),
+            Wait(1_968),
+            PutBack,
+            Publish(3_737_843_663),
+        ],
+    );
+}

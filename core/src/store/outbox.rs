@@ -295,13 +295,14 @@ pub(super) fn forget_cursor(transaction: &Transaction<'_>) -> Result<()> {
     put_state(transaction, "own", &[1])
 }
 
-/// Drops the histories of programmes, and the head of the log that they came from.
+/// Drops the histories of what an office writes, drafts and programmes, and the head of the log that they
+/// came from.
 pub(super) fn forget_programmes(transaction: &Transaction<'_>) -> Result<()> {
     transaction
         .execute_batch(
             "DELETE FROM document_change WHERE document IN
-                (SELECT id FROM document WHERE substr(feed, 1, 1) IN (x'04', x'05'));
-             DELETE FROM document WHERE substr(feed, 1, 1) IN (x'04', x'05');
+                (SELECT id FROM document WHERE substr(feed, 1, 1) IN (x'02', x'03', x'04', x'05'));
+             DELETE FROM document WHERE substr(feed, 1, 1) IN (x'02', x'03', x'04', x'05');
              DELETE FROM state WHERE name = 'head';",
         )
         .map_err(sql)
