@@ -611,3 +611,77 @@ fn a_secretary_who_has_read_drafts_that_an_office_lost_reads_those_that_it_wrote
         ],
     );
 }
+
+#[test]
+fn what_waits_to_be_given_back_is_not_made_anew_beside_it() {
+    use nghisu_tests::world::Step::*;
+    story(
+        6549,
+        &[
+            Invite(0),
+            Invite(0),
+            Invite(1),
+            Invite(0),
+            Invite(1),
+            Sync(0),
+            Sync(3),
+            Sync(4),
+            Wait(2000),
+            Confirm,
+            Wait(2000),
+            Sync(0),
+            Wait(116),
+            Edit(30, 1182710744),
+            Publish(2059382020),
+            Backup,
+            Sync(31),
+            Publish(2681937827),
+            Sync(5),
+            Wait(2327),
+            Edit(25, 1858216782),
+            Restore,
+            Lock(35),
+            Sync(35),
+            Wait(350),
+            Rejoin(10),
+        ],
+    );
+}
+
+#[test]
+fn a_store_that_was_two_devices_gives_back_what_both_had_handed_in() {
+    use nghisu_tests::world::Step::*;
+    story(
+        1867,
+        &[
+            Invite(0),
+            Invite(0),
+            Invite(1),
+            Invite(0),
+            Invite(1),
+            Sync(3),
+            Sync(4),
+            Wait(2000),
+            Confirm,
+            Wait(3000),
+            Write(21, 3433491036),
+            Sync(26),
+            Wait(27435),
+            Edit(11, 2378237345),
+            Sync(11),
+            Lock(11),
+            Wait(3000),
+            Rejoin(1),
+            Wait(3000),
+            Confirm,
+            Wait(3000),
+            Backup,
+            Publish(384894162),
+            Restore,
+            Revoke(1),
+            Sync(1),
+            Wait(6000),
+            Rejoin(1),
+        ],
+    );
+}

@@ -416,7 +416,8 @@ pub(super) fn set_aside(transaction: &Transaction<'_>, device: DeviceId) -> Resu
         .map_err(sql)
 }
 
-/// Offers what former devices had handed in once more, under this device: the office has lost it.
+/// Offers what former devices had handed in once more, under this device: the office has lost it. It is
+/// known as such: what was made of it anew would stand beside it.
 pub(super) fn offer_former(transaction: &Transaction<'_>) -> Result<()> {
     let accepted = bytes_of(
         transaction,
@@ -424,7 +425,10 @@ pub(super) fn offer_former(transaction: &Transaction<'_>) -> Result<()> {
     )?;
     wait_again(transaction, &accepted)?;
     transaction
-        .execute("DELETE FROM former_envelope WHERE outcome = 'accepted'", [])
+        .execute(
+            "UPDATE former_envelope SET outcome = 'offered' WHERE outcome = 'accepted'",
+            [],
+        )
         .map(|_| ())
         .map_err(sql)
 }
@@ -436,10 +440,17 @@ fn wait_again(transaction: &Transaction<'_>, envelopes: &[Vec<u8>]) -> Result<()
     for bytes in envelopes {
         let envelope = Envelope::decode(bytes)?;
         let header = envelope.header();
+        if header.kind == Kind::Snapshot {
+            continue;
+        }
         if header.sealed.is_some() {
-            if !vault::put_back(transaction, &envelope)? {
-                tracing::warn!(envelope = %envelope.id(), "a sealed envelope could not be opened");
+            match vault::waiting_row(transaction, &envelope)? {
+                Some(row) => put_waiting(transaction, row)?,
+                None => {
+                    tracing::warn!(envelope = %envelope.id(), "a sealed envelope could not be opened");
+                }
             }
+            put_state(transaction, "vault_again", &[1])?;
             continue;
         }
         let ours = matches!(
@@ -475,7 +486,8 @@ fn bytes_of(transaction: &Transaction<'_>, query: &str) -> Result<Vec<Vec<u8>>> 
     rows.collect::<rusqlite::Result<_>>().map_err(sql)
 }
 
-type WaitingRow = (Vec<u8>, Vec<u8>, u16, u32, Vec<u8>, i64);
+/// A row of what waits: feed, document, kind, generation, payload, and when it was written.
+pub(super) type WaitingRow = (Vec<u8>, Vec<u8>, u16, u32, Vec<u8>, i64);
 
 /// Takes out everything that waits, in its order.
 fn take_waiting(transaction: &Transaction<'_>) -> Result<Vec<WaitingRow>> {

@@ -112,9 +112,12 @@ impl Store {
     ) -> Result<()> {
         let (generation, mut here) = self.document_and_generation(id)?;
         let actor = self.actor(id, generation + 1)?;
-        let mut office = self.at_office(id, bytes)?.written_by(actor);
+        let mut office = self.at_office(id, bytes)?;
+        let given_back = self.give_back(id, &mut office)?;
+        let mut office = office.written_by(actor);
         let changes = office.make_again(&mut here)?;
-        self.put_rebuilt((id, feed, generation + 1), office, &changes, &[], now)
+        let waits = (&given_back[..], &changes[..]);
+        self.put_rebuilt((id, feed, generation + 1), office, waits, &[], now)
     }
 
     fn rebuild_after_refusal(&mut self, id: DocumentId, feed: Feed, now: Timestamp) -> Result<()> {
@@ -140,7 +143,48 @@ impl Store {
         } else {
             office.bring_over(&with_refused, &here)?
         };
-        self.put_rebuilt((id, feed, generation + 1), office, &changes, &tray, now)
+        let waits = (&[][..], &changes[..]);
+        self.put_rebuilt((id, feed, generation + 1), office, waits, &tray, now)
+    }
+
+    /// Takes into what the office has of a document what waits to be given back to it: others may give the
+    /// same back. Returns its rows among what waits.
+    fn give_back(&self, id: DocumentId, office: &mut Document) -> Result<Vec<i64>> {
+        let mut offered = BTreeSet::new();
+        let query = "SELECT bytes FROM former_envelope WHERE outcome = 'offered'";
+        let mut statement = self.connection.prepare_cached(query).map_err(sql)?;
+        let mut rows = statement.query([]).map_err(sql)?;
+        while let Some(row) = rows.next().map_err(sql)? {
+            let envelope = Envelope::decode(&row.get::<_, Vec<u8>>(0).map_err(sql)?)?;
+            if envelope.header().document == id && envelope.header().kind == Kind::Changes {
+                offered.extend(self.changes_in(&envelope)?.unwrap_or_default());
+            }
+        }
+        let query = "SELECT n, payload FROM pending WHERE document = ?1 AND kind = ?2 ORDER BY n";
+        let mut statement = self.connection.prepare_cached(query).map_err(sql)?;
+        let mut rows = statement
+            .query((id.as_bytes(), Kind::Changes.number()))
+            .map_err(sql)?;
+        let mut given_back = Vec::new();
+        while let Some(row) = rows.next().map_err(sql)? {
+            let payload: Vec<u8> = row.get(1).map_err(sql)?;
+            let changes = change_hashes(&payload)?;
+            let known = changes.iter().all(|change| offered.contains(change));
+            if known && !office.lacks_cause_of(&payload)? {
+                office.apply(&payload)?;
+                given_back.push(row.get(0).map_err(sql)?);
+            }
+        }
+        Ok(given_back)
+    }
+
+    /// Returns the hashes of the changes in an envelope; `None` if it cannot be opened.
+    fn changes_in(&self, envelope: &Envelope) -> Result<Option<Vec<Hash>>> {
+        match self.unseal(envelope)? {
+            vault::Unsealed::Opened(payload) => change_hashes(&payload).map(Some),
+            vault::Unsealed::Plain => change_hashes(envelope.payload()).map(Some),
+            vault::Unsealed::Locked => Ok(None),
+        }
     }
 
     fn document_and_generation(&mut self, id: DocumentId) -> Result<(u32, Document)> {
@@ -184,10 +228,8 @@ impl Store {
             if header.kind != Kind::Changes || header.generation != generation {
                 continue;
             }
-            let hashes = match self.unseal(&envelope)? {
-                vault::Unsealed::Opened(payload) => change_hashes(&payload)?,
-                vault::Unsealed::Plain => change_hashes(envelope.payload())?,
-                vault::Unsealed::Locked => continue,
+            let Some(hashes) = self.changes_in(&envelope)? else {
+                continue;
             };
             if reason.is_some_and(|reason| reason != AFTER_REFUSED) {
                 unsent.refused.extend(&hashes);
@@ -210,12 +252,13 @@ impl Store {
         Ok(unsent)
     }
 
-    /// Stores a document that was made anew, in place of what it was and of what of it waited.
+    /// Stores a document that was made anew, in place of what it was and of what of it waited, but for the
+    /// rows that are given back.
     fn put_rebuilt(
         &mut self,
         (id, feed, generation): (DocumentId, Feed, u32),
         mut document: Document,
-        changes: &[Vec<u8>],
+        (given_back, changes): (&[i64], &[Vec<u8>]),
         tray: &[(Hash, String)],
         now: Timestamp,
     ) -> Result<()> {
@@ -237,8 +280,13 @@ impl Store {
                 &[document_id, &document.save(), &generation],
             )?;
             execute(
-                "DELETE FROM pending WHERE document = ?1 AND kind = ?2",
-                &[document_id, &Kind::Changes.number()],
+                "DELETE FROM pending WHERE document = ?1 AND kind = ?2
+                    AND n NOT IN (SELECT value FROM json_each(?3))",
+                &[
+                    document_id,
+                    &Kind::Changes.number(),
+                    &format!("{given_back:?}"),
+                ],
             )?;
             for change in changes {
                 put_pending(transaction, feed, id, Kind::Changes, change, now)?;

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{OptionalExtension, Transaction};
 use zeroize::Zeroizing;
 
-use super::{Store, column, put_state, signed, sql, unsigned};
+use super::{Store, column, devices::WaitingRow, put_state, signed, sql, unsigned};
 use crate::{
     cbor,
     document::{Document, packed},
@@ -739,17 +739,41 @@ pub(super) fn settled(transaction: &Transaction<'_>) -> Result<()> {
     put_state(transaction, "vault_again", &[1])
 }
 
-/// Opens an envelope of this device that must be sealed anew and puts its changes back before all
-/// that waits, in the order in which they were written. Returns whether it could.
+/// Opens an envelope of this store that must be sealed anew and puts its changes back before all that
+/// waits, in the order in which they were written. Returns whether it could.
 pub(super) fn put_back(transaction: &Transaction<'_>, envelope: &Envelope) -> Result<bool> {
-    let header = envelope.header();
-    let Some(sealed) = &header.sealed else {
-        return Ok(false);
-    };
     // A snapshot stands for what others hold; it is made anew when one is due.
-    if header.kind == Kind::Snapshot {
+    if envelope.header().kind == Kind::Snapshot {
         return Ok(true);
     }
+    let Some(row) = waiting_row(transaction, envelope)? else {
+        return Ok(false);
+    };
+    let (feed, document, kind, generation, payload, at) = row;
+    let n = signed(envelope.header().device_seq) - BEFORE_ALL;
+    transaction
+        .prepare_cached(
+            // One that is offered again may come back again before it was sealed anew.
+            "INSERT OR REPLACE INTO pending (n, feed, document, kind, generation, payload, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )
+        .and_then(|mut statement| {
+            statement.execute((n, feed, document, kind, generation, payload, at))
+        })
+        .map_err(sql)?;
+    put_state(transaction, "vault_again", &[1])?;
+    Ok(true)
+}
+
+/// Opens an envelope of this store that must be sealed anew. Returns it as it waits, or `None` if its key
+/// is not here.
+pub(super) fn waiting_row(
+    transaction: &Transaction<'_>,
+    envelope: &Envelope,
+) -> Result<Option<WaitingRow>> {
+    let header = envelope.header();
+    let Some(sealed) = &header.sealed else {
+        return Ok(None);
+    };
     let row: Option<(Vec<u8>, Vec<u8>)> = transaction
         .prepare_cached("SELECT vault, key FROM vault_key WHERE epoch = ?1")
         .and_then(|mut statement| {
@@ -759,30 +783,20 @@ pub(super) fn put_back(transaction: &Transaction<'_>, envelope: &Envelope) -> Re
         })
         .map_err(sql)?;
     let Some((vault, key)) = row else {
-        return Ok(false);
+        return Ok(None);
     };
     let key = column(&Zeroizing::new(key), EpochKey::from_slice)?;
     let vault: VaultId = cbor::decode(&vault, "vault")?;
     let place = Place::new(vault, sealed.epoch, header.document, header.kind);
     let payload = open(&key, &place, &sealed.nonce, envelope.payload())?;
-    transaction
-        .prepare_cached(
-            "INSERT INTO pending (n, feed, document, kind, generation, payload, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )
-        .and_then(|mut statement| {
-            statement.execute((
-                signed(header.device_seq) - BEFORE_ALL,
-                header.feed.to_bytes(),
-                header.document.as_bytes(),
-                header.kind.number(),
-                header.generation,
-                payload.as_slice(),
-                signed(header.at.unix_ms()),
-            ))
-        })
-        .map_err(sql)?;
-    put_state(transaction, "vault_again", &[1])?;
-    Ok(true)
+    Ok(Some((
+        header.feed.to_bytes(),
+        header.document.as_bytes().to_vec(),
+        header.kind.number(),
+        header.generation,
+        payload.to_vec(),
+        signed(header.at.unix_ms()),
+    )))
 }
 
 /// Opens a payload, and unpacks the changes of one that was packed.
