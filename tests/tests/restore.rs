@@ -797,3 +797,38 @@ fn a_device_that_is_enrolled_anew_at_an_office_that_was_put_back_tells_it_so_and
         healing.epoch
     );
 }
+
+#[test]
+fn what_was_handed_in_without_an_answer_is_there_once_although_another_device_gives_it_back() {
+    let mut world = World::new(1);
+    let (phone, tablet) = (world.enrol(0), world.enrol(0));
+    world.sync(phone, NOW);
+    let [one, two] = &mut world.devices[..] else {
+        panic!("two devices");
+    };
+    one.let_in(&world.office, two).unwrap();
+    let note = world.devices[phone].write("trước");
+    world.sync(phone, NOW);
+    world.sync(tablet, NOW);
+    let backups = world.folder.path().join("backups");
+    world.office.backup(&backups, NOW, |_, _| {}).unwrap();
+    world.devices[phone].edit(note, "sau ");
+    let unheard = |_| Reply::CounterTooLow { counter: 0 };
+    let cut = world.devices[phone].sync_through(&world.office, unheard);
+    assert_eq!(cut.unwrap_err().code(), Code::Malformed);
+    world.sync(tablet, NOW);
+
+    world.restore(&backups, NOW);
+    let (id, person) = (world.devices[phone].id(), world.people[0]);
+    world.office.lock_device(id, NOW).unwrap();
+    world.devices[phone].store.note_refusal("locked").unwrap();
+    world.devices[phone].enrol_anew(&world.office, person);
+    for device in [phone, tablet, phone, tablet] {
+        world.sync(device, NOW);
+    }
+
+    for device in [phone, tablet] {
+        assert_eq!(world.devices[device].notes()[0].text, "sau trước");
+    }
+    world.office.verify_log().unwrap();
+}

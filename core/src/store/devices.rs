@@ -417,7 +417,8 @@ pub(super) fn set_aside(transaction: &Transaction<'_>, device: DeviceId) -> Resu
 }
 
 /// Offers what former devices had handed in once more, under this device: the office has lost it. It is
-/// known as such: what was made of it anew would stand beside it.
+/// known as such, also where no answer had arrived: others may have read it and give it back, and what was
+/// made of it anew would stand beside it.
 pub(super) fn offer_former(transaction: &Transaction<'_>) -> Result<()> {
     let accepted = bytes_of(
         transaction,
@@ -426,7 +427,7 @@ pub(super) fn offer_former(transaction: &Transaction<'_>) -> Result<()> {
     wait_again(transaction, &accepted)?;
     transaction
         .execute(
-            "UPDATE former_envelope SET outcome = 'offered' WHERE outcome = 'accepted'",
+            "UPDATE former_envelope SET outcome = 'offered' WHERE outcome = 'accepted' OR outcome IS NULL",
             [],
         )
         .map(|_| ())
