@@ -137,13 +137,18 @@ impl World {
             }
         }
         let of_note = self.log.entries.iter().filter(|it| it.document == note.id);
+        let sealed = of_note
+            .clone()
+            .filter(|it| it.kind == Kind::Snapshot && way.unopened.contains(&it.seq));
+        let sealed = sealed.map(|snapshot| snapshot.seq).max();
         let read = |entry: &&Logged| {
             let upto = whole.get(&entry.feed).copied().unwrap_or(0);
             entry.kind == Kind::Changes
                 && (it.was.contains(&entry.device) && it.cursor >= entry.seq
                     || entry.feed_seq <= upto)
-                // It may have been left out for a snapshot that is still to be read.
+                // It may have been left out for a snapshot that is still to be read, or opened.
                 && !self.log.is_covered_after(entry, it.cursor)
+                && sealed < Some(entry.seq)
                 && !way.unopened.contains(&entry.seq)
         };
         let newest_read = of_note.clone().filter(read).map(|entry| entry.seq).max();
