@@ -165,7 +165,8 @@ impl World {
             .excuses
             .contains(nghisu_core::Code::TooManyDevices.name());
         let stays_out = full || of_account.count() > DEVICES_MAX;
-        if stays_out && self.locked.contains(&it.id()) {
+        let refused = "SELECT count(*) FROM state WHERE name IN ('locked', 'refused')";
+        if stays_out && (self.locked.contains(&it.id()) || it.count(refused) > 0) {
             return None;
         }
         if it.standing != Standing::Enrolled {
