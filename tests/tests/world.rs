@@ -685,3 +685,39 @@ fn a_store_that_was_two_devices_gives_back_what_both_had_handed_in() {
         ],
     );
 }
+
+#[test]
+fn what_an_office_lost_and_serves_a_snapshot_of_is_back() {
+    use nghisu_tests::world::{Fault::*, Step::*};
+    story(
+        3595,
+        &[
+            Invite(0),
+            Invite(0),
+            Invite(1),
+            Invite(0),
+            Invite(1),
+            Sync(3),
+            Sync(4),
+            Wait(2000),
+            Confirm,
+            Wait(2000),
+            Publish(1993821868),
+            Edit(17, 2718983573),
+            Sync(12),
+            Wait(30),
+            Wait(21),
+            Edit(27, 2453249080),
+            Sync(34),
+            Backup,
+            Wait(1797),
+            Sync(19),
+            Restore,
+            Sync(17),
+            Wait(186),
+            Fault(9, Overtake(35923)),
+            Sync(27),
+            Wait(21751),
+        ],
+    );
+}

@@ -47,6 +47,8 @@ pub(super) struct Taken {
     pub(super) programmes: BTreeMap<Feed, Accepted>,
     pub(super) seen: BTreeMap<Feed, Seen>,
     pub(super) findings: Vec<Finding>,
+    /// Entries that were lost and that a snapshot, of this number, shows to be back.
+    pub(super) back: Vec<(Hash, u64)>,
     quarantined: Vec<(usize, Error)>,
     /// Sealed entries whose key is not here, or that build upon a change that is not here, and their
     /// epoch.
@@ -110,6 +112,11 @@ impl Store {
                     notes::project(transaction, *id, document)?;
                     changed.insert(Changed::Note(*id));
                 }
+            }
+            for (envelope, seq) in &taken.back {
+                let back = "UPDATE kept SET seq = ?2 WHERE envelope = ?1 AND seq < 0";
+                let row = (envelope.as_bytes(), signed(*seq));
+                transaction.execute(back, row).map_err(sql)?;
             }
             for (id, document) in &mut taken.at_office {
                 rebuild::keep(transaction, *id, document)?;
@@ -231,7 +238,7 @@ impl Store {
                 }
                 applied
             }
-            Kind::Snapshot => self.take_snapshot(envelope, &payload, taken),
+            Kind::Snapshot => self.take_snapshot((entry.seq, envelope), &payload, taken),
             Kind::Publication => self.take_publication(entry, envelope, taken),
             Kind::Act => SignedAct::decode(envelope.payload()).map(|_| ()),
             Kind::Receipts => {

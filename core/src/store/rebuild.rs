@@ -181,7 +181,7 @@ impl Store {
     }
 
     /// Returns the hashes of the changes in an envelope; `None` if it cannot be opened.
-    fn changes_in(&self, envelope: &Envelope) -> Result<Option<Vec<Hash>>> {
+    pub(super) fn changes_in(&self, envelope: &Envelope) -> Result<Option<Vec<Hash>>> {
         match self.unseal(envelope)? {
             vault::Unsealed::Opened(payload) => change_hashes(&payload).map(Some),
             vault::Unsealed::Plain => change_hashes(envelope.payload()).map(Some),

@@ -15,7 +15,7 @@ use crate::{
     cbor,
     document::Document,
     error::{Code, Error, Result},
-    ids::{DeviceId, DocumentId, Feed, Kind},
+    ids::{DeviceId, DocumentId, Feed, Hash, Kind},
     limits::{NOTE_PLAIN_BYTES_MAX, SNAPSHOT_SAVING, SNAPSHOTS_PER_REQUEST},
     sync::{
         envelope::{Covers, Envelope},
@@ -116,14 +116,45 @@ impl Store {
     /// Tries a snapshot on the document as it is here: what is here already stays.
     pub(super) fn take_snapshot(
         &mut self,
-        envelope: &Envelope,
+        (seq, envelope): (u64, &Envelope),
         payload: &[u8],
         taken: &mut Taken,
     ) -> Result<()> {
         let snapshot = Snapshot::decode(envelope, payload)?;
         self.take_history(envelope, taken, |document: &mut Document| {
             document.merge_saved(&snapshot.saved)
-        })
+        })?;
+        let back = self.back_within(envelope.header().document, &snapshot)?;
+        taken.back.extend(back.into_iter().map(|id| (id, seq)));
+        Ok(())
+    }
+
+    /// Returns which entries that the office had lost it has again, as a snapshot shows: it is served in
+    /// place of them.
+    fn back_within(&self, document: DocumentId, snapshot: &Snapshot) -> Result<Vec<Hash>> {
+        let query = "SELECT bytes FROM kept WHERE document = ?1 AND kind = ?2 AND seq < 0";
+        let mut statement = self.connection.prepare_cached(query).map_err(sql)?;
+        let lost = (document.as_bytes(), Kind::Changes.number());
+        let mut rows = statement.query(lost).map_err(sql)?;
+        let mut held = None;
+        let mut back = Vec::new();
+        while let Some(row) = rows.next().map_err(sql)? {
+            let envelope = Envelope::decode(&row.get::<_, Vec<u8>>(0).map_err(sql)?)?;
+            let Some(changes) = self.changes_in(&envelope)? else {
+                continue;
+            };
+            let held = match &held {
+                Some(held) => held,
+                None => {
+                    let mut saved = Document::load(&snapshot.saved, *document.as_bytes())?;
+                    held.insert(saved.hashes())
+                }
+            };
+            if changes.iter().all(|change| held.contains(change)) {
+                back.push(envelope.id());
+            }
+        }
+        Ok(back)
     }
 }
 
