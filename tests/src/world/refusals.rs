@@ -147,7 +147,7 @@ impl World {
         self.check_node(node)
     }
 
-    /// Lets time pass until what was written is in an envelope.
+    /// Lets time pass until what was written is in an envelope: a device may read the whole log again first.
     fn until_it_is_sealed(&mut self, node: usize, id: DocumentId) -> Verdict {
         let waits = |world: &Self| {
             let rows = world.nodes[node].rows("SELECT document FROM pending", |row| {
@@ -155,7 +155,7 @@ impl World {
             });
             rows.iter().any(|it| it.as_slice() == id.as_bytes())
         };
-        for _ in 0..500 {
+        for _ in 0..5_000 {
             if !waits(self) {
                 return Ok(());
             }
