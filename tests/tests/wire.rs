@@ -466,6 +466,7 @@ const SCHEMA_OPTIONAL: &[(&str, i128)] = &[
     ("request-body", 8),
     ("request-body", 9),
     ("request-body", 20),
+    ("request-body", 22),
     ("request-head", 6),
     ("vault-step", 5),
 ];

@@ -194,6 +194,14 @@ pub(super) fn rolled_back(head: &LogHead, at: Timestamp) -> Finding {
     }
 }
 
+/// Keeps the head that a reply brought, for an office that forgets it.
+pub(super) fn keep_head(transaction: &Transaction<'_>, head: Option<&SignedHead>) -> Result<()> {
+    match head {
+        Some(head) => put_state(transaction, "signed_head", &cbor::encode(head)),
+        None => Ok(()),
+    }
+}
+
 /// Keeps the head that a reply brought. Returns whether it lies behind the one before and that is a
 /// new finding.
 pub(super) fn put_head(

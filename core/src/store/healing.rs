@@ -313,6 +313,15 @@ pub(super) fn came_back(transaction: &Transaction<'_>, envelope: &Hash) -> Resul
     }
 }
 
+/// Entries that were lost are back, as the entry of this number shows.
+pub(super) fn are_back(transaction: &Transaction<'_>, entries: &[(Hash, u64)]) -> Result<()> {
+    let back = "UPDATE kept SET seq = ?2 WHERE envelope = ?1 AND seq < 0";
+    for (envelope, seq) in entries {
+        execute(transaction, back, (envelope.as_bytes(), signed(*seq)))?;
+    }
+    Ok(())
+}
+
 /// Notes what a request has offered, and that the log was read to its end in its new epoch: what is
 /// still not back is offered then. Returns whether the office has all that this device can give back.
 pub(super) fn end_page(transaction: &Transaction<'_>, end: &PageEnd) -> Result<bool> {

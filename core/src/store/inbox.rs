@@ -10,7 +10,7 @@ use rusqlite::Transaction;
 
 use super::{
     Changed, Store,
-    alerts::{Finding, miss_publications, put_head},
+    alerts::{Finding, keep_head, miss_publications, put_head},
     documents,
     durability::{self, put_watermark},
     healing, incarnation,
@@ -98,9 +98,7 @@ impl Store {
         let (index, device) = (index_document(owner.1), self.device());
         let mut useless = false;
         self.write(|transaction| {
-            if let Some(head) = &page.head {
-                put_state(transaction, "signed_head", &crate::cbor::encode(head))?;
-            }
+            keep_head(transaction, page.head.as_ref())?;
             for (id, outcome) in &page.outcomes {
                 settle(transaction, id, outcome, device, &mut changed)?;
             }
@@ -113,11 +111,7 @@ impl Store {
                     changed.insert(Changed::Note(*id));
                 }
             }
-            for (envelope, seq) in &taken.back {
-                let back = "UPDATE kept SET seq = ?2 WHERE envelope = ?1 AND seq < 0";
-                let row = (envelope.as_bytes(), signed(*seq));
-                transaction.execute(back, row).map_err(sql)?;
-            }
+            healing::are_back(transaction, &taken.back)?;
             for (id, document) in &mut taken.at_office {
                 rebuild::keep(transaction, *id, document)?;
             }
