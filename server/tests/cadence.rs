@@ -22,7 +22,7 @@ use nghisu_server::{
 };
 use tempfile::TempDir;
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::{Instant, timeout},
 };
@@ -402,10 +402,15 @@ async fn a_busy_office_says_when_to_come_back_and_nothing_is_lost() {
     all.await.unwrap();
 }
 
-/// Opens a connection that announces a body and sends none of it.
+/// Opens a connection that announces a body and sends none of it. The turn is held from here on: the
+/// server asks for the body (RFC 9110, 10.1.1) where it begins to read it.
 async fn hold_a_turn(address: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let head = b"POST /v1/sync HTTP/1.1\r\nHost: office\r\nContent-Length: 9\r\n\r\n";
+    let head =
+        b"POST /v1/sync HTTP/1.1\r\nHost: office\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n";
     stream.write_all(head).await.unwrap();
+    let mut asked = [0; 25];
+    stream.read_exact(&mut asked).await.unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
     stream
 }

@@ -613,6 +613,35 @@ fn a_secretary_who_has_read_drafts_that_an_office_lost_reads_those_that_it_wrote
 }
 
 #[test]
+fn a_programme_that_an_office_wrote_twice_in_place_of_a_lost_one_is_read_as_it_was_given_back() {
+    use nghisu_tests::world::Step::*;
+    story(
+        9447,
+        &[
+            Invite(0),
+            Invite(0),
+            Invite(1),
+            Invite(0),
+            Invite(1),
+            Wait(2_000),
+            Confirm,
+            Publish(2_585_403_841),
+            Wait(1_187),
+            Sync(17),
+            CopyOffice,
+            Publish(434_232_556),
+            Wait(1_793),
+            PutBack,
+            Backup,
+            Publish(293_835_156),
+            Sync(13),
+            Wait(1_015),
+            Restore,
+        ],
+    );
+}
+
+#[test]
 fn what_waits_to_be_given_back_is_not_made_anew_beside_it() {
     use nghisu_tests::world::Step::*;
     story(

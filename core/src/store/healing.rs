@@ -10,6 +10,7 @@ use rusqlite::{OptionalExtension, Transaction};
 use super::{
     Changed, Store,
     alerts::{expect_publications, put_alert, rolled_back},
+    column,
     devices::offer_former,
     outbox::{forget_programmes, offer_again, put_steps},
     put_state, signed, sql, unsigned,
@@ -74,13 +75,15 @@ impl Store {
             execute(transaction, lost, (incarnation, from))?;
             offer_former(transaction)?;
             put_steps(transaction, &steps)?;
-            cut_feeds(transaction, &whole)?;
             if resumed.from == 0 {
                 // Nobody knows where the log was cut: of the office's documents it may have another
                 // history.
+                cut_feeds(transaction, &whole)?;
                 forget_programmes(transaction)?;
                 expect_publications(transaction)?;
             } else {
+                forget_lost_programmes(transaction, &whole)?;
+                cut_feeds(transaction, &whole)?;
                 execute(transaction, EXPECT_LOST, ())?;
             }
             // Of its own that stand above that entry it has known the numbers, and does not any more.
@@ -263,6 +266,48 @@ pub(super) fn keep_checkpoint(transaction: &Transaction<'_>, envelope: &Envelope
         "INSERT OR REPLACE INTO checkpoint (seq, chain) VALUES (?1, ?2)",
         (signed(seq), chain.as_bytes()),
     )
+}
+
+/// Fetches the drafts and programmes from their beginning of which the office has lost a change that was
+/// read: it may have written another one in its place, under the same author and number, and takes back
+/// whichever of both is brought first.
+fn forget_lost_programmes(
+    transaction: &Transaction<'_>,
+    whole: &BTreeMap<Feed, u64>,
+) -> Result<()> {
+    let query = "SELECT feed, max(feed_seq) FROM
+         (SELECT feed, feed_seq FROM feed UNION ALL SELECT feed, feed_seq FROM feed_ahead)
+         WHERE substr(feed, 1, 1) IN (x'02', x'03', x'04', x'05') GROUP BY feed";
+    let mut lost = Vec::new();
+    {
+        let mut statement = transaction.prepare(query).map_err(sql)?;
+        let mut rows = statement.query([]).map_err(sql)?;
+        while let Some(row) = rows.next().map_err(sql)? {
+            let feed: Vec<u8> = row.get(0).map_err(sql)?;
+            let read: i64 = row.get(1).map_err(sql)?;
+            let newest = whole.get(&column(&feed, Feed::from_slice)?);
+            let newest = newest.copied().map_or(0, signed);
+            if read > newest {
+                lost.push((feed, newest));
+            }
+        }
+    }
+    for (feed, newest) in lost {
+        for statement in [
+            "DELETE FROM document_change WHERE document IN (SELECT id FROM document WHERE feed = ?1)",
+            "DELETE FROM document WHERE feed = ?1",
+            "DELETE FROM feed WHERE feed = ?1",
+            "DELETE FROM feed_ahead WHERE feed = ?1",
+        ] {
+            execute(transaction, statement, [&feed])?;
+        }
+        execute(
+            transaction,
+            "INSERT OR REPLACE INTO backfill (feed, upto) VALUES (?1, ?2)",
+            (&feed, newest),
+        )?;
+    }
+    Ok(())
 }
 
 /// Brings what is known of feeds to where they were at the entry from which the log goes on.
