@@ -642,6 +642,81 @@ fn a_programme_that_an_office_wrote_twice_in_place_of_a_lost_one_is_read_as_it_w
 }
 
 #[test]
+fn an_act_whose_author_was_shut_out_before_it_came_back_stays_with_his_other_devices() {
+    use nghisu_tests::world::Step::*;
+    story(
+        4933,
+        &[
+            Publish(0),
+            Invite(0),
+            Invite(0),
+            Invite(1),
+            Invite(0),
+            Invite(1),
+            Wait(2000),
+            Confirm,
+            Wait(2000),
+            State(27, 2982517000),
+            Odd(1609194550),
+            Sync(32),
+            Sync(19),
+            Backup,
+            Wait(3356),
+            Restore,
+            Odd(3425633826),
+            Access(2732349932),
+        ],
+    );
+}
+
+#[test]
+fn a_note_is_no_safer_for_a_snapshot_that_waits_for_what_was_withheld() {
+    use nghisu_tests::world::{Fault::*, Step::*};
+    story(
+        9216,
+        &[
+            Invite(0),
+            Invite(0),
+            Invite(1),
+            Invite(0),
+            Invite(1),
+            Sync(1),
+            Sync(2),
+            Sync(3),
+            Sync(4),
+            Wait(2_000),
+            Confirm,
+            Wait(2_000),
+            Link(4),
+            Sync(39),
+            Sync(17),
+            Edit(32, 2_418_330_288),
+            Wait(31_468),
+            Edit(21, 3_016_598_045),
+            Write(2, 2_047_880_715),
+            Backup,
+            Edit(17, 512_795_052),
+            Sync(36),
+            Wait(1_092),
+            Restore,
+            Sync(22),
+            Wait(2_311),
+            Backup,
+            Link(4),
+            Sync(4),
+            Edit(2, 3_415_696_287),
+            Sync(2),
+            Edit(2, 2_536_425_279),
+            Sync(2),
+            Wait(3_000),
+            Fault(4, Withhold(791)),
+            Sync(4),
+            Wait(3_000),
+        ],
+    );
+}
+
+#[test]
 fn what_waits_to_be_given_back_is_not_made_anew_beside_it() {
     use nghisu_tests::world::Step::*;
     story(

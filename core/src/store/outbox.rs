@@ -56,10 +56,13 @@ impl Store {
         let heals = self.state("healing")?.is_some() && self.state("healing_read")?.is_none();
         let quiet = behind || anew.is_some() || heals;
         let cursor = self.cursor()?;
-        let head = match cursor {
-            Some(_) => None,
-            None => self.signed_head()?,
+        // Of a log that was read up to its head the cursor tells as much.
+        let read = match (&cursor, self.head()?) {
+            (Some(cursor), Some(head)) => cursor.seq >= head.seq,
+            (Some(_), None) => true,
+            (None, _) => false,
         };
+        let head = if read { None } else { self.signed_head()? };
         let (unsettled, pending) = if quiet {
             (Vec::new(), Vec::new())
         } else {

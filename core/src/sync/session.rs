@@ -92,7 +92,7 @@ pub struct Work {
     pub parked: bool,
     /// What an office that was restored is told.
     pub owed: Owed,
-    /// The newest head that the device was told, if it has no cursor.
+    /// The newest head that the device was told, if it has not read up to there.
     pub head: Option<SignedHead>,
 }
 

@@ -114,8 +114,8 @@ pub struct RequestBody {
     /// it. The hash names the request: the same one gets the same grant.
     #[n(21)]
     pub anew: Option<Hash>,
-    /// The newest head of the log that the device was told, if it sends no cursor: an office that was put
-    /// back finds out by it that it is.
+    /// The newest head of the log that the device was told, if it has not read up to there: an office
+    /// that was put back finds out by it that it is.
     #[n(22)]
     pub head: Option<SignedHead>,
 }

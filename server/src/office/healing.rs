@@ -336,11 +336,11 @@ pub(super) fn stand(
     known: &Known,
     now: Timestamp,
 ) -> Result<Stand> {
+    let lost = match &known.head {
+        Some(head) => lost_head(tx, office, head)?,
+        None => None,
+    };
     let Some(cursor) = &known.cursor else {
-        let lost = match &known.head {
-            Some(head) => lost_head(tx, office, head)?,
-            None => None,
-        };
         return Ok(match lost {
             Some(head) => Stand::Resumes(put_back(tx, (head.epoch, head.seq), now)?, 0),
             None if known.epoch < office.epoch => Stand::Resumes(office.epoch, 0),
@@ -364,7 +364,11 @@ pub(super) fn stand(
         ));
     }
     match (ours, holds && cursor.epoch == office.epoch) {
-        (true, true) => Ok(Stand::Holds),
+        (true, true) => Ok(match lost {
+            // What was accepted of it stood between both.
+            Some(head) => Stand::Resumes(put_back(tx, (head.epoch, head.seq), now)?, cursor.seq),
+            None => Stand::Holds,
+        }),
         (true, false) => {
             let read = (cursor.epoch, cursor.seq);
             Ok(Stand::Resumes(put_back(tx, read, now)?, 0))

@@ -24,7 +24,7 @@ struct OnItsWay {
     lost: BTreeSet<DocumentId>,
     /// Notes of which something was refused for good.
     refused: BTreeSet<DocumentId>,
-    /// Entries whose key is not there yet.
+    /// Entries whose key is not there yet, or that wait for others of their feed.
     unopened: BTreeSet<u64>,
 }
 
@@ -53,7 +53,10 @@ impl OnItsWay {
             lost: documents("SELECT document FROM kept WHERE seq < 0"),
             refused: documents("SELECT document FROM envelope WHERE outcome = 'refused'"),
             unopened: node
-                .rows("SELECT seq FROM unopened", |row| number(row, 0))
+                .rows(
+                    "SELECT seq FROM unopened UNION SELECT seq FROM parked",
+                    |row| number(row, 0),
+                )
                 .into_iter()
                 .collect(),
         }
@@ -245,8 +248,13 @@ impl World {
 
     /// At the end nothing is left that the office has lost and not got back.
     pub(super) fn check_all_back(&self, node: usize) -> Verdict {
-        let not_back = self.nodes[node].read().not_back();
-        let not_back = not_back.map_err(|error| error.to_string())?;
+        let lost = self.nodes[node].rows("SELECT envelope FROM kept WHERE seq < 0", |row| {
+            Ok(Hash::from_slice(&row.get::<_, Vec<u8>>(0)?).unwrap())
+        });
+        // An act that came back when its author was not let in any more was refused: his other devices
+        // still hold it.
+        let refused = |id: &Hash| matches!(self.outcomes.get(id), Some(Outcome::Refused { .. }));
+        let not_back = lost.iter().filter(|id| !refused(id)).count();
         // What nobody knows to be lost, and what was given up, stays with whoever has it.
         if not_back > 0 && self.epochless == 0 && !self.ended_early {
             return Err(format!(
