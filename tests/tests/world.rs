@@ -717,6 +717,55 @@ fn a_note_is_no_safer_for_a_snapshot_that_waits_for_what_was_withheld() {
 }
 
 #[test]
+fn what_two_copies_type_into_one_word_stands_where_each_has_typed_it() {
+    use nghisu_tests::world::{Fault::*, Step::*};
+    story(
+        3913,
+        &[
+            Publish(0),
+            Invite(0),
+            Invite(0),
+            Invite(1),
+            Invite(0),
+            Invite(1),
+            Sync(0),
+            Sync(1),
+            Sync(2),
+            Sync(3),
+            Sync(4),
+            Wait(2000),
+            Confirm,
+            Wait(3000),
+            Link(4),
+            Edit(14, 262603891),
+            Edit(14, 2304948969),
+            Sync(9),
+            Wait(1335),
+            Lock(24),
+            Sync(17),
+            Recover(12),
+            Clone(28),
+            Wait(45787),
+            Fault(16, Full(1)),
+            Sync(4),
+            Edit(2, 859460338),
+            Wait(2340),
+            Rejoin(28),
+            Wait(110),
+            Confirm,
+            Wait(32902028),
+            Clone(4),
+            Edit(20, 2055837280),
+            CopyDevice(20),
+            Sync(9),
+            Sync(6),
+            Wait(16605563),
+            Edit(6, 3093898517),
+        ],
+    );
+}
+
+#[test]
 fn what_waits_to_be_given_back_is_not_made_anew_beside_it() {
     use nghisu_tests::world::Step::*;
     story(

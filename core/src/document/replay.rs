@@ -2,39 +2,34 @@
 //!
 //! A change that two copies of a device both have and neither has sent is made again by both. So that
 //! it is not there twice, everything about the new change follows from the old one: its actor from the
-//! old one's hash, its place from what the old one stood on. Two copies make it byte for byte alike, and
-//! Automerge knows it again. Letters that it did not touch are not touched again: what both copies write
-//! into one word stands there once, with what was in the word before.
+//! old one's hash, its operations one by one from the old ones. Two copies make it byte for byte alike,
+//! and Automerge knows it again. Each letter stays behind the letter that it was typed behind: what both
+//! copies write into one word stands there once, with what was in the word before, in the same order.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write,
+    num::NonZeroU64,
 };
 
 use automerge::{
-    ActorId, AutoCommit, Change, ChangeHash, ObjId, ObjType, PatchAction, ROOT, ReadDoc,
-    ScalarValue, TextEncoding, Value,
-    transaction::{CommitOptions, Transactable},
+    ActorId, Change, ChangeHash, ExpandedChange,
+    legacy::{ElementId, Key, ObjectId, Op, OpId},
 };
 
-use super::{Document, difference, difference::Change as Splice, internal};
+use super::Document;
 use crate::{
-    error::{Code, Error, Result},
+    error::{Code, Result},
     ids::{Hash, domain},
 };
 
 /// Marks a change that was made again, by its actor of which one; or, behind the mark, if it was made
 /// again once more since what it stands on was. As long as it can it stays as it is.
 const CARRIED: &str = "carried";
+/// Bytes of an actor, and of what tells a change that was made again from others of its author.
+const NAME_BYTES: usize = 16;
 /// Changes that are made again one by one; more of them are brought over by their words together.
 const CHANGES_MAX: usize = 2_000;
-
-/// What stands at the root of a document at some heads.
-#[derive(Default)]
-struct Content {
-    texts: BTreeMap<String, (ObjId, String)>,
-    scalars: BTreeMap<String, ScalarValue>,
-}
 
 impl Document {
     /// Counts the changes that `other` lacks.
@@ -49,89 +44,169 @@ impl Document {
     /// # Errors
     /// [`Code::Malformed`] if the content is not of the kind that notes have.
     pub fn make_again(&mut self, from: &mut Self) -> Result<Vec<Vec<u8>>> {
-        if from.beyond(self) <= CHANGES_MAX {
-            return self.replay(from);
+        let missing = self.missing(from);
+        let known = self.known();
+        let alike = |change: &Change| {
+            let known = known.get(&origin(change));
+            known.is_none_or(|known| is_alike(known, change))
+        };
+        if missing.len() <= CHANGES_MAX && missing.iter().all(alike) {
+            return self.replay(&missing, known);
         }
         let base = from.common_with(self)?;
         self.bring_over(&base, from)
     }
 
-    /// Makes those changes of `from` again that this document lacks, each by its words, and takes them
-    /// in. Returns them.
-    ///
-    /// # Errors
-    /// [`Code::Malformed`] never happens on histories of ours.
-    pub fn replay(&mut self, from: &mut Self) -> Result<Vec<Vec<u8>>> {
+    /// Returns those changes of `from` that this document lacks.
+    fn missing(&mut self, from: &mut Self) -> Vec<Change> {
         let there = self.hashes();
-        let is_there = |hash: &ChangeHash| there.contains(&Hash::from_bytes(hash.0));
-        let changes = from.inner.get_changes(&[]);
-        let missing = changes.iter().filter(|change| !is_there(&change.hash()));
-        // Of a change and what was made of it one is enough.
-        let known = self.inner.get_changes(&[]);
-        let known: BTreeMap<String, ChangeHash> =
-            known.iter().map(|it| (origin(it), it.hash())).collect();
-        let mut made: BTreeMap<ChangeHash, ChangeHash> = BTreeMap::new();
-        let mut branch: Option<(BTreeSet<ChangeHash>, AutoCommit)> = None;
+        let is_there = |change: &Change| there.contains(&Hash::from_bytes(change.hash().0));
+        let mut changes = from.inner.get_changes(&[]);
+        changes.retain(|change| !is_there(change));
+        changes
+    }
+
+    /// Returns this document's changes by what was written in them.
+    fn known(&mut self) -> BTreeMap<String, Change> {
+        let changes = self.inner.get_changes(&[]).into_iter();
+        changes.map(|change| (origin(&change), change)).collect()
+    }
+
+    /// Makes changes again that this document lacks, and takes them in. Returns them.
+    fn replay(
+        &mut self,
+        missing: &[Change],
+        mut known: BTreeMap<String, Change>,
+    ) -> Result<Vec<Vec<u8>>> {
+        let mut made = Made::default();
         let mut written = Vec::new();
         for change in missing {
-            let old = change.hash();
-            if let Some(known) = known.get(&origin(change)) {
-                made.insert(old, *known);
+            // Of a change and what was made of it one is enough.
+            let twin = known.get(&origin(change));
+            if let Some(twin) = twin.filter(|twin| is_alike(twin, change)) {
+                made.note(change, twin);
                 continue;
             }
-            let deps: BTreeSet<ChangeHash> = change
-                .deps()
-                .iter()
-                .map(|needed| made.get(needed).copied().unwrap_or(*needed))
-                .collect();
-            let unmoved = change.deps().iter().all(|needed| deps.contains(needed));
             let carried = is_carried(change);
-            if unmoved && carried {
-                let bytes = change.raw_bytes().to_vec();
-                self.apply(&bytes)?;
-                made.insert(old, old);
-                written.push(bytes);
-                continue;
-            }
-            let going_on = branch.take().filter(|(heads, _)| *heads == deps);
-            let mut on = match going_on {
-                Some((_, on)) => on,
-                None => self.fork(&deps)?,
-            };
-            on.set_actor(ActorId::from(name(&old)));
-            let (before, after) = (content(from, change.deps())?, content(from, &[old])?);
-            let typed = typed(from, change.deps(), old);
-            write(&mut on, &before, &after, &typed)?;
-            let message = if carried {
-                format!("{CARRIED}{}", origin(change))
+            let deps: BTreeSet<ChangeHash> = change.deps().iter().map(|it| made.hash(it)).collect();
+            let unmoved = change.deps().iter().all(|needed| deps.contains(needed));
+            let again = if unmoved && carried {
+                change.clone()
             } else {
-                CARRIED.to_owned()
+                let begins = self.begins_after(&deps)?;
+                made.again(change, deps, begins)
             };
-            let options = || CommitOptions::default().with_message(&message).with_time(0);
-            let new = if on.pending_ops() == 0 {
-                on.empty_change(options())
-            } else {
-                on.commit_with(options()).ok_or(Code::Internal)?
-            };
-            let change = on.get_change_by_hash(&new).ok_or(Code::Internal)?;
-            let bytes = change.raw_bytes().to_vec();
-            self.apply(&bytes)?;
-            made.insert(old, new);
-            written.push(bytes);
-            branch = Some((BTreeSet::from([new]), on));
+            self.apply(again.raw_bytes())?;
+            written.push(again.raw_bytes().to_vec());
+            made.note(change, &again);
+            known.insert(origin(change), again);
         }
         Ok(written)
     }
 
-    fn fork(&mut self, heads: &BTreeSet<ChangeHash>) -> Result<AutoCommit> {
-        if heads.is_empty() {
-            return Ok(AutoCommit::new_with_encoding(TextEncoding::Utf16CodeUnit));
+    /// Returns the number of the first operation of a change that follows others.
+    fn begins_after(&mut self, deps: &BTreeSet<ChangeHash>) -> Result<NonZeroU64> {
+        let mut begins = NonZeroU64::MIN;
+        for needed in deps {
+            let needed = self
+                .inner
+                .get_change_by_hash(needed)
+                .ok_or(Code::Internal)?;
+            let length = u64::try_from(needed.len()).map_err(|_| Code::Internal)?;
+            begins = begins.max(needed.start_op().saturating_add(length));
         }
-        let heads: Vec<ChangeHash> = heads.iter().copied().collect();
-        self.inner
-            .fork_at(&heads)
-            .map_err(|error| Error::new(Code::Malformed, format_args!("heads: {error}")))
+        Ok(begins)
     }
+}
+
+/// What stands in the place of changes that were made again.
+#[derive(Default)]
+struct Made {
+    hashes: BTreeMap<ChangeHash, ChangeHash>,
+    /// By a change's actor and the number of its first operation.
+    operations: BTreeMap<(ActorId, u64), Place>,
+}
+
+/// Where the operations of a change stand now.
+struct Place {
+    length: u64,
+    begins: u64,
+    actor: ActorId,
+}
+
+impl Made {
+    fn note(&mut self, old: &Change, new: &Change) {
+        self.hashes.insert(old.hash(), new.hash());
+        self.place(old, new.start_op(), new.actor_id());
+    }
+
+    fn place(&mut self, old: &Change, begins: NonZeroU64, actor: &ActorId) {
+        let began = (old.actor_id().clone(), old.start_op().get());
+        let place = Place {
+            length: u64::try_from(old.len()).unwrap_or(u64::MAX),
+            begins: begins.get(),
+            actor: actor.clone(),
+        };
+        self.operations.insert(began, place);
+    }
+
+    fn hash(&self, old: &ChangeHash) -> ChangeHash {
+        self.hashes.get(old).copied().unwrap_or(*old)
+    }
+
+    fn operation(&self, old: &OpId) -> OpId {
+        let (counter, actor) = (old.counter(), old.actor());
+        let mut before = self.operations.range(..=(actor.clone(), counter));
+        match before.next_back() {
+            Some(((of, began), place)) if of == actor && counter - began < place.length => {
+                OpId(place.begins + (counter - began), place.actor.clone())
+            }
+            Some(_) | None => old.clone(),
+        }
+    }
+
+    /// Returns a change as it is made again, operation by operation.
+    fn again(&mut self, old: &Change, deps: BTreeSet<ChangeHash>, begins: NonZeroU64) -> Change {
+        let message = if is_carried(old) {
+            format!("{CARRIED}{}", origin(old))
+        } else {
+            CARRIED.to_owned()
+        };
+        let actor = actor(old);
+        self.place(old, begins, &actor);
+        let moved = |old: &OpId| self.operation(old);
+        let operations = old.decode().operations.into_iter().map(|operation| Op {
+            obj: match &operation.obj {
+                ObjectId::Root => ObjectId::Root,
+                ObjectId::Id(id) => ObjectId::Id(moved(id)),
+            },
+            key: match &operation.key {
+                Key::Seq(ElementId::Id(id)) => Key::Seq(ElementId::Id(moved(id))),
+                same @ (Key::Map(_) | Key::Seq(ElementId::Head)) => same.clone(),
+            },
+            pred: operation.pred.iter().map(moved).collect(),
+            ..operation
+        });
+        Change::from(ExpandedChange {
+            operations: operations.collect(),
+            actor_id: actor,
+            hash: None,
+            seq: 1,
+            start_op: begins,
+            time: 0,
+            message: Some(message),
+            deps: deps.into_iter().collect(),
+            extra_bytes: Vec::new(),
+            author: None,
+        })
+    }
+}
+
+/// Says whether two changes write the same, each at its place.
+fn is_alike(one: &Change, other: &Change) -> bool {
+    let (one, other) = (one.decode().operations, other.decode().operations);
+    let mut both = one.iter().zip(&other);
+    one.len() == other.len() && both.all(|(a, b)| a.action == b.action && a.insert == b.insert)
 }
 
 fn is_carried(change: &Change) -> bool {
@@ -143,7 +218,10 @@ fn is_carried(change: &Change) -> bool {
 fn origin(change: &Change) -> String {
     let named = change.message().and_then(|it| it.strip_prefix(CARRIED));
     match named {
-        Some("") => hex(change.actor_id().to_bytes()),
+        Some("") => {
+            let actor = change.actor_id().to_bytes();
+            hex(&actor[actor.len().saturating_sub(NAME_BYTES)..])
+        }
         Some(origin) => origin.to_owned(),
         None => hex(&name(&change.hash())),
     }
@@ -157,115 +235,16 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn name(change: &ChangeHash) -> Vec<u8> {
-    Hash::of(domain::CARRIED, &[&change.0]).as_bytes()[..16].to_vec()
+    Hash::of(domain::CARRIED, &[&change.0]).as_bytes()[..NAME_BYTES].to_vec()
 }
 
-fn content(document: &Document, heads: &[ChangeHash]) -> Result<Content> {
-    let mut content = Content::default();
-    if heads.is_empty() {
-        return Ok(content);
-    }
-    let inner = &document.inner;
-    for key in inner.keys_at(ROOT, heads) {
-        let found = inner.get_at(ROOT, key.as_str(), heads).map_err(internal)?;
-        match found {
-            Some((Value::Object(ObjType::Text), id)) => {
-                let text = inner.text_at(&id, heads).map_err(internal)?;
-                content.texts.insert(key, (id, text));
-            }
-            Some((Value::Scalar(scalar), _)) => {
-                content.scalars.insert(key, scalar.into_owned());
-            }
-            Some((Value::Object(ObjType::Map | ObjType::List | ObjType::Table), _)) | None => {}
-        }
-    }
-    Ok(content)
-}
-
-/// Returns what a change did to texts, letter by letter.
-fn typed(from: &mut Document, deps: &[ChangeHash], change: ChangeHash) -> Vec<(ObjId, Splice)> {
-    let mut typed = Vec::new();
-    for patch in from.inner.diff(deps, &[change]) {
-        let done = match patch.action {
-            PatchAction::SpliceText { index, value, .. } => Splice {
-                position: index,
-                delete: 0,
-                insert: value.make_string(),
-            },
-            PatchAction::DeleteSeq { index, length } => Splice {
-                position: index,
-                delete: length,
-                insert: String::new(),
-            },
-            PatchAction::PutMap { .. }
-            | PatchAction::PutSeq { .. }
-            | PatchAction::Insert { .. }
-            | PatchAction::Increment { .. }
-            | PatchAction::Conflict { .. }
-            | PatchAction::DeleteMap { .. }
-            | PatchAction::Mark { .. } => continue,
-        };
-        typed.push((patch.obj, done));
-    }
-    typed
-}
-
-/// Returns the text after some changes, if each has its place in it.
-fn after(text: &str, changes: &[Splice]) -> Option<String> {
-    let mut units: Vec<u16> = text.encode_utf16().collect();
-    for change in changes {
-        let end = change.position.checked_add(change.delete)?;
-        if end > units.len() {
-            return None;
-        }
-        units.splice(change.position..end, change.insert.encode_utf16());
-    }
-    String::from_utf16(&units).ok()
-}
-
-/// Writes what differs between two contents: letter by letter where the text is the one that it was
-/// typed into, otherwise by words.
-fn write(
-    on: &mut AutoCommit,
-    before: &Content,
-    now: &Content,
-    typed: &[(ObjId, Splice)],
-) -> Result<()> {
-    for (key, value) in &now.scalars {
-        if before.scalars.get(key) != Some(value) {
-            on.put(ROOT, key.as_str(), value.clone())
-                .map_err(internal)?;
-        }
-    }
-    for key in before.scalars.keys() {
-        if !now.scalars.contains_key(key) && !now.texts.contains_key(key) {
-            on.delete(ROOT, key.as_str()).map_err(internal)?;
-        }
-    }
-    for (key, (object, text)) in &now.texts {
-        let known = on.get(ROOT, key.as_str()).map_err(internal)?;
-        let id = match known {
-            Some((Value::Object(ObjType::Text), id)) => id,
-            Some(_) | None => on
-                .put_object(ROOT, key.as_str(), ObjType::Text)
-                .map_err(internal)?,
-        };
-        let known = before.texts.get(key);
-        let from = known.map_or("", |(_, text)| text.as_str());
-        let here = on.text(&id).map_err(internal)?;
-        let of_text = typed.iter().filter(|(of, _)| of == object);
-        let mut changes: Vec<Splice> = of_text.map(|(_, change)| change.clone()).collect();
-        let same = here == from && known.is_none_or(|(of, _)| of == object);
-        if !same || after(&here, &changes).as_ref() != Some(text) {
-            changes = difference::bring_over(from, text, &here);
-        }
-        for change in changes {
-            let delete = isize::try_from(change.delete).map_err(|_| Code::Internal)?;
-            on.splice_text(&id, change.position, delete, &change.insert)
-                .map_err(internal)?;
-        }
-    }
-    Ok(())
+/// Returns under whom a change is made again. What two wrote at one place stands in the order of their
+/// actors, compared byte by byte: it begins as the old one, so that the order stays what it was.
+fn actor(change: &Change) -> ActorId {
+    let mut actor = change.actor_id().to_bytes().to_vec();
+    actor.truncate(NAME_BYTES);
+    actor.extend(name(&change.hash()));
+    ActorId::from(actor)
 }
 
 #[cfg(test)]
@@ -305,9 +284,9 @@ mod tests {
         one.commit().unwrap();
 
         let mut first = same(&mut office);
-        let from_one = first.replay(&mut one).unwrap();
+        let from_one = first.make_again(&mut one).unwrap();
         let mut second = same(&mut office);
-        let from_two = second.replay(&mut two).unwrap();
+        let from_two = second.make_again(&mut two).unwrap();
         office.apply(&from_one.concat()).unwrap();
         office.apply(&from_two.concat()).unwrap();
 
@@ -331,8 +310,8 @@ mod tests {
 
         // Both at the same time, neither having seen the other's.
         let (mut first, mut second) = (same(&mut office), same(&mut office));
-        let from_one = first.replay(&mut one).unwrap();
-        let from_two = second.replay(&mut two).unwrap();
+        let from_one = first.make_again(&mut one).unwrap();
+        let from_two = second.make_again(&mut two).unwrap();
         assert_eq!(from_one[..2], from_two[..2]);
         office.apply(&from_one.concat()).unwrap();
         office.apply(&from_two.concat()).unwrap();
@@ -345,7 +324,7 @@ mod tests {
         assert_eq!(one.beyond(&mut office), 3);
         // Once more, from a copy that has them made again already: nothing is new.
         assert_eq!(first.beyond(&mut office), 0);
-        assert!(office.replay(&mut first).unwrap().is_empty());
+        assert!(office.make_again(&mut first).unwrap().is_empty());
     }
 
     #[test]
@@ -354,9 +333,9 @@ mod tests {
         let mut one = same(&mut office);
         append(&mut one, " chữ");
         let mut again = same(&mut office);
-        let first = again.replay(&mut one).unwrap();
+        let first = again.make_again(&mut one).unwrap();
 
-        let third = same(&mut office).replay(&mut again).unwrap();
+        let third = same(&mut office).make_again(&mut again).unwrap();
 
         assert_eq!(first, third);
     }
@@ -365,28 +344,28 @@ mod tests {
     fn a_note_whose_beginning_arrives_after_it_was_made_again_has_one_text() {
         let mut begun = note(1, "gốc");
         let mut copy = Document::new([2; 16]);
-        copy.replay(&mut begun).unwrap();
+        copy.make_again(&mut begun).unwrap();
         append(&mut copy, " một");
         // The beginning arrives as it was, with what followed it there.
         append(&mut begun, " hai");
         let mut office = same(&mut begun);
 
-        let again = same(&mut begun).replay(&mut copy).unwrap();
+        let again = same(&mut begun).make_again(&mut copy).unwrap();
         office.apply(&again.concat()).unwrap();
 
         let text = office.text("text").unwrap();
         for word in ["gốc", "một", "hai"] {
             assert_eq!(text.matches(word).count(), 1, "{text}");
         }
-        assert!(office.replay(&mut copy).unwrap().is_empty());
+        assert!(office.make_again(&mut copy).unwrap().is_empty());
     }
 
     #[test]
     fn a_note_that_both_copies_began_is_one_note() {
         let mut begun = note(1, "mới");
         let (mut first, mut second) = (Document::new([2; 16]), Document::new([3; 16]));
-        let one = first.replay(&mut begun).unwrap();
-        let two = second.replay(&mut begun).unwrap();
+        let one = first.make_again(&mut begun).unwrap();
+        let two = second.make_again(&mut begun).unwrap();
         assert_eq!(one, two);
         first.apply(&two.concat()).unwrap();
         assert_eq!(first.to_json().unwrap(), begun.to_json().unwrap());
