@@ -202,6 +202,26 @@ async fn a_meeting_that_is_published_while_devices_listen_is_told() {
 }
 
 #[tokio::test]
+async fn what_a_device_was_told_at_the_beginning_is_not_told_again_when_the_log_is_looked_at() {
+    let hall = Hall::new();
+    let mut alice = enrolled(&hall.office, "Alice", Role::Delegate, 1);
+    let mut bob = enrolled(&hall.office, "Bob", Role::Delegate, 2);
+    let mut heard = hall.listen(&mut alice).await;
+    heard.next().await;
+    let beside = Office::open(&hall.folder.path().join("office")).unwrap();
+    let file = hall.folder.path().join("m.toml");
+    std::fs::write(&file, "id = 'a'\nkind = 'regular_session'\ntitle = 'A'\n").unwrap();
+    beside.import_files(&[file], clock::now(), |_| {}).unwrap();
+    beside.publish(None, "", clock::now()).unwrap();
+    let newest = hall.office.seq().unwrap();
+
+    let mut joined = hall.listen(&mut bob).await;
+    assert_eq!(joined.next().await, Some(newest));
+    assert_eq!(heard.next().await, Some(newest));
+    assert!(joined.is_silent().await);
+}
+
+#[tokio::test]
 async fn a_device_that_is_locked_revoked_or_has_an_old_token_is_let_go() {
     let hall = Hall::new();
     for (seed, revoke) in [(1, false), (2, true)] {

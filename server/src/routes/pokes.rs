@@ -102,6 +102,7 @@ impl Hub {
             told,
             expires_at,
             first: None,
+            said: 0,
         })
     }
 
@@ -217,12 +218,14 @@ struct Connection {
     expires_at: Timestamp,
     /// What is said first: the newest entry there was.
     first: Option<u64>,
+    /// The newest entry that was told.
+    said: u64,
 }
 
 impl Connection {
     /// Begins with what the device may hear of now.
     fn begin(&mut self, listener: Listener) {
-        self.first = Some(listener.newest);
+        (self.first, self.said) = (Some(listener.newest), listener.newest);
         let mut state = self.hub.state();
         let own = state.listeners.get_mut(&self.device);
         if let Some(place) = own.filter(|place| place.connection == self.connection) {
@@ -246,11 +249,18 @@ impl Connection {
     }
 
     async fn poke(&mut self) -> Option<u64> {
-        self.told.changed().await.ok()?;
-        let delay = Duration::from_millis(self.told.borrow().spread_ms);
-        sleep(delay).await;
-        // What came meanwhile is told along.
-        Some(self.told.borrow_and_update().seq)
+        loop {
+            self.told.changed().await.ok()?;
+            let delay = Duration::from_millis(self.told.borrow().spread_ms);
+            sleep(delay).await;
+            // What came meanwhile is told along.
+            let seq = self.told.borrow_and_update().seq;
+            // What was first said may be found only now by who looks at the log.
+            if seq > self.said {
+                self.said = seq;
+                return Some(seq);
+            }
+        }
     }
 }
 
