@@ -249,6 +249,7 @@ fn actor(change: &Change) -> ActorId {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -369,5 +370,46 @@ mod tests {
         assert_eq!(one, two);
         first.apply(&two.concat()).unwrap();
         assert_eq!(first.to_json().unwrap(), begun.to_json().unwrap());
+    }
+
+    fn changes(document: &mut Document) -> Vec<u8> {
+        let changes = document.inner.get_changes(&[]);
+        changes
+            .iter()
+            .flat_map(|it| it.raw_bytes().to_vec())
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_was_typed_stands_in_the_same_order_when_it_is_made_again(
+            steps in proptest::collection::vec((0..3_usize, 0..4_u8, 0..60_usize, "[a-z]{1,4}"), 1..40),
+        ) {
+            let mut office = note(9, "gốc");
+            let saved = office.save();
+            let mut writers =
+                [3, 2, 1].map(|actor| Document::load(&saved, [actor; 16]).unwrap());
+            for (writer, what, place, word) in steps {
+                let other = changes(&mut writers[(writer + 1 + place % 2) % 3]);
+                let document = &mut writers[writer];
+                let length = document.text("text").unwrap().encode_utf16().count();
+                let position = place % (length + 1);
+                let delete = word.len().min(length - position);
+                match what {
+                    0 => document.splice_text("text", position, delete, "").unwrap(),
+                    1 => document.splice_text("text", position, delete, &word).unwrap(),
+                    2 => document.splice_text("text", position, 0, &word).unwrap(),
+                    _ => document.apply(&other).unwrap(),
+                }
+                let _ = document.commit();
+            }
+            let [here, other, third] = &mut writers;
+            // The office has what one of them has; the rest is made again.
+            office.apply(&changes(here)).unwrap();
+            here.apply(&changes(other)).unwrap();
+            here.apply(&changes(third)).unwrap();
+            office.make_again(here).unwrap();
+            prop_assert_eq!(office.text("text").unwrap(), here.text("text").unwrap());
+        }
     }
 }
