@@ -88,6 +88,8 @@ errors! {
     PaperNotHere { PaperMissing PaperDamaged }
     /// What was given cannot be used. Correct it.
     InvalidInput { PositionInvalid TooLarge Malformed AddressInvalid ProgrammeFile }
+    /// The device is paused. Resume it.
+    Paused { Paused }
     /// The device was shut down. Open it again.
     Closed { Closed }
     /// The folder or the database cannot be read or written.

@@ -321,6 +321,25 @@ impl Device {
         ))
     }
 
+    /// Closes the store and releases every lock, until `resume`: before the system suspends the app. A sync or
+    /// a download ends with the transaction that it is in, and goes on when it is begun again; other calls
+    /// that were made before are carried out, and later ones fail with `Paused`. Subscriptions stay. Safe to
+    /// repeat.
+    pub async fn pause(&self) -> Result<()> {
+        self.run(|client| async move {
+            client.pause().await;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Opens the store again, and goes on with the automatic sync if there was one. Listeners hear
+    /// `Everything`. Safe to repeat.
+    pub async fn resume(&self) -> Result<()> {
+        self.run(|client| async move { client.resume().await })
+            .await
+    }
+
     /// Closes the store and releases every lock; a sync or a download that runs is stopped, and
     /// subscriptions end. It waits for what is being written, and a second at most for listeners that are
     /// being called. Later calls fail with `Closed`; a second one of this does nothing.

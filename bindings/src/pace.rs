@@ -104,14 +104,15 @@ impl Device {
     /// by it. Call it whenever the app comes to the front.
     pub fn start_sync(&self) {
         let _here = self.runtime.enter();
-        self.client.start();
+        self.client.start_sync();
     }
 
     /// Says that the app goes to the background. What was written is handed in at once; after four seconds
-    /// at most this returns, and then nothing syncs by itself until `start_sync`. Safe to repeat.
+    /// at most this returns, and then nothing syncs by itself until `start_sync`. Safe to repeat. `pause`
+    /// then closes the store.
     pub async fn pause_sync(&self) -> Result<()> {
         self.run(|client| async move {
-            client.pause().await;
+            client.pause_sync().await;
             Ok(())
         })
         .await

@@ -17,7 +17,10 @@ mod vault;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -25,7 +28,7 @@ use sha2::{Digest, Sha256};
 use tokio::{
     fs::{self, File},
     io::{AsyncReadExt, AsyncWriteExt},
-    sync::{Mutex, RwLock, broadcast},
+    sync::{Mutex, RwLock, broadcast, watch},
 };
 use zeroize::Zeroizing;
 
@@ -45,7 +48,7 @@ use crate::{
         session::{Report, Session},
     },
     time::Timestamp,
-    trust::{enrol::Address, keys::DeviceSigner},
+    trust::{enrol::Address, keys::DeviceSigner, office_keys::OfficeKeys},
 };
 use driver::{StoreHandle, StoreThread};
 use http::Http;
@@ -114,13 +117,33 @@ pub struct Downloaded {
 pub struct Client {
     config: Config,
     authorities: Arc<RootCertStore>,
-    store: RwLock<Option<StoreThread>>,
+    store: RwLock<Held>,
+    /// Whoever opens or closes the store does so alone.
+    turning: Mutex<()>,
+    /// Why the store is closed, while it is: what waits for the network ends with it.
+    closed: watch::Sender<Option<Code>>,
+    /// Whether the automatic sync ran when the store was closed.
+    resumes_sync: AtomicBool,
     http: RwLock<Option<Http>>,
     syncing: Mutex<()>,
     pacer: Arc<Pacer>,
     changed: broadcast::Sender<Changed>,
     salvage: Option<Salvage>,
-    opened: Instant,
+}
+
+/// The store of a client.
+#[derive(Debug)]
+enum Held {
+    Open(StoreThread),
+    Paused,
+    ShutDown,
+}
+
+/// What a store says when it is opened.
+struct Begun {
+    http: Option<Http>,
+    salvage: Option<Salvage>,
+    synced_at: Option<Timestamp>,
 }
 
 /// Changes of rows as they happen. Dropping it ends it.
@@ -139,36 +162,19 @@ impl Client {
     /// [`Code::Storage`]; [`Code::Malformed`] if `authorities` are no certificates.
     pub async fn open(config: Config) -> Result<Self> {
         let authorities = pin::authorities(&config.authorities)?;
-        let directory = config.directory.clone();
-        let opening = dice(&config)?;
-        let thread = StoreThread::open(move || Store::open(&directory, &opening, clock())).await?;
-        let begun = thread
-            .handle()
-            .call(|store| {
-                let known = store.identity()?.zip(store.office_keys()?);
-                Ok((known, store.salvage().cloned(), store.synced_at()?))
-            })
-            .await?;
-        let (known, salvage, synced_at) = begun;
-        let http = known
-            .map(|(identity, office)| {
-                Http::new(
-                    &identity.address,
-                    Trust::known(office, Arc::clone(&authorities)),
-                )
-            })
-            .transpose()?;
-        let opened = running_clock();
+        let (thread, begun) = open_store(&config, &authorities).await?;
         Ok(Self {
             config,
             authorities,
-            store: RwLock::new(Some(thread)),
-            http: RwLock::new(http),
+            store: RwLock::new(Held::Open(thread)),
+            turning: Mutex::new(()),
+            closed: watch::Sender::new(None),
+            resumes_sync: AtomicBool::new(false),
+            http: RwLock::new(begun.http),
             syncing: Mutex::new(()),
-            pacer: Arc::new(Pacer::new(opened, synced_at)?),
+            pacer: Arc::new(Pacer::new(running_clock(), begun.synced_at)?),
             changed: broadcast::channel(256).0,
-            salvage,
-            opened,
+            salvage: begun.salvage,
         })
     }
 
@@ -193,7 +199,7 @@ impl Client {
 
     /// One sync, while no other runs; see [`Client::sync`].
     async fn sync_once(&self) -> Result<Report> {
-        let store = self.handle().await?;
+        let store = self.handle().await?.giving_way();
         let (parties, signer) = store
             .call(|store| match store.standing_ordered()? {
                 // A locked device asks: the office may have released it.
@@ -230,6 +236,13 @@ impl Client {
     /// # Errors
     /// As [`Client::sync`], and [`Code::PaperDamaged`].
     pub async fn fetch_papers(
+        &self,
+        progress: impl Fn(u64, u64) + Send + Sync,
+    ) -> Result<Downloaded> {
+        self.unless_closed(self.fetch_all_papers(progress)).await
+    }
+
+    async fn fetch_all_papers(
         &self,
         progress: impl Fn(u64, u64) + Send + Sync,
     ) -> Result<Downloaded> {
@@ -590,23 +603,75 @@ impl Client {
         }
     }
 
-    /// Closes the store: ends the automatic sync, waits for any other that runs and releases every lock. Later calls fail with
+    /// Closes the store and releases every lock on its files, until [`Client::resume`]: before the system
+    /// suspends the app. A sync and a download end with the transaction that they are in, and go on later;
+    /// other calls that were made before are carried out, and later ones fail with [`Code::Paused`].
+    /// [`Client::pause_sync`] before it hands in what was written. Safe to repeat.
+    pub async fn pause(&self) {
+        let _one = self.turning.lock().await;
+        if matches!(&*self.store.read().await, Held::Open(_)) {
+            let synced = self.close(Held::Paused, Code::Paused).await;
+            self.resumes_sync.store(synced, Ordering::Relaxed);
+        }
+    }
+
+    /// Opens the store after [`Client::pause`], and goes on with the automatic sync if there was one. Whoever
+    /// listens hears [`Changed::Everything`]. Without effect on a store that is open.
+    ///
+    /// # Errors
+    /// [`Code::Closed`] after [`Client::shut_down`], and as [`Client::open`]; then it stays paused.
+    pub async fn resume(self: &Arc<Self>) -> Result<()> {
+        let _one = self.turning.lock().await;
+        match &*self.store.read().await {
+            Held::Open(_) => return Ok(()),
+            Held::ShutDown => return Err(Code::Closed.into()),
+            Held::Paused => {}
+        }
+        let (thread, begun) = open_store(&self.config, &self.authorities).await?;
+        *self.http.write().await = begun.http;
+        *self.store.write().await = Held::Open(thread);
+        self.closed.send_replace(None);
+        self.tell(BTreeSet::from([Changed::Everything]));
+        if self.resumes_sync.load(Ordering::Relaxed) {
+            self.start_sync();
+        }
+        Ok(())
+    }
+
+    /// Closes the store for good and releases every lock, as [`Client::pause`] does. Later calls fail with
     /// [`Code::Closed`]; a second call does nothing.
     pub async fn shut_down(&self) {
-        self.stop_syncing();
-        let _one = self.syncing.lock().await;
-        let thread = self.store.write().await.take();
-        if let Some(thread) = thread {
-            thread.close().await;
+        let _one = self.turning.lock().await;
+        self.close(Held::ShutDown, Code::Closed).await;
+    }
+
+    /// Returns whether there was an automatic sync.
+    async fn close(&self, to: Held, why: Code) -> bool {
+        let synced = self.stop_syncing();
+        let held = std::mem::replace(&mut *self.store.write().await, to);
+        self.closed.send_replace(Some(why));
+        if let Held::Open(thread) = held {
+            thread.close(why).await;
+        }
+        synced
+    }
+
+    /// Carries `work` out as long as the store is open: what is cut goes on when it is begun again.
+    async fn unless_closed<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut closed = self.closed.subscribe();
+        tokio::select! {
+            biased;
+            Ok(why) = closed.wait_for(Option::is_some) => Err(why.unwrap_or(Code::Closed).into()),
+            ended = work => ended,
         }
     }
 
     async fn handle(&self) -> Result<StoreHandle> {
-        let store = self.store.read().await;
-        store
-            .as_ref()
-            .map(StoreThread::handle)
-            .ok_or_else(|| Code::Closed.into())
+        match &*self.store.read().await {
+            Held::Open(thread) => Ok(thread.handle()),
+            Held::Paused => Err(Code::Paused.into()),
+            Held::ShutDown => Err(Code::Closed.into()),
+        }
     }
 
     fn tell(&self, changed: BTreeSet<Changed>) {
@@ -629,6 +694,30 @@ impl Subscription {
             Err(broadcast::error::RecvError::Closed) => None,
         }
     }
+}
+
+/// Opens a store on a thread of its own.
+async fn open_store(
+    config: &Config,
+    authorities: &Arc<RootCertStore>,
+) -> Result<(StoreThread, Begun)> {
+    let (directory, opening) = (config.directory.clone(), dice(config)?);
+    let thread = StoreThread::open(move || Store::open(&directory, &opening, clock())).await?;
+    let begun = |store: &mut Store| {
+        let known = store.identity()?.zip(store.office_keys()?);
+        Ok((known, store.salvage().cloned(), store.synced_at()?))
+    };
+    let (known, salvage, synced_at) = thread.handle().call(begun).await?;
+    let way = |(identity, office): (Identity, OfficeKeys)| {
+        let trust = Trust::known(office, Arc::clone(authorities));
+        Http::new(&identity.address, trust)
+    };
+    let begun = Begun {
+        http: known.map(way).transpose()?,
+        salvage,
+        synced_at,
+    };
+    Ok((thread, begun))
 }
 
 /// Hashes the beginning of a file that is there already, and returns its length; 0 if it is too long.

@@ -360,6 +360,11 @@ codes! {
         vi: "Không có thay đổi để công bố.", remedy_vi: "Nhập hoặc sửa chương trình trước.",
         en: "There is nothing to publish.", remedy_en: "Import or edit a programme first.",
     }
+    /// The client was paused, and is to be resumed first.
+    Paused = "paused" {
+        vi: "Kho dữ liệu tạm đóng khi ứng dụng ở nền.", remedy_vi: "Mở lại ứng dụng rồi thử lại.",
+        en: "The store is closed while the app is in the background.", remedy_en: "Open the app again and try again.",
+    }
     /// The client was shut down.
     Closed = "closed" {
         vi: "Kho dữ liệu đã đóng.", remedy_vi: "Mở lại trước khi dùng.",

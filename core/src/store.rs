@@ -35,7 +35,7 @@ use std::{
     collections::VecDeque,
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
@@ -127,6 +127,7 @@ pub struct Store {
     /// Whether documents were made anew since the listeners heard of changes.
     rebuilt: bool,
     followed: RefCell<Option<vault::Followed>>,
+    giving_way: Option<Arc<OnceLock<Code>>>,
     _lock: File,
 }
 
@@ -170,6 +171,7 @@ impl Store {
             snapshot_entries: SNAPSHOT_ENTRIES,
             rebuilt: false,
             followed: RefCell::new(None),
+            giving_way: None,
             _lock: lock,
         };
         if wiped {
@@ -373,11 +375,20 @@ impl Store {
         })
     }
 
+    /// Begins no further transaction once `closing` is set, and fails with it.
+    pub(crate) fn give_way(&mut self, closing: Option<Arc<OnceLock<Code>>>) {
+        self.giving_way = closing;
+    }
+
     /// Runs `work` in one transaction that is on disk when this returns.
     fn write<T>(
         &mut self,
         work: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T>,
     ) -> Result<T> {
+        let closing = self.giving_way.as_ref();
+        if let Some(code) = closing.and_then(|closing| closing.get()) {
+            return Err((*code).into());
+        }
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)

@@ -167,7 +167,7 @@ async fn a_publication_and_an_act_reach_everybody_without_a_call_to_sync() {
         running.enrol("Bob", "bob").await,
     );
     for client in [&alice, &bob] {
-        client.start();
+        client.start_sync();
         up_to_date(client).await;
         assert!(client.status().await.unwrap().synced_at.is_some());
     }
@@ -199,7 +199,7 @@ async fn what_is_typed_on_one_device_is_seen_live_on_the_other_that_writes_too()
     let running = Running::start();
     let (phone, tablet, note) = running.pair().await;
     for client in [&phone, &tablet] {
-        client.start();
+        client.start_sync();
         client.note_opened(note);
         up_to_date(client).await;
     }
@@ -226,13 +226,13 @@ async fn what_is_typed_on_one_device_is_seen_live_on_the_other_that_writes_too()
 async fn a_pause_hands_in_what_was_written_and_nothing_follows_until_the_start() {
     let running = Running::start();
     let (phone, _, note) = running.pair().await;
-    phone.start();
+    phone.start_sync();
     up_to_date(&phone).await;
     type_in(&phone, note, "cuối ").await;
     assert_eq!(phone.status().await.unwrap().unsent, 1);
 
-    phone.pause().await;
-    phone.pause().await;
+    phone.pause_sync().await;
+    phone.pause_sync().await;
 
     assert_eq!(phone.status().await.unwrap().unsent, 0);
     assert_eq!(
@@ -246,7 +246,7 @@ async fn a_pause_hands_in_what_was_written_and_nothing_follows_until_the_start()
     phone.network_changed();
     tokio::time::sleep(A_SYNC).await;
     assert_eq!(running.office.seq().unwrap(), seq);
-    phone.start();
+    phone.start_sync();
     until(&phone, |status| {
         status.pace == Pace::UpToDate && status.handed_in == 1
     })
@@ -266,16 +266,16 @@ async fn a_pause_without_a_network_ends_in_time_and_so_does_closing() {
         tls: true,
     };
     phone.move_office(address).await.unwrap();
-    phone.start();
+    phone.start_sync();
     type_in(&phone, note, "chờ ").await;
 
     // A request to such an office gives up by itself after 20 s; a pause takes four.
     let pause = Duration::from_secs(12);
-    timeout(pause, phone.pause()).await.unwrap();
-    phone.start();
+    timeout(pause, phone.pause_sync()).await.unwrap();
+    phone.start_sync();
     timeout(pause, phone.shut_down()).await.unwrap();
 
-    phone.start();
+    phone.start_sync();
     assert_eq!(phone.note(note).await.unwrap_err().code(), Code::Closed);
     let reopened = open(&running.folder.path().join("phone")).await;
     assert!(reopened.note(note).await.unwrap().text.starts_with("chờ"));
@@ -286,7 +286,7 @@ async fn an_office_that_goes_and_comes_back_is_offline_and_then_up_to_date() {
     let running = Running::start();
     let (phone, _, note) = running.pair().await;
     let addr = running.server.addr;
-    phone.start();
+    phone.start_sync();
     up_to_date(&phone).await;
     running.server.shutdown().await.unwrap();
 
@@ -306,7 +306,7 @@ async fn an_office_that_goes_and_comes_back_is_offline_and_then_up_to_date() {
 async fn a_device_that_is_locked_while_it_listens_hears_of_it_at_once() {
     let running = Running::start();
     let (phone, _, note) = running.pair().await;
-    phone.start();
+    phone.start_sync();
     up_to_date(&phone).await;
     let identity = phone.status().await.unwrap().identity.unwrap();
 
@@ -323,7 +323,7 @@ async fn a_device_that_is_locked_while_it_listens_hears_of_it_at_once() {
 async fn a_client_that_is_dropped_ends_its_task_and_frees_its_store() {
     let running = Running::start();
     let phone = running.enrol("Alice", "phone").await;
-    phone.start();
+    phone.start_sync();
     up_to_date(&phone).await;
     let mut statuses = phone.sync_statuses();
     drop(phone);
@@ -383,7 +383,7 @@ async fn a_busy_office_says_when_to_come_back_and_nothing_is_lost() {
             "{}",
             error.retry_after_ms()
         );
-        device.start();
+        device.start_sync();
     }
     let refused_at = Instant::now();
     drop(held);

@@ -209,6 +209,50 @@ class DeviceTest(unittest.IsolatedAsyncioTestCase):
         self.assertIsNone(await late.next())
         subscription.cancel()
 
+    async def test_a_paused_device_gives_its_folder_to_another_process_and_goes_on_after_it(self) -> None:
+        device = await self.enrolled()
+        async with aclosing(changes(device)) as heard:
+            self.assertTrue((await anext(heard)).is_EVERYTHING())
+            self.assertEqual(await self.elsewhere("trước"), "AlreadyOpen")
+
+            await device.pause()
+            await device.pause()
+
+            self.assertEqual(await self.elsewhere("ở tiến trình khác"), "1")
+            for call in (device.notes, device.sync_now, device.fetch_papers):
+                with self.assertRaises(NghisuError.Paused) as paused:
+                    await call()
+                self.assertEqual(paused.exception.code, "paused")
+
+            await device.resume()
+            await device.resume()
+
+            self.assertTrue((await anext(heard)).is_EVERYTHING())
+        self.assertEqual([note.text for note in await device.notes()], ["ở tiến trình khác"])
+        await device.shut_down()
+        await device.pause()
+        with self.assertRaises(NghisuError.Closed):
+            await device.resume()
+
+    async def elsewhere(self, text: str) -> str:
+        """Opens the same folder in another process, writes a note, and returns how many there are, or the error."""
+        lines = [
+            "import asyncio, sys, nghisu",
+            "async def main(folder, text):",
+            "    try:",
+            "        device = await nghisu.Device.open(nghisu.DeviceConfig(directory=folder, device_name='beside'))",
+            "    except nghisu.NghisuError as error:",
+            "        return type(error).__name__",
+            "    await device.create_note(nghisu.NoteTarget(), text)",
+            "    count = len(await device.notes())",
+            "    await device.shut_down()",
+            "    return count",
+            "print(asyncio.run(main(*sys.argv[1:])))",
+        ]
+        command = [sys.executable, "-c", "\n".join(lines), self.config().directory, text]
+        ended = await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True, text=True)
+        return ended.stdout.strip()
+
     async def test_a_call_that_nobody_waits_for_is_written_whole(self) -> None:
         device = await self.enrolled()
         async with aclosing(changes(device)) as heard:

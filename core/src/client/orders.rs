@@ -54,9 +54,9 @@ impl Client {
     /// # Errors
     /// [`Code::Storage`], [`Code::Closed`].
     pub async fn standing(&self) -> Result<Standing> {
-        let running_ms = self.running_ms();
-        self.call_always(move |store| store.standing(running_ms))
-            .await
+        let store = self.handle().await?;
+        let running_ms = store.running_ms();
+        store.call(move |store| store.standing(running_ms)).await
     }
 
     /// Returns the devices of this one's owner, as far as the log was read: this one among them.
@@ -72,12 +72,13 @@ impl Client {
         &self,
         work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let running_ms = self.running_ms();
-        self.call_always(move |store| match store.standing(running_ms)?.code() {
+        let store = self.handle().await?;
+        let running_ms = store.running_ms();
+        let work = move |store: &mut Store| match store.standing(running_ms)?.code() {
             Some(code) => Err(code.into()),
             None => work(store),
-        })
-        .await
+        };
+        store.call(work).await
     }
 
     /// Runs `work` on the store, however it stands: for meeting the office again.
@@ -86,10 +87,5 @@ impl Client {
         work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.handle().await?.call(work).await
-    }
-
-    /// Milliseconds since this client was opened, by a clock that never goes back.
-    fn running_ms(&self) -> u64 {
-        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }

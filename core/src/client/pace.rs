@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{Client, listen, random, running_clock};
 use crate::{
-    error::Result,
+    error::{Code, Result},
     ids::DocumentId,
     sync::{
         cadence::{Cadence, Input, Pace},
@@ -157,12 +157,15 @@ impl Pacer {
         }
     }
 
-    fn stop(&self) {
+    /// Ends the automatic sync. Returns whether there was one.
+    fn stop(&self) -> bool {
         self.tell(Input::Stopped);
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(task) = task.take() {
+        let task = task.take();
+        if let Some(task) = &task {
             task.abort();
         }
+        task.is_some_and(|task| !task.is_finished())
     }
 }
 
@@ -219,7 +222,11 @@ impl Client {
     pub async fn sync(&self) -> Result<Report> {
         let _one = self.syncing.lock().await;
         let begun = self.pacer.begin();
-        let ended = self.sync_once().await;
+        let ended = self.unless_closed(self.sync_once()).await;
+        // What was cut is given up, and is no problem to be told of.
+        if matches!(&ended, Err(error) if error.code() == Code::Paused) {
+            return ended;
+        }
         let reached = self
             .call_always(|store| Ok((store.read_to()?, store.synced_at()?)))
             .await;
@@ -235,7 +242,7 @@ impl Client {
     /// front: a moment after edits, at once after acts, when the office says that something is new,
     /// and again after failures. Papers are not fetched by it. A second call says again that the app is
     /// in front.
-    pub fn start(self: &Arc<Self>) {
+    pub fn start_sync(self: &Arc<Self>) {
         let mut task = self
             .pacer
             .task
@@ -250,9 +257,9 @@ impl Client {
     }
 
     /// Says that the app goes to the background. What was written is handed in at once; after four
-    /// seconds at most this returns, and then nothing syncs by itself until [`Client::start`]. Safe to
-    /// repeat, and without effect before the start.
-    pub async fn pause(&self) {
+    /// seconds at most this returns, and then nothing syncs by itself until [`Client::start_sync`]. Safe to
+    /// repeat, and without effect before the start. Then [`Client::pause`] closes the store.
+    pub async fn pause_sync(&self) {
         self.pacer.tell(Input::Paused);
         if timeout(PAUSE_TIMEOUT, self.pacer.settled()).await.is_err() {
             self.pacer.cut.notify_waiters();
@@ -299,9 +306,9 @@ impl Client {
         written
     }
 
-    /// Ends the automatic sync, in whatever it is.
-    pub(super) fn stop_syncing(&self) {
-        self.pacer.stop();
+    /// Ends the automatic sync, in whatever it is. Returns whether there was one.
+    pub(super) fn stop_syncing(&self) -> bool {
+        self.pacer.stop()
     }
 }
 

@@ -229,7 +229,7 @@ impl Live {
             first.sync().await?;
             second.sync().await?;
             for client in [&first, &second] {
-                client.start();
+                client.start_sync();
                 client.note_opened(note.id);
             }
             Ok::<_, nghisu_core::Error>(note.id)

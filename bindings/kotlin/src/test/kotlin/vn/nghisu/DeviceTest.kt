@@ -141,6 +141,32 @@ class DeviceTest : AtOffice() {
     }
 
     @Test
+    fun `a paused device gives its folder away and goes on after it`() = atMostAMinute {
+        enrolled { device ->
+            heard(device) { changes ->
+                assertEquals(Change.Everything, changes.receive())
+
+                device.pause()
+                device.pause()
+
+                failure<NghisuException.Paused> { device.notes() }
+                failure<NghisuException.Paused> { device.syncNow() }
+                withDevice(config()) { it.createNote(NoteTarget(), "khi tạm đóng") }
+
+                device.resume()
+                device.resume()
+
+                assertEquals(Change.Everything, changes.receive())
+            }
+            assertEquals(listOf("khi tạm đóng"), device.notes().map { it.text })
+            device.startSync()
+            device.pause()
+            device.shutDown()
+            failure<NghisuException.Closed> { device.resume() }
+        }
+    }
+
+    @Test
     fun `a folder is open once at a time`() = atMostAMinute {
         withDevice(config()) { failure<NghisuException.AlreadyOpen> { Device.open(config()) } }
         withDevice(config()) { }

@@ -1,0 +1,207 @@
+//! Devices whose app goes to the background: the store is closed at once and opened again.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::MetadataExt,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use nghisu_core::{
+    Client, Code, Config,
+    client::Pace,
+    store::{Changed, NoteTarget, Splice},
+};
+use nghisu_tests::process::{Device, Office};
+use tempfile::TempDir;
+use tokio::{task::JoinSet, time::timeout};
+
+/// No test waits longer for what must happen.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+async fn open(folder: &Path) -> Arc<Client> {
+    let config = Config::new(folder, "điện thoại");
+    Arc::new(Client::open(config).await.unwrap())
+}
+
+async fn enrolled(office: &Office, folder: &Path) -> Arc<Client> {
+    let client = open(folder).await;
+    let invitation = office.invite("Alice", office.address());
+    client.enrol(&invitation).await.unwrap();
+    client.sync().await.unwrap();
+    client
+}
+
+async fn write(client: &Client, text: &str) {
+    client
+        .create_note(NoteTarget::default(), text)
+        .await
+        .unwrap();
+}
+
+/// Returns the locks that the system knows on files of a folder.
+fn locks(folder: &Path) -> Vec<String> {
+    let mut files = BTreeSet::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            files.insert(entry.metadata().unwrap().ino().to_string());
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
+    let known = fs::read_to_string("/proc/locks").unwrap();
+    let of_folder = |line: &&str| {
+        let mut parts = line.split_whitespace();
+        let inode = parts.find_map(|part| Some(part.split_once(':')?.1.split_once(':')?.1));
+        inode.is_some_and(|inode| files.contains(inode))
+    };
+    known.lines().filter(of_folder).map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_pause_another_process_opens_the_store_and_after_it_the_app_goes_on() {
+    let (office, folder) = (Office::start(true), TempDir::new().unwrap());
+    let phone = enrolled(&office, folder.path()).await;
+    write(&phone, "trước").await;
+    let mut changes = phone.subscribe();
+    assert_eq!(changes.next().await, Some(Changed::Everything));
+    let beside = Device::at(folder.path());
+    assert_eq!(beside.error(&["status"]), "already_open");
+    assert!(!locks(folder.path()).is_empty());
+
+    phone.pause().await;
+    phone.pause().await;
+
+    assert_eq!(locks(folder.path()), Vec::<String>::new());
+    assert_eq!(beside.must(&["note", "list"]).as_array().unwrap().len(), 1);
+    beside.must(&["note", "create", "ở tiến trình khác"]);
+    assert_eq!(phone.notes(None).await.unwrap_err().code(), Code::Paused);
+    assert_eq!(phone.sync().await.unwrap_err().code(), Code::Paused);
+    let papers = phone.fetch_papers(|_, _| {}).await;
+    assert_eq!(papers.unwrap_err().code(), Code::Paused);
+
+    phone.resume().await.unwrap();
+    phone.resume().await.unwrap();
+
+    assert_eq!(beside.error(&["status"]), "already_open");
+    let heard = timeout(PATIENCE, async {
+        while changes.next().await != Some(Changed::Everything) {}
+    });
+    heard.await.unwrap();
+    assert_eq!(phone.notes(None).await.unwrap().len(), 2);
+    phone.sync().await.unwrap();
+    assert_eq!(phone.status().await.unwrap().unsent, 0);
+    phone.shut_down().await;
+    assert_eq!(locks(folder.path()), Vec::<String>::new());
+    assert_eq!(phone.resume().await.unwrap_err().code(), Code::Closed);
+    phone.pause().await;
+    assert_eq!(phone.notes(None).await.unwrap_err().code(), Code::Closed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_asked_for_before_a_pause_is_carried_out() {
+    const NOTES: usize = 200;
+    let (office, folder) = (Office::start(true), TempDir::new().unwrap());
+    let phone = enrolled(&office, folder.path()).await;
+    let mut writing = JoinSet::new();
+    for number in 0..NOTES {
+        let phone = Arc::clone(&phone);
+        writing.spawn(async move {
+            phone
+                .create_note(NoteTarget::default(), &number.to_string())
+                .await
+                .map(|note| note.text)
+        });
+    }
+    tokio::task::yield_now().await;
+    phone.pause().await;
+
+    let mut written = BTreeSet::new();
+    while let Some(note) = writing.join_next().await {
+        match note.unwrap() {
+            Ok(text) => drop(written.insert(text)),
+            Err(error) => assert_eq!(error.code(), Code::Paused),
+        }
+    }
+    phone.resume().await.unwrap();
+    let notes = phone.notes(None).await.unwrap();
+    let there: BTreeSet<String> = notes.into_iter().map(|note| note.text).collect();
+    assert_eq!(there, written);
+}
+
+/// A first download is cut again and again, in whatever it is, and ends as one that nobody cuts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_is_paused_again_and_again_releases_the_store_each_time_and_loses_nothing() {
+    const NOTES: usize = 1_500;
+    let (office, folder) = (Office::start(true), TempDir::new().unwrap());
+    let phone = enrolled(&office, &folder.path().join("phone")).await;
+    let items: String = (0..800)
+        .map(|n| format!("\n[[item]]\nid = 'm{n}'\nnumber = '{n}'\ntitle = 'Nội dung {n}'\n"))
+        .collect();
+    let programme = format!("id = 'kh-1'\nkind = 'regular_session'\ntitle = 'Kỳ họp'\n{items}");
+    office.publish("kh-1.toml", programme.as_bytes());
+    for number in 0..NOTES {
+        write(&phone, &format!("Ghi chú {number}")).await;
+    }
+    phone.sync().await.unwrap();
+
+    let cut = folder.path().join("tablet");
+    let tablet = enrolled_without_reading(&office, &cut).await;
+    let (mut longest, mut cuts) = (Duration::ZERO, 0);
+    for wait in (0..40).map(|n| Duration::from_millis(n * 7 % 90)) {
+        tablet.start_sync();
+        tokio::time::sleep(wait).await;
+        let was_syncing = tablet.sync_statuses().next().await.unwrap().pace == Pace::Syncing;
+        let begun = Instant::now();
+        tablet.pause().await;
+        if was_syncing {
+            cuts += 1;
+            longest = longest.max(begun.elapsed());
+        }
+        assert_eq!(locks(&cut), Vec::<String>::new());
+        tablet.resume().await.unwrap();
+    }
+    println!("{cuts} of 40 pauses cut a sync; the longest took {longest:?}");
+    assert!(cuts > 0, "no pause met a sync");
+    tablet.sync().await.unwrap();
+
+    let code = tablet.link_code().await.unwrap();
+    tablet.sync().await.unwrap();
+    phone.sync().await.unwrap();
+    phone.approve_device(&code).await.unwrap();
+    phone.sync().await.unwrap();
+    tablet.sync().await.unwrap();
+    let texts = |client: Arc<Client>| async move {
+        let notes = client.notes(None).await.unwrap();
+        notes
+            .into_iter()
+            .map(|note| note.text)
+            .collect::<BTreeSet<_>>()
+    };
+    assert_eq!(
+        texts(Arc::clone(&tablet)).await,
+        texts(Arc::clone(&phone)).await
+    );
+    assert_eq!(tablet.notes(None).await.unwrap().len(), NOTES);
+    let meeting = tablet.meetings().await.unwrap()[0].id;
+    let note = tablet.notes(None).await.unwrap()[0].id;
+    let here = Splice {
+        position: 0,
+        delete: 0,
+        insert: "sửa ".into(),
+    };
+    tablet.edit_note(note, vec![here]).await.unwrap();
+    tablet.sync().await.unwrap();
+    assert_eq!(tablet.meetings().await.unwrap()[0].id, meeting);
+}
+
+async fn enrolled_without_reading(office: &Office, folder: &Path) -> Arc<Client> {
+    let client = open(folder).await;
+    let invitation = office.invite("Alice", office.address());
+    client.enrol(&invitation).await.unwrap();
+    client
+}
