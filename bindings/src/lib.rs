@@ -2,6 +2,7 @@
 //!
 //! - `records` holds the values that cross: immutable, one record a screen.
 //! - `devices` are those of one owner, and whether this one may be used.
+//! - `editor` is a note on a screen that other devices write too.
 //! - `enrolment` shows the six digits and waits for the office.
 //! - `error` has one case for each thing that an app can do about an error.
 //! - `publications` says who answers for what was published, and what does not fit.
@@ -11,9 +12,10 @@
 //! - `runtime` is where the work runs: never on the thread of the app.
 //! - `vault` is about the private notes: which devices open them.
 //!
-//! An object is only what has a life: a [`Device`] and a [`Subscription`].
+//! An object is only what has a life: a [`Device`], a [`Subscription`] and a [`NoteEditor`].
 
 mod devices;
+mod editor;
 mod enrolment;
 mod error;
 mod listener;
@@ -35,6 +37,7 @@ use tokio::{
 };
 
 pub use devices::{OwnDevice, OwnDeviceState, Standing};
+pub use editor::{Came, NoteEditor, moved_position};
 pub use enrolment::{EnrolmentListener, PendingEnrolment};
 pub use error::NghisuError;
 pub use listener::{ChangeListener, ProgressListener, Subscription};

@@ -315,6 +315,18 @@ impl From<Splice> for store::Splice {
     }
 }
 
+impl From<store::Splice> for Splice {
+    fn from(splice: store::Splice) -> Self {
+        // A note is shorter than that.
+        let units = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Self {
+            position_utf16: units(splice.position),
+            delete_utf16: units(splice.delete),
+            insert: splice.insert,
+        }
+    }
+}
+
 /// A note as it is.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct Note {

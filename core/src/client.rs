@@ -5,6 +5,7 @@
 //! it had begun to write is then written whole or not at all.
 
 mod driver;
+mod editor;
 mod enrol;
 mod http;
 mod listen;
@@ -58,6 +59,7 @@ use rustls::RootCertStore;
 
 pub use crate::store::PendingEnrolment;
 pub use crate::sync::cadence::Pace;
+pub use editor::{Came, Editor};
 pub use pace::{SyncStatus, SyncStatuses};
 
 /// Where a device keeps what it has, and what it is called.

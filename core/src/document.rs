@@ -7,10 +7,12 @@
 
 mod carry;
 mod difference;
+mod editing;
 pub mod packed;
 mod replay;
 
 pub use carry::change_hashes;
+pub use editing::{between, brought_over, moved, spliced};
 
 use std::{
     collections::BTreeSet,
@@ -33,6 +35,18 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Document {
     inner: AutoCommit,
+}
+
+/// A change of a text: at `position`, `delete` units go and `insert` comes.
+/// Units are UTF-16 code units of the text as it is after the splices before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Splice {
+    /// Where, in UTF-16 code units.
+    pub position: usize,
+    /// How many UTF-16 code units go.
+    pub delete: usize,
+    /// What comes.
+    pub insert: String,
 }
 
 /// Returns the actor under which a device writes a document.

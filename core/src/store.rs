@@ -12,6 +12,7 @@ mod alerts;
 mod devices;
 mod documents;
 mod durability;
+mod editing;
 mod healing;
 mod inbox;
 mod incarnation;
@@ -56,11 +57,13 @@ use crate::{
     },
 };
 
+pub use crate::document::Splice;
 pub use alerts::{Alert, AlertKind};
 pub use devices::{Asking, FormerKey, PendingEnrolment};
 pub use durability::Durability;
+pub use editing::Shown;
 pub use listing::{ActState, Acted, MeetingRow, NotSent, Note, Programmed, Receipted};
-pub use notes::{NoteTarget, Splice};
+pub use notes::NoteTarget;
 pub use orders::Standing;
 pub use own_devices::OwnDevice;
 pub use salvage::Salvage;

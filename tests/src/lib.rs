@@ -6,6 +6,7 @@
     reason = "tests wait for programs and measure them"
 )]
 
+pub mod app;
 pub mod bench;
 pub mod canary;
 pub mod copies;

@@ -1,38 +1,33 @@
 //! Devices whose app goes to the background: the store is closed at once and opened again.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of the tests are tests too")]
+
 use std::{
     collections::BTreeSet,
     fs,
     os::unix::fs::MetadataExt,
     path::Path,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use nghisu_core::{
-    Client, Code, Config,
+    Client, Code,
     client::Pace,
     store::{Changed, NoteTarget, Splice},
 };
-use nghisu_tests::process::{Device, Office};
+use nghisu_tests::{
+    app::{enrolled, let_in},
+    process::{Device, Office},
+};
 use tempfile::TempDir;
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout},
+};
 
 /// No test waits longer for what must happen.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-async fn open(folder: &Path) -> Arc<Client> {
-    let config = Config::new(folder, "điện thoại");
-    Arc::new(Client::open(config).await.unwrap())
-}
-
-async fn enrolled(office: &Office, folder: &Path) -> Arc<Client> {
-    let client = open(folder).await;
-    let invitation = office.invite("Alice", office.address());
-    client.enrol(&invitation).await.unwrap();
-    client.sync().await.unwrap();
-    client
-}
 
 async fn write(client: &Client, text: &str) {
     client
@@ -66,6 +61,7 @@ fn locks(folder: &Path) -> Vec<String> {
 async fn after_a_pause_another_process_opens_the_store_and_after_it_the_app_goes_on() {
     let (office, folder) = (Office::start(true), TempDir::new().unwrap());
     let phone = enrolled(&office, folder.path()).await;
+    phone.sync().await.unwrap();
     write(&phone, "trước").await;
     let mut changes = phone.subscribe();
     assert_eq!(changes.next().await, Some(Changed::Everything));
@@ -107,6 +103,7 @@ async fn what_was_asked_for_before_a_pause_is_carried_out() {
     const NOTES: usize = 200;
     let (office, folder) = (Office::start(true), TempDir::new().unwrap());
     let phone = enrolled(&office, folder.path()).await;
+    phone.sync().await.unwrap();
     let mut writing = JoinSet::new();
     for number in 0..NOTES {
         let phone = Arc::clone(&phone);
@@ -139,6 +136,7 @@ async fn a_sync_that_is_paused_again_and_again_releases_the_store_each_time_and_
     const NOTES: usize = 1_500;
     let (office, folder) = (Office::start(true), TempDir::new().unwrap());
     let phone = enrolled(&office, &folder.path().join("phone")).await;
+    phone.sync().await.unwrap();
     let items: String = (0..800)
         .map(|n| format!("\n[[item]]\nid = 'm{n}'\nnumber = '{n}'\ntitle = 'Nội dung {n}'\n"))
         .collect();
@@ -150,7 +148,7 @@ async fn a_sync_that_is_paused_again_and_again_releases_the_store_each_time_and_
     phone.sync().await.unwrap();
 
     let cut = folder.path().join("tablet");
-    let tablet = enrolled_without_reading(&office, &cut).await;
+    let tablet = enrolled(&office, &cut).await;
     let (mut longest, mut cuts) = (Duration::ZERO, 0);
     for wait in (0..40).map(|n| Duration::from_millis(n * 7 % 90)) {
         tablet.start_sync();
@@ -169,12 +167,7 @@ async fn a_sync_that_is_paused_again_and_again_releases_the_store_each_time_and_
     assert!(cuts > 0, "no pause met a sync");
     tablet.sync().await.unwrap();
 
-    let code = tablet.link_code().await.unwrap();
-    tablet.sync().await.unwrap();
-    phone.sync().await.unwrap();
-    phone.approve_device(&code).await.unwrap();
-    phone.sync().await.unwrap();
-    tablet.sync().await.unwrap();
+    let_in(&phone, &tablet).await;
     let texts = |client: Arc<Client>| async move {
         let notes = client.notes(None).await.unwrap();
         notes
@@ -197,11 +190,4 @@ async fn a_sync_that_is_paused_again_and_again_releases_the_store_each_time_and_
     tablet.edit_note(note, vec![here]).await.unwrap();
     tablet.sync().await.unwrap();
     assert_eq!(tablet.meetings().await.unwrap()[0].id, meeting);
-}
-
-async fn enrolled_without_reading(office: &Office, folder: &Path) -> Arc<Client> {
-    let client = open(folder).await;
-    let invitation = office.invite("Alice", office.address());
-    client.enrol(&invitation).await.unwrap();
-    client
 }

@@ -2,21 +2,15 @@
 
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
+use super::Splice;
+
 /// Words that differ in the middle of two texts before they are taken as wholly different: the work
 /// grows with their square.
 const WORDS_MAX: usize = 20_000;
 
-/// One change of a text, in UTF-16 code units of the text as it is after those before it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Change {
-    pub(super) position: usize,
-    pub(super) delete: usize,
-    pub(super) insert: String,
-}
-
 /// Returns the changes that bring the difference from `base` to `wanted` into `theirs`, which comes from
 /// `base` too. What stands there already in the same place is not written a second time.
-pub(super) fn bring_over(base: &str, wanted: &str, theirs: &str) -> Vec<Change> {
+pub(super) fn bring_over(base: &str, wanted: &str, theirs: &str) -> Vec<Splice> {
     let base = words(base);
     let (ours, theirs) = (Edit::of(&base, wanted), Edit::of(&base, theirs));
     let mut changes = Changes::default();
@@ -101,7 +95,7 @@ impl Edit {
 
 #[derive(Default)]
 struct Changes {
-    all: Vec<Change>,
+    all: Vec<Splice>,
 }
 
 impl Changes {
@@ -109,7 +103,7 @@ impl Changes {
     fn insert(&mut self, position: usize, insert: String) -> usize {
         let length = units(&insert);
         if length > 0 {
-            self.all.push(Change {
+            self.all.push(Splice {
                 position,
                 delete: 0,
                 insert,
@@ -123,7 +117,7 @@ impl Changes {
             Some(last) if last.position == position && last.insert.is_empty() => {
                 last.delete += delete;
             }
-            Some(_) | None => self.all.push(Change {
+            Some(_) | None => self.all.push(Splice {
                 position,
                 delete,
                 insert: String::new(),

@@ -8,7 +8,7 @@ use super::{
     outbox::put_pending, rebuild, signed, sql, unsigned, vault,
 };
 use crate::{
-    document::Document,
+    document::{Document, Splice},
     error::{Code, Error, Result},
     ids::{DocumentId, Feed, Kind, MeetingId},
     limits::{NOTE_TEXT_UNITS_MAX, SPLICE_UNITS_MAX},
@@ -26,18 +26,6 @@ pub struct NoteTarget {
     pub item: Option<ItemId>,
     /// The paper.
     pub paper: Option<PaperId>,
-}
-
-/// A change of a text: at `position`, `delete` units go and `insert` comes.
-/// Units are UTF-16 code units of the text as it is after the splices before it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Splice {
-    /// Where, in UTF-16 code units.
-    pub position: usize,
-    /// How many UTF-16 code units go.
-    pub delete: usize,
-    /// What comes.
-    pub insert: String,
 }
 
 impl Store {
@@ -79,7 +67,8 @@ impl Store {
             delete: 0,
             insert: text.to_owned(),
         };
-        self.write_note(id, document, &[splice], now)
+        let changes = write_splices(&mut document, &[splice])?;
+        self.save_note(id, document, &changes, now)
     }
 
     /// Changes a note's text. It is on disk when this returns; after an error nothing has changed.
@@ -93,8 +82,9 @@ impl Store {
         splices: &[Splice],
         now: Timestamp,
     ) -> Result<Note> {
-        let document = self.load_note(id)?;
-        self.write_note(id, document, splices, now)
+        let mut document = self.load_note(id)?;
+        let changes = write_splices(&mut document, splices)?;
+        self.save_note(id, document, &changes, now)
     }
 
     /// Hides a note on all of its owner's devices.
@@ -104,10 +94,11 @@ impl Store {
     pub fn delete_note(&mut self, id: DocumentId, now: Timestamp) -> Result<Note> {
         let mut document = self.load_note(id)?;
         document.put_scalar("deleted_at", &json!(now.unix_ms()))?;
-        self.write_note(id, document, &[], now)
+        let changes = write_splices(&mut document, &[])?;
+        self.save_note(id, document, &changes, now)
     }
 
-    fn load_note(&mut self, id: DocumentId) -> Result<Document> {
+    pub(super) fn load_note(&mut self, id: DocumentId) -> Result<Document> {
         let known: Option<i64> = self
             .connection
             .query_row("SELECT 1 FROM note WHERE id = ?1", [id.as_bytes()], |row| {
@@ -123,19 +114,15 @@ impl Store {
         }
     }
 
-    fn write_note(
+    /// Saves what was written into a note, and hands it in.
+    pub(super) fn save_note(
         &mut self,
         id: DocumentId,
         mut document: Document,
-        splices: &[Splice],
+        changes: &[Vec<u8>],
         now: Timestamp,
     ) -> Result<Note> {
         let person = self.person()?.1;
-        let mut changes = Vec::new();
-        for splice in splices {
-            write_splice(&mut document, splice, &mut changes)?;
-        }
-        changes.extend(document.commit());
         let units = document
             .text(TEXT)
             .map_or(0, |text| text.encode_utf16().count());
@@ -158,7 +145,7 @@ impl Store {
             if !changes.is_empty() {
                 rebuild::mark_written(transaction, id, feed)?;
             }
-            for change in &changes {
+            for change in changes {
                 documents::store_changes(transaction, id, feed, change, &mut document)?;
                 put_pending(transaction, feed, id, Kind::Changes, change, now)?;
             }
@@ -188,6 +175,16 @@ impl Store {
 }
 
 pub(super) const TEXT: &str = "text";
+
+/// Applies splices and closes the change. Returns the changes.
+pub(super) fn write_splices(document: &mut Document, splices: &[Splice]) -> Result<Vec<Vec<u8>>> {
+    let mut changes = Vec::new();
+    for splice in splices {
+        write_splice(document, splice, &mut changes)?;
+    }
+    changes.extend(document.commit());
+    Ok(changes)
+}
 
 /// Applies a splice in pieces that each fit into a payload, and closes a change after each large piece.
 fn write_splice(
