@@ -7,6 +7,8 @@
 //! - `error` has one case for each thing that an app can do about an error.
 //! - `publications` says who answers for what was published, and what does not fit.
 //! - `listener` tells the app what changed.
+//! - `logging` gives the library's log to the app.
+//! - `own_data` takes out, destroys and counts what is the owner's own.
 //! - `pace` is about the automatic sync: when it may run, and how it stands.
 //! - `signer` is the phone's key store, if that holds the device's key.
 //! - `runtime` is where the work runs: never on the thread of the app.
@@ -19,6 +21,8 @@ mod editor;
 mod enrolment;
 mod error;
 mod listener;
+mod logging;
+mod own_data;
 mod pace;
 mod publications;
 mod records;
@@ -41,6 +45,8 @@ pub use editor::{Came, NoteEditor, moved_position};
 pub use enrolment::{EnrolmentListener, PendingEnrolment};
 pub use error::NghisuError;
 pub use listener::{ChangeListener, ProgressListener, Subscription};
+pub use logging::{LogLevel, LogLine, LogListener, log_to};
+pub use own_data::StorageUse;
 pub use pace::{SyncListener, SyncPace, SyncProblem, SyncStatus};
 pub use publications::{Alert, AlertKind, PublishedBy};
 pub use records::{

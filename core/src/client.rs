@@ -42,7 +42,7 @@ use crate::{
     },
     store::{
         Acted, Alert, Changed, Identity, MeetingRow, NotSent, Note, NoteTarget, Opening,
-        Programmed, Salvage, Splice, Standing, Store, file_error,
+        Programmed, Salvage, Splice, Standing, StorageUse, Store, file_error,
     },
     sync::{
         proof::Proof,
@@ -576,6 +576,38 @@ impl Client {
     /// [`Code::Storage`], [`Code::Closed`].
     pub async fn view(&self) -> Result<String> {
         self.call(|store| store.view()).await
+    }
+
+    /// Returns what the owner has written, as one JSON text for himself or another program: who he is, his notes
+    /// but for those that he has deleted, his acts with what became of them, and what was not sent.
+    ///
+    /// # Errors
+    /// [`Code::NotEnrolled`], [`Code::Storage`], [`Code::Closed`].
+    pub async fn own_data(&self) -> Result<String> {
+        self.call(|store| store.own_data(clock())).await
+    }
+
+    /// Destroys all that this device keeps, what was not sent among it, and shuts it down. What the office has
+    /// it keeps; the folder can be opened and enrolled as a new one.
+    ///
+    /// # Errors
+    /// [`Code::Storage`], [`Code::Closed`]; the next opening of the folder finishes what was begun.
+    pub async fn erase(&self) -> Result<()> {
+        self.stop_syncing();
+        self.call_always(Store::erase).await?;
+        self.shut_down().await;
+        Ok(())
+    }
+
+    /// Returns how much room this device takes on the disk.
+    ///
+    /// # Errors
+    /// [`Code::Storage`] if the folder cannot be read.
+    pub async fn storage_use(&self) -> Result<StorageUse> {
+        let directory = self.config.directory.clone();
+        tokio::task::spawn_blocking(move || StorageUse::of(&directory))
+            .await
+            .unwrap_or_else(|error| Err(Error::new(Code::Internal, error)))
     }
 
     /// Returns what the owner should hear about the office's log and publications, the oldest first.

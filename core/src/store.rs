@@ -21,6 +21,7 @@ mod membership;
 mod notes;
 mod orders;
 mod outbox;
+mod own_data;
 mod own_devices;
 mod publications;
 mod rebuild;
@@ -65,6 +66,7 @@ pub use editing::Shown;
 pub use listing::{ActState, Acted, MeetingRow, NotSent, Note, Programmed, Receipted};
 pub use notes::NoteTarget;
 pub use orders::Standing;
+pub use own_data::StorageUse;
 pub use own_devices::OwnDevice;
 pub use salvage::Salvage;
 pub use vault::{SealingCost, VaultState, VaultStatus, WaitingDevice};
@@ -146,8 +148,8 @@ impl Store {
     pub fn open(directory: &Path, opening: &Opening, now: Timestamp) -> Result<Self> {
         fs::create_dir_all(directory.join("papers")).map_err(|error| folder(directory, &error))?;
         let lock = lock(directory)?;
-        let wiped = wipe::has_begun(directory);
-        if wiped {
+        let wiped = wipe::begun(directory)?;
+        if wiped.is_some() {
             wipe::destroy(directory)?;
             fs::create_dir_all(directory.join("papers"))
                 .map_err(|error| folder(directory, &error))?;
@@ -177,9 +179,13 @@ impl Store {
             giving_way: None,
             _lock: lock,
         };
-        if wiped {
-            store.set_state(&[("wiped", &[1])])?;
-            wipe::end(directory)?;
+        match wiped {
+            Some(wipe::By::Office) => {
+                store.set_state(&[("wiped", &[1])])?;
+                wipe::end(directory)?;
+            }
+            Some(wipe::By::Owner) => wipe::end(directory)?,
+            None => {}
         }
         store.find_custody()?;
         store.find_keys(opening)?;

@@ -1,6 +1,7 @@
 """Devices on the real library, at a real office, over real HTTPS."""
 
 import asyncio
+import json
 import queue
 import subprocess
 import sys
@@ -18,10 +19,14 @@ from nghisu import (
     Device,
     DeviceConfig,
     Language,
+    LogLevel,
+    LogLine,
+    LogListener,
     NghisuError,
     NoteTarget,
     ProgressListener,
     Splice,
+    log_to,
 )
 from nghisu_device import WAITING_MAX, changes, opened
 from office import PAPER, PROGRAMME, Office
@@ -252,6 +257,45 @@ class DeviceTest(unittest.IsolatedAsyncioTestCase):
         command = [sys.executable, "-c", "\n".join(lines), self.config().directory, text]
         ended = await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True, text=True)
         return ended.stdout.strip()
+
+    async def test_the_owner_takes_out_what_he_has_written_and_erases_the_rest(self) -> None:
+        device = await self.enrolled()
+        await device.create_note(NoteTarget(meeting=await self.only_meeting(device)), "Hỏi về 😀 kinh phí")
+        await device.fetch_papers()
+
+        data = json.loads(await device.own_data())
+        use = await device.storage_use()
+
+        self.assertEqual([note["text"] for note in data["notes"]], ["Hỏi về 😀 kinh phí"])
+        self.assertEqual((data["format"], data["person"]["name"]), ("nghisu-own-data-1", "alice"))
+        self.assertEqual((use.papers, use.papers_bytes), (1, len(PAPER.encode())))
+        self.assertGreater(use.database_bytes, 4096)
+
+        await device.erase()
+
+        with self.assertRaises(NghisuError.Closed):
+            await device.notes()
+        async with opened(self.config()) as anew:
+            self.assertIsNone((await anew.status()).identity)
+
+    async def test_the_log_says_what_happens_and_nothing_that_was_written(self) -> None:
+        lines: queue.Queue[LogLine] = queue.Queue()
+
+        class Kept(LogListener):
+            def logged(self, line: LogLine) -> None:
+                lines.put(line)
+
+        device = await self.enrolled()
+        log_to(LogLevel.DEBUG, Kept())
+        self.addCleanup(log_to, LogLevel.DEBUG, None)
+        self.office.command("device", "lock", (await device.status()).identity.device)
+        with self.assertRaises(NghisuError.Locked):
+            await device.sync_now()
+
+        line = await asyncio.to_thread(lines.get, timeout=120)
+        while line.text != "the office gave an order kind=Lock number=1":
+            line = await asyncio.to_thread(lines.get, timeout=120)
+        self.assertEqual((line.level, line.target), (LogLevel.WARN, "nghisu_core::store::orders"))
 
     async def test_a_call_that_nobody_waits_for_is_written_whole(self) -> None:
         device = await self.enrolled()

@@ -144,7 +144,7 @@ impl Store {
     /// if the key store still gives the key of the device that is to be replaced; [`Code::Wiped`]
     /// until the store was opened again; [`Code::DiskFull`], [`Code::Storage`].
     pub fn begin_enrolment(&mut self, invitation: &str, dice: &Opening) -> Result<Asking> {
-        if super::wipe::has_begun(&self.directory) {
+        if super::wipe::begun(&self.directory)?.is_some() {
             return Err(Code::Wiped.into());
         }
         let identity = self.identity()?;

@@ -130,7 +130,7 @@ impl Store {
         let order = order.check(&office.newest().key, &addressee)?;
         tracing::warn!(kind = ?order.kind, number = order.number, "the office gave an order");
         if order.kind == OrderKind::Wipe {
-            self.wipe()?;
+            self.wipe(wipe::By::Office)?;
             return Ok(order);
         }
         let lock = order.kind == OrderKind::Lock;
@@ -183,8 +183,8 @@ impl Store {
         self.custody = Custody::default();
     }
 
-    fn wipe(&mut self) -> Result<()> {
-        wipe::begin(&self.directory)?;
+    pub(super) fn wipe(&mut self, by: wipe::By) -> Result<()> {
+        wipe::begin(&self.directory, by)?;
         self.custody.wiped = true;
         self.open.clear();
         let memory = Connection::open_in_memory().map_err(sql)?;

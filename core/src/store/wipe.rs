@@ -18,16 +18,41 @@ use crate::error::Result;
 const MARKER: &str = "nghisu.wipe";
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
-/// Says whether a wipe has begun in this folder.
-pub(super) fn has_begun(directory: &Path) -> bool {
-    directory.join(MARKER).exists()
+/// What the marker holds if the owner wants it.
+const BY_OWNER: &[u8] = b"owner";
+
+/// Who wants everything destroyed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// The office: the owner is told so by the next opening.
+    Office,
+    /// The owner: the next opening begins anew.
+    Owner,
+}
+
+/// Says whether a wipe has begun in this folder, and by whom.
+pub(super) fn begun(directory: &Path) -> Result<Option<By>> {
+    let path = directory.join(MARKER);
+    match fs::read(&path) {
+        Ok(marker) if marker == BY_OWNER => Ok(Some(By::Owner)),
+        Ok(_) => Ok(Some(By::Office)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(file_error(&path, &error)),
+    }
 }
 
 /// Writes down that everything in the folder is to be destroyed.
-pub(super) fn begin(directory: &Path) -> Result<()> {
+pub(super) fn begin(directory: &Path, by: By) -> Result<()> {
     let path = directory.join(MARKER);
+    let content: &[u8] = match by {
+        By::Office => &[],
+        By::Owner => BY_OWNER,
+    };
     File::create(&path)
-        .and_then(|marker| marker.sync_all())
+        .and_then(|mut marker| {
+            marker.write_all(content)?;
+            marker.sync_all()
+        })
         .map_err(|error| file_error(&path, &error))?;
     sync_folder(directory)
 }
