@@ -3,12 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of the tests are tests too")]
 
 use std::{
-    collections::BTreeSet,
-    fs,
-    os::unix::fs::MetadataExt,
-    path::Path,
-    sync::Arc,
-    time::Duration,
+    collections::BTreeSet, fs, os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Duration,
 };
 
 use nghisu_core::{
