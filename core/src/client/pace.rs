@@ -215,10 +215,10 @@ impl Client {
     /// call while one runs waits for it and then syncs again.
     ///
     /// # Errors
-    /// [`Code::NotEnrolled`](crate::Code::NotEnrolled); [`Code::OfficeUnreachable`](crate::Code::OfficeUnreachable), [`Code::OfficeBusy`](crate::Code::OfficeBusy), [`Code::NotAnOffice`](crate::Code::NotAnOffice)
-    /// and [`Code::OfficeCertificate`](crate::Code::OfficeCertificate), after which nothing is lost and it can be tried again;
-    /// [`Code::DeviceRefused`](crate::Code::DeviceRefused), [`Code::Locked`](crate::Code::Locked), [`Code::Wiped`](crate::Code::Wiped), [`Code::KeyMissing`](crate::Code::KeyMissing),
-    /// [`Code::LogChanged`](crate::Code::LogChanged), [`Code::DiskFull`](crate::Code::DiskFull), [`Code::Storage`](crate::Code::Storage).
+    /// [`Code::NotEnrolled`]; [`Code::OfficeUnreachable`], [`Code::OfficeBusy`], [`Code::NotAnOffice`]
+    /// and [`Code::OfficeCertificate`], after which nothing is lost and it can be tried again;
+    /// [`Code::DeviceRefused`], [`Code::Locked`], [`Code::Wiped`], [`Code::KeyMissing`],
+    /// [`Code::LogChanged`], [`Code::DiskFull`], [`Code::Storage`].
     pub async fn sync(&self) -> Result<Report> {
         let _one = self.syncing.lock().await;
         let begun = self.pacer.begin();
