@@ -127,3 +127,48 @@ fn a_head_that_the_office_has_not_signed_or_that_stands_in_its_log_begins_no_epo
         assert_eq!(office.healing().unwrap(), None);
     }
 }
+
+#[test]
+fn a_device_that_has_not_read_up_to_the_head_that_it_was_told_shows_an_office_that_it_was_put_back()
+{
+    let folder = TempDir::new().unwrap();
+    let (data, copy) = (folder.path().join("office"), folder.path().join("copy"));
+    let office = Office::open_or_create(&data, &RootKey::draw().unwrap()).unwrap();
+    let mut alice = enrolled(&office, "Alice", Role::Delegate, 1);
+    // An office names its key to whoever knows another one.
+    alice.office = alice.key.public_key().device();
+    let online = alice.sync(&office, &[]).online.unwrap();
+    let read = alice.cursor.clone();
+    drop(office);
+    for part in ["", "keys", "blobs"] {
+        std::fs::create_dir_all(copy.join(part)).unwrap();
+        for file in std::fs::read_dir(data.join(part))
+            .unwrap()
+            .map(Result::unwrap)
+        {
+            if file.file_type().unwrap().is_file() {
+                std::fs::copy(file.path(), copy.join(part).join(file.file_name())).unwrap();
+            }
+        }
+    }
+    let office = Office::open(&data).unwrap();
+    enrolled(&office, "Bob", Role::Delegate, 2);
+    let told = alice.sync(&office, &[]).head;
+    drop(office);
+
+    // The folder as it was, put back by hand: the cursor stands before the cut.
+    let office = Office::open(&copy).unwrap();
+    alice.cursor = read.clone();
+    let head = Some(SignedHead { head: told, online });
+    let request = alice.request(&RequestBody {
+        head,
+        ..RequestBody::default()
+    });
+    let reply = Reply::decode(&office.sync(&request, NOW).unwrap()).unwrap();
+    let Reply::Synced(synced) = reply else {
+        panic!("{reply:?}");
+    };
+    let resumed = synced.resumed.expect("an epoch has begun");
+    assert_eq!(resumed.from, read.unwrap().seq);
+    assert!(office.healing().unwrap().is_some());
+}

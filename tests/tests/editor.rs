@@ -73,7 +73,7 @@ impl Screen {
         let before = letter_before(&self.text, self.cursor);
         self.text = spliced(&self.text, &came.splices).unwrap();
         self.cursor = came.moved(self.cursor);
-        assert!(self.editor.take(came.id).await.unwrap());
+        assert!(self.editor.take(came.id));
         assert_eq!(letter_before(&self.text, self.cursor), before);
     }
 }
@@ -161,7 +161,7 @@ async fn what_is_typed_while_something_comes_counts_where_it_was_typed() {
     screen.key("", "x").await;
 
     assert_eq!(stale.splices.len(), 1);
-    assert!(!screen.editor.take(stale.id).await.unwrap());
+    assert!(!screen.editor.take(stale.id));
     assert_eq!(screen.text, "Ghi chú: x");
     screen.look().await;
     assert_eq!(screen.text, "Từ máy khác. Ghi chú: x");
@@ -169,6 +169,32 @@ async fn what_is_typed_while_something_comes_counts_where_it_was_typed() {
     assert_eq!(phone.note(note).await.unwrap().text, screen.text);
     let nothing = screen.editor.came().await.unwrap();
     assert_eq!(nothing.splices, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_between_what_came_and_its_taking_moves_no_letter() {
+    let (office, folder) = (Office::start(true), TempDir::new().unwrap());
+    let (phone, tablet, note) = pair(&office, folder.path(), BEGUN).await;
+    let mut screen = Screen::new(&phone, note).await;
+    let beside = vec![Splice {
+        position: 0,
+        delete: 0,
+        insert: "Từ máy khác. ".into(),
+    }];
+    tablet.edit_note(note, beside).await.unwrap();
+    tablet.sync().await.unwrap();
+    phone.sync().await.unwrap();
+
+    let came = screen.editor.came().await.unwrap();
+    screen.text = spliced(&screen.text, &came.splices).unwrap();
+    screen.cursor = came.moved(screen.cursor);
+    phone.pause().await;
+    assert!(screen.editor.take(came.id));
+    phone.resume().await.unwrap();
+    screen.key("", "x").await;
+
+    assert_eq!(screen.text, "Từ máy khác. Ghi chú: x");
+    assert_eq!(phone.note(note).await.unwrap().text, screen.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]

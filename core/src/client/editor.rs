@@ -22,7 +22,7 @@ use crate::{
 pub struct Editor {
     client: Arc<Client>,
     note: DocumentId,
-    /// Used on the store's thread alone, so that a caller who stops waiting leaves it as it must be.
+    /// Changed with the store, on its thread, so that a caller who stops waiting leaves it as it must be.
     state: Arc<Mutex<State>>,
     behind: Arc<Mutex<Behind>>,
 }
@@ -141,23 +141,19 @@ impl Editor {
         .await
     }
 
-    /// Says that the screen shows what was told: what is typed from here on counts in that. Returns whether
-    /// that is right: if something was typed or told since, it is not.
-    ///
-    /// # Errors
-    /// [`Code::Closed`].
-    pub async fn take(&self, came: u64) -> Result<bool> {
-        self.on_store(move |_, _, state| {
-            let told = (state.told.0 == came).then(|| state.told.1.take());
-            match told.flatten() {
-                Some(shown) => {
-                    state.shown = shown;
-                    Ok(true)
-                }
-                None => Ok(false),
+    /// Says that the screen shows what was told: what is typed from here on counts in that, also on a device
+    /// that was paused meanwhile. Returns whether that is right: if something was typed or told since, it is
+    /// not. It waits for a call of this editor that is being carried out.
+    pub fn take(&self, came: u64) -> bool {
+        let mut state = lock(&self.state);
+        let told = (state.told.0 == came).then(|| state.told.1.take());
+        match told.flatten() {
+            Some(shown) => {
+                state.shown = shown;
+                true
             }
-        })
-        .await
+            None => false,
+        }
     }
 
     async fn typed(
