@@ -5,7 +5,7 @@ use std::sync::Arc;
 use nghisu_core::{Client, Code, client};
 use tokio::task::block_in_place;
 
-use crate::{Device, Result, records::Identity};
+use crate::{CancelHandle, Device, Result, records::Identity};
 
 /// An enrolment that the office has not confirmed, or that was interrupted. Go on with
 /// `resume_enrolment`.
@@ -43,19 +43,28 @@ impl Device {
     /// Enrols this device and waits until the office has compared the six digits, which `listener` hears.
     /// It asks every few seconds and lets the network come and go. Stop waiting at any time; after that,
     /// or after a restart, `resume_enrolment` goes on.
+    #[uniffi::method(default(cancel = None))]
     pub async fn enrol_until_confirmed(
         &self,
         invitation: String,
         listener: Arc<dyn EnrolmentListener>,
+        cancel: Option<Arc<CancelHandle>>,
     ) -> Result<Identity> {
-        self.run_while_awaited(|client| async move { wait(&client, &invitation, listener).await })
-            .await
+        self.run_while_awaited(cancel, |client| async move {
+            wait(&client, &invitation, listener).await
+        })
+        .await
     }
 
     /// Goes on with the enrolment that is pending, as `enrol_until_confirmed` does. `NotEnrolled` if none
     /// is; the device's identity if it has ended meanwhile.
-    pub async fn resume_enrolment(&self, listener: Arc<dyn EnrolmentListener>) -> Result<Identity> {
-        self.run_while_awaited(|client| async move {
+    #[uniffi::method(default(cancel = None))]
+    pub async fn resume_enrolment(
+        &self,
+        listener: Arc<dyn EnrolmentListener>,
+        cancel: Option<Arc<CancelHandle>>,
+    ) -> Result<Identity> {
+        self.run_while_awaited(cancel, |client| async move {
             match client.pending_enrolment().await? {
                 Some(pending) => wait(&client, &pending.invitation, listener).await,
                 None => {

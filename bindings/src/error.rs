@@ -88,6 +88,8 @@ errors! {
     PaperNotHere { PaperMissing PaperDamaged }
     /// What was given cannot be used. Correct it.
     InvalidInput { PositionInvalid TooLarge Malformed AddressInvalid ProgrammeFile }
+    /// The app stopped it with a `CancelHandle`. Nothing is half done; call again at any time.
+    Cancelled { Cancelled }
     /// The device is paused. Resume it.
     Paused { Paused }
     /// The device was shut down. Open it again.

@@ -1,6 +1,7 @@
 //! The core for Kotlin, Swift and Python: translation only. It decides nothing.
 //!
 //! - `records` holds the values that cross: immutable, one record a screen.
+//! - `cancel` stops calls that wait for the network.
 //! - `devices` are those of one owner, and whether this one may be used.
 //! - `editor` is a note on a screen that other devices write too.
 //! - `enrolment` shows the six digits and waits for the office.
@@ -14,8 +15,10 @@
 //! - `runtime` is where the work runs: never on the thread of the app.
 //! - `vault` is about the private notes: which devices open them.
 //!
-//! An object is only what has a life: a [`Device`], a [`Subscription`] and a [`NoteEditor`].
+//! An object is only what has a life: a [`Device`], a [`Subscription`], a [`NoteEditor`] and a
+//! [`CancelHandle`].
 
+mod cancel;
 mod devices;
 mod editor;
 mod enrolment;
@@ -40,6 +43,7 @@ use tokio::{
     time::timeout,
 };
 
+pub use cancel::CancelHandle;
 pub use devices::{OwnDevice, OwnDeviceState, Standing};
 pub use editor::{Came, NoteEditor, moved_position};
 pub use enrolment::{EnrolmentListener, PendingEnrolment};
@@ -75,7 +79,8 @@ pub fn version() -> String {
 /// A device: its store, and its way to the office.
 ///
 /// What writes is on disk when it returns, and is written whole although its caller stops waiting.
-/// `sync_now` and `fetch_papers` stop with their caller, and can be begun again at any time.
+/// `sync_now` and `fetch_papers` stop with their caller or with a [`CancelHandle`], and can be begun again
+/// at any time.
 #[derive(Debug, uniffi::Object)]
 pub struct Device {
     client: Arc<Client>,
@@ -119,17 +124,21 @@ impl Device {
 
     /// Hands in what the office has not settled and reads what is new, until both are done. A second
     /// call while one runs waits for it and then syncs again.
-    pub async fn sync_now(&self) -> Result<SyncReport> {
-        self.run_while_awaited(|client| async move { client.sync().await.map(SyncReport::from) })
-            .await
+    #[uniffi::method(default(cancel = None))]
+    pub async fn sync_now(&self, cancel: Option<Arc<CancelHandle>>) -> Result<SyncReport> {
+        self.run_while_awaited(cancel, |client| async move {
+            client.sync().await.map(SyncReport::from)
+        })
+        .await
     }
 
     /// Fetches the files of published papers that are not here yet. One that was interrupted goes on
     /// where it stopped.
-    #[uniffi::method(default(listener = None))]
+    #[uniffi::method(default(listener = None, cancel = None))]
     pub async fn fetch_papers(
         &self,
         listener: Option<Arc<dyn ProgressListener>>,
+        cancel: Option<Arc<CancelHandle>>,
     ) -> Result<Downloaded> {
         let progress = move |done, total| {
             if let Some(listener) = &listener {
@@ -137,7 +146,7 @@ impl Device {
                 block_in_place(|| listener.progressed(done, total));
             }
         };
-        self.run_while_awaited(|client| async move {
+        self.run_while_awaited(cancel, |client| async move {
             client.fetch_papers(progress).await.map(Downloaded::from)
         })
         .await
@@ -375,12 +384,17 @@ impl Device {
         Ok(runtime::run(&self.runtime, work).await?)
     }
 
-    async fn run_while_awaited<T, F>(&self, work: impl FnOnce(Arc<Client>) -> F) -> Result<T>
+    async fn run_while_awaited<T, F>(
+        &self,
+        cancel: Option<Arc<CancelHandle>>,
+        work: impl FnOnce(Arc<Client>) -> F,
+    ) -> Result<T>
     where
         T: Send + 'static,
         F: Future<Output = nghisu_core::Result<T>> + Send + 'static,
     {
-        let (work, over) = (work(Arc::clone(&self.client)), self.shut.subscribe());
-        Ok(runtime::run_while_awaited(&self.runtime, over, work).await?)
+        let (work, shut) = (work(Arc::clone(&self.client)), self.shut.subscribe());
+        let cancelled = cancel.map(CancelHandle::told);
+        Ok(runtime::run_while_awaited(&self.runtime, shut, cancelled, work).await?)
     }
 }

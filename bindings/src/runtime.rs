@@ -5,7 +5,7 @@
 //! end whoever waits; calls that wait for the network end with their future or with the device, which
 //! the core allows at any point.
 
-use std::sync::LazyLock;
+use std::{future::pending, sync::LazyLock};
 
 use nghisu_core::{Code, Error, Result};
 use tokio::{
@@ -41,16 +41,24 @@ pub(crate) async fn run<T: Send + 'static>(
     runtime.spawn(work).await.unwrap_or_else(broken)
 }
 
-/// Runs `work` until it ends, nobody waits for it any more, or `over` says so.
+/// Runs `work` until it ends, nobody waits for it any more, the device is `shut` or the call `cancelled`.
 pub(crate) async fn run_while_awaited<T: Send + 'static>(
     runtime: &Handle,
-    over: watch::Receiver<bool>,
+    shut: watch::Receiver<bool>,
+    cancelled: Option<impl Future<Output = ()> + Send + 'static>,
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
+    let cancelled = async move {
+        match cancelled {
+            Some(cancelled) => cancelled.await,
+            None => pending().await,
+        }
+    };
     let task = runtime.spawn(async move {
         tokio::select! {
             biased;
-            () = told(over) => Err(Code::Closed.into()),
+            () = told(shut) => Err(Code::Closed.into()),
+            () = cancelled => Err(Code::Cancelled.into()),
             result = work => result,
         }
     });
@@ -78,11 +86,14 @@ impl<T> Drop for AbortedOnDrop<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::future::pending;
+    use std::sync::Arc;
 
     use tokio::sync::oneshot;
 
     use super::*;
+    use crate::CancelHandle;
+
+    const NEVER: Option<std::future::Pending<()>> = None;
 
     /// Polls a future once, as an app does that then stops waiting.
     async fn begin_and_drop(future: impl Future) {
@@ -114,10 +125,15 @@ mod tests {
         let (_open, over) = watch::channel(false);
         let (held, freed) = oneshot::channel::<()>();
 
-        begin_and_drop(run_while_awaited(&handle().unwrap(), over, async move {
-            let _held = held;
-            pending::<Result<()>>().await
-        }))
+        begin_and_drop(run_while_awaited(
+            &handle().unwrap(),
+            over,
+            NEVER,
+            async move {
+                let _held = held;
+                pending::<Result<()>>().await
+            },
+        ))
         .await;
 
         assert!(
@@ -130,11 +146,33 @@ mod tests {
     async fn what_waits_for_the_network_ends_with_the_device() {
         let (shut, over) = watch::channel(false);
         let runtime = handle().unwrap();
-        let work = run_while_awaited(&runtime, over, pending::<Result<()>>());
+        let work = run_while_awaited(&runtime, over, NEVER, pending::<Result<()>>());
 
         shut.send_replace(true);
 
         assert_eq!(work.await.unwrap_err().code(), Code::Closed);
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_the_network_ends_when_it_is_cancelled_and_lets_go_of_what_it_held() {
+        let (_open, over) = watch::channel(false);
+        let cancel = CancelHandle::new();
+        let (held, freed) = oneshot::channel::<()>();
+        let runtime = handle().unwrap();
+        let work = run_while_awaited(
+            &runtime,
+            over,
+            Some(Arc::clone(&cancel).told()),
+            async move {
+                let _held = held;
+                pending::<Result<()>>().await
+            },
+        );
+
+        cancel.cancel();
+
+        assert_eq!(work.await.unwrap_err().code(), Code::Cancelled);
+        assert!(freed.await.is_err());
     }
 
     #[tokio::test]

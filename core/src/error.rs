@@ -360,6 +360,11 @@ codes! {
         vi: "Không có thay đổi để công bố.", remedy_vi: "Nhập hoặc sửa chương trình trước.",
         en: "There is nothing to publish.", remedy_en: "Import or edit a programme first.",
     }
+    /// Whoever asked for it has stopped it.
+    Cancelled = "cancelled" {
+        vi: "Đã dừng theo yêu cầu.", remedy_vi: "Không có gì bị mất; thực hiện lại bất cứ lúc nào.",
+        en: "It was stopped as asked.", remedy_en: "Nothing is lost; do it again at any time.",
+    }
     /// The client was paused, and is to be resumed first.
     Paused = "paused" {
         vi: "Kho dữ liệu tạm đóng khi ứng dụng ở nền.", remedy_vi: "Mở lại ứng dụng rồi thử lại.",
