@@ -17,6 +17,7 @@ use std::{
     path::{Path, PathBuf},
     ptr,
     sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
+    thread::{self, ThreadId},
 };
 
 use rusqlite::ffi::{
@@ -51,6 +52,8 @@ unsafe impl Send for Usual {}
 unsafe impl Sync for Usual {}
 
 static USUAL: OnceLock<Usual> = OnceLock::new();
+/// The threads on which SQLite has used a file of a disk.
+static THREADS: Mutex<Vec<ThreadId>> = Mutex::new(Vec::new());
 static DISKS: Mutex<Vec<Weak<Disk>>> = Mutex::new(Vec::new());
 /// The open databases: the address of the [`File`], and of SQLite's pointer to the connection.
 static DATABASES: Mutex<Vec<(usize, usize)>> = Mutex::new(Vec::new());
@@ -126,6 +129,20 @@ pub fn execute_for<T>(owner: &mut T, disk: &Disk, under: &str, statement: &str) 
     }
 }
 
+/// Returns the threads on which SQLite has used a file of any disk so far: opened, read, written or locked it.
+pub fn threads() -> Vec<ThreadId> {
+    let threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
+    threads.clone()
+}
+
+fn note_thread() {
+    let thread = thread::current().id();
+    let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
+    if !threads.contains(&thread) {
+        threads.push(thread);
+    }
+}
+
 fn usual() -> *mut sqlite3_vfs {
     USUAL.get().map_or(ptr::null_mut(), |usual| usual.0)
 }
@@ -168,6 +185,7 @@ unsafe fn real(file: *mut sqlite3_file) -> *mut sqlite3_file {
 /// Calls a method of the usual file system on its part of a file.
 macro_rules! pass_on {
     ($method:ident, $file:expr $(, $argument:expr)*) => {{
+        note_thread();
         // SAFETY: SQLite calls methods on files that are open alone, whose second part the usual file
         // system has opened; it gets its own part and SQLite's own arguments.
         unsafe {
@@ -198,6 +216,7 @@ unsafe extern "C" fn open(
         // SAFETY: SQLite's own arguments; the room for the file is larger than the usual one needs.
         return unsafe { open_usual(usual(), name, file, flags, out) };
     };
+    note_thread();
     // SAFETY: `file` has room for a [`File`]. Without methods SQLite does not close it after a failure.
     unsafe { (*file).pMethods = ptr::null() };
     let was_there = disk.met(&path);
