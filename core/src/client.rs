@@ -11,6 +11,7 @@ mod http;
 mod listen;
 mod orders;
 mod pace;
+mod papers;
 mod papers_back;
 mod pin;
 mod vault;
@@ -25,12 +26,7 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use sha2::{Digest, Sha256};
-use tokio::{
-    fs::{self, File},
-    io::{AsyncReadExt, AsyncWriteExt},
-    sync::{Mutex, RwLock, broadcast, watch},
-};
+use tokio::sync::{Mutex, RwLock, broadcast, watch};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -42,7 +38,7 @@ use crate::{
     },
     store::{
         Acted, Alert, Changed, Identity, MeetingRow, NotSent, Note, NoteTarget, Opening,
-        Programmed, Salvage, Splice, Standing, StorageUse, Store, file_error,
+        Programmed, Salvage, Splice, Standing, StorageUse, Store,
     },
     sync::{
         proof::Proof,
@@ -128,6 +124,10 @@ pub struct Client {
     resumes_sync: AtomicBool,
     http: RwLock<Option<Http>>,
     syncing: Mutex<()>,
+    /// One download at a time.
+    fetching: Mutex<()>,
+    /// Held for as long as a piece of a paper is being written, which goes on when nobody waits for it any more.
+    writing: Arc<RwLock<()>>,
     pacer: Arc<Pacer>,
     changed: broadcast::Sender<Changed>,
     salvage: Option<Salvage>,
@@ -174,6 +174,8 @@ impl Client {
             resumes_sync: AtomicBool::new(false),
             http: RwLock::new(begun.http),
             syncing: Mutex::new(()),
+            fetching: Mutex::new(()),
+            writing: Arc::default(),
             pacer: Arc::new(Pacer::new(running_clock(), begun.synced_at)?),
             changed: broadcast::channel(256).0,
             salvage: begun.salvage,
@@ -229,96 +231,6 @@ impl Client {
             *self.http.write().await = Some(Http::new(&address, trust)?);
         }
         report
-    }
-
-    /// Fetches the files of published papers that are not here yet. Each is checked by its SHA-256
-    /// before it counts; one that was interrupted goes on where it stopped. `progress` hears of bytes
-    /// done and bytes in all. An office that was restored is first handed back those that it lacks.
-    ///
-    /// # Errors
-    /// As [`Client::sync`], and [`Code::PaperDamaged`].
-    pub async fn fetch_papers(
-        &self,
-        progress: impl Fn(u64, u64) + Send + Sync,
-    ) -> Result<Downloaded> {
-        self.unless_closed(self.fetch_all_papers(progress)).await
-    }
-
-    async fn fetch_all_papers(
-        &self,
-        progress: impl Fn(u64, u64) + Send + Sync,
-    ) -> Result<Downloaded> {
-        let http = self.http.read().await.clone().ok_or(Code::NotEnrolled)?;
-        let mut downloaded = Downloaded {
-            handed_back: self.hand_papers_back(&http).await?,
-            ..Downloaded::default()
-        };
-        let missing = self.missing_files().await?;
-        let total: u64 = missing.values().sum();
-        let mut done = 0;
-        for (hash, length) in missing {
-            let bytes = match self.fetch_paper(&http, hash, length).await {
-                // The token's time is over: a sync brings a new one.
-                Err(error) if error.code() == Code::DeviceRefused => {
-                    self.sync().await?;
-                    self.fetch_paper(&http, hash, length).await?
-                }
-                fetched => fetched?,
-            };
-            downloaded.files += 1;
-            downloaded.bytes += bytes;
-            done += length;
-            progress(done, total);
-            self.tell(BTreeSet::from([Changed::Papers]));
-        }
-        Ok(downloaded)
-    }
-
-    async fn fetch_paper(&self, http: &Http, hash: Hash, length: u64) -> Result<u64> {
-        let (path, token) = self
-            .call(move |store| Ok((store.file_path(&hash), store.read_token()?)))
-            .await?;
-        let part = path.with_extension("part");
-        let io = |error: std::io::Error| file_error(&part, &error);
-        let mut hasher = Sha256::new();
-        let have = hash_file(&part, &mut hasher, length).await.map_err(io)?;
-        let mut paper = http
-            .paper(&hash, &token.ok_or(Code::NotEnrolled)?, have)
-            .await?;
-        let mut options = File::options();
-        options.create(true).write(true);
-        if paper.start == 0 {
-            hasher = Sha256::new();
-            options.truncate(true);
-        } else {
-            options.append(true);
-        }
-        let mut file = options.open(&part).await.map_err(io)?;
-        let (mut written, mut arrived) = (paper.start, 0);
-        while let Some(piece) = paper.next().await? {
-            written += piece.len() as u64;
-            arrived += piece.len() as u64;
-            if written > length {
-                break;
-            }
-            hasher.update(&piece);
-            file.write_all(&piece).await.map_err(io)?;
-        }
-        file.sync_all().await.map_err(io)?;
-        if written < length {
-            return Err(Error::new(
-                Code::OfficeUnreachable,
-                format_args!("{written} of {length} bytes"),
-            ));
-        }
-        let found: [u8; 32] = hasher.finalize().into();
-        if written > length || found != *hash.as_bytes() {
-            fs::remove_file(&part).await.map_err(io)?;
-            return Err(Error::new(Code::PaperDamaged, hash));
-        }
-        fs::rename(&part, &path).await.map_err(io)?;
-        self.call(move |store| store.put_file(&hash)).await?;
-        Ok(arrived)
     }
 
     /// Returns how this device stands.
@@ -682,10 +594,15 @@ impl Client {
     /// Returns whether there was an automatic sync.
     async fn close(&self, to: Held, why: Code) -> bool {
         let synced = self.stop_syncing();
+        if let Held::Open(thread) = &*self.store.read().await {
+            thread.cut(why);
+        }
         let held = std::mem::replace(&mut *self.store.write().await, to);
         self.closed.send_replace(Some(why));
         if let Held::Open(thread) = held {
-            thread.close(why).await;
+            thread.close().await;
+            // Its folder is somebody else's from here on.
+            let _ = self.writing.write().await;
         }
         synced
     }
@@ -755,30 +672,6 @@ async fn open_store(
 }
 
 /// Hashes the beginning of a file that is there already, and returns its length; 0 if it is too long.
-async fn hash_file(
-    path: &std::path::Path,
-    hasher: &mut Sha256,
-    length_max: u64,
-) -> std::io::Result<u64> {
-    let mut file = match File::open(path).await {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
-        Err(error) => return Err(error),
-    };
-    if file.metadata().await?.len() >= length_max {
-        return Ok(0);
-    }
-    let (mut buffer, mut length) = (vec![0; 64 << 10], 0);
-    loop {
-        let count = file.read(&mut buffer).await?;
-        if count == 0 {
-            return Ok(length);
-        }
-        hasher.update(&buffer[..count]);
-        length += count as u64;
-    }
-}
-
 #[expect(
     clippy::disallowed_methods,
     reason = "the shell reads the clock here and passes it on"

@@ -83,12 +83,16 @@ impl StoreThread {
         self.handle.clone()
     }
 
-    /// Closes the store once what was asked for is done. Who gives way ends with the transaction that he
-    /// is in, and gets `why`.
-    pub(super) async fn close(self, why: Code) {
+    /// From here on who gives way ends with the transaction that he is in, and gets `why`: the store is
+    /// about to be closed.
+    pub(super) fn cut(&self, why: Code) {
+        // It is set once: one closes at a time.
+        let _ = self.handle.closing.set(why);
+    }
+
+    /// Closes the store once what was asked for is done.
+    pub(super) async fn close(self) {
         let Self { handle, thread } = self;
-        // It is set once: whoever closes has the thread to himself.
-        let _ = handle.closing.set(why);
         // An error says that the thread has ended.
         let _ = handle.jobs.send(Job::Close);
         drop(handle);
@@ -246,7 +250,8 @@ mod tests {
         let asked = tokio::spawn(async move { asked.call(|store| write(store, "four")).await });
         tokio::task::yield_now().await;
 
-        thread.close(Code::Paused).await;
+        thread.cut(Code::Paused);
+        thread.close().await;
 
         let second = cut.await.unwrap().unwrap();
         assert_eq!(second.unwrap_err().code(), Code::Paused);
