@@ -3,7 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of the tests are tests too")]
 
 use std::{
-    collections::BTreeSet, fs, os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Duration,
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::MetadataExt,
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    time::Duration,
 };
 
 use nghisu_core::{
@@ -13,10 +22,13 @@ use nghisu_core::{
 };
 use nghisu_tests::{
     app::{enrolled, let_in},
+    disk::{Disk, Operation},
     process::{Device, Office},
+    vfs,
 };
 use tempfile::TempDir;
 use tokio::{
+    sync::oneshot,
     task::JoinSet,
     time::{Instant, timeout},
 };
@@ -50,6 +62,51 @@ fn locks(folder: &Path) -> Vec<String> {
         inode.is_some_and(|inode| files.contains(inode))
     };
     known.lines().filter(of_folder).map(str::to_owned).collect()
+}
+
+/// Transactions on a device's store.
+#[derive(Debug, Default)]
+struct Transactions {
+    /// How many have ended.
+    ended: AtomicU64,
+    /// Where the next one that writes says so, and what it waits for then.
+    gate: Mutex<Option<(oneshot::Sender<()>, mpsc::Receiver<()>)>>,
+}
+
+/// Counts the transactions that end on a device's store from now on: each writes pages to the write-ahead log,
+/// which takes two writes or more, and syncs that before it is over. A log that begins is synced after its header,
+/// which is one write, and one that is folded in at the end without any.
+fn transactions(folder: &Path) -> (Arc<Disk>, Arc<Transactions>) {
+    vfs::install();
+    let (disk, transactions) = (Disk::of(folder, 1), Arc::<Transactions>::default());
+    let (mut writes, counted) = (0, Arc::clone(&transactions));
+    disk.watch(move |step, _| {
+        let is_log = step.file.to_string_lossy().ends_with("-wal");
+        match step.operation {
+            Operation::Write if is_log => {
+                writes += 1;
+                if let Some((reached, go)) = counted.gate.lock().unwrap().take() {
+                    reached.send(()).unwrap();
+                    // An error says that the test has ended.
+                    let _ = go.recv();
+                }
+            }
+            Operation::Sync if is_log => {
+                counted
+                    .ended
+                    .fetch_add(u64::from(writes > 1), Ordering::SeqCst);
+                writes = 0;
+            }
+            Operation::Create
+            | Operation::Write
+            | Operation::Truncate
+            | Operation::Sync
+            | Operation::Delete
+            | Operation::Read
+            | Operation::Index => {}
+        }
+    });
+    (disk, transactions)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,6 +182,27 @@ async fn what_was_asked_for_before_a_pause_is_carried_out() {
     assert_eq!(there, written);
 }
 
+/// Pauses a device while a transaction of its sync is being written. Returns how many transactions ended after
+/// that, or nothing if none was met.
+async fn pause_in_transaction(client: &Arc<Client>, transactions: &Transactions) -> Option<u64> {
+    let ((reached, met), (go, gate)) = (oneshot::channel(), mpsc::channel());
+    *transactions.gate.lock().unwrap() = Some((reached, gate));
+    client.start_sync();
+    // None comes once everything is here.
+    if timeout(Duration::from_secs(2), met).await.is_err() {
+        *transactions.gate.lock().unwrap() = None;
+        return None;
+    }
+    let before = transactions.ended.load(Ordering::SeqCst);
+    let pausing = Arc::clone(client);
+    let pausing = tokio::spawn(async move { pausing.pause().await });
+    // It ends when the store is about to be closed, and what it asks the store for before that is cut.
+    assert_eq!(client.sync().await.unwrap_err().code(), Code::Paused);
+    go.send(()).unwrap();
+    pausing.await.unwrap();
+    Some(transactions.ended.load(Ordering::SeqCst) - before)
+}
+
 /// A first download is cut again and again, in whatever it is, and ends as one that nobody cuts.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_that_is_paused_again_and_again_releases_the_store_each_time_and_loses_nothing() {
@@ -143,23 +221,36 @@ async fn a_sync_that_is_paused_again_and_again_releases_the_store_each_time_and_
     phone.sync().await.unwrap();
 
     let cut = folder.path().join("tablet");
+    fs::create_dir(&cut).unwrap();
+    let (_disk, transactions) = transactions(&cut);
     let tablet = enrolled(&office, &cut).await;
-    let (mut longest, mut cuts) = (Duration::ZERO, 0);
-    for wait in (0..40).map(|n| Duration::from_millis(n * 7 % 90)) {
-        tablet.start_sync();
-        tokio::time::sleep(wait).await;
-        let was_syncing = tablet.sync_statuses().next().await.unwrap().pace == Pace::Syncing;
+    let (mut longest, mut cuts, mut met) = (Duration::ZERO, 0, 0);
+    for round in 0..40_u64 {
+        let ended = if round % 2 == 0 {
+            tablet.start_sync();
+            tokio::time::sleep(Duration::from_millis(round * 7 % 90)).await;
+            None
+        } else {
+            pause_in_transaction(&tablet, &transactions).await
+        };
+        let was_syncing = tablet.sync_statuses().next().await;
         let begun = Instant::now();
         tablet.pause().await;
-        if was_syncing {
+        if was_syncing.is_some_and(|status| status.pace == Pace::Syncing) {
             cuts += 1;
             longest = longest.max(begun.elapsed());
+        }
+        if let Some(ended) = ended {
+            assert_eq!(ended, 1, "the transaction that was met, and no other");
+            met += 1;
         }
         assert_eq!(locks(&cut), Vec::<String>::new());
         tablet.resume().await.unwrap();
     }
-    println!("{cuts} of 40 pauses cut a sync; the longest took {longest:?}");
-    assert!(cuts > 0, "no pause met a sync");
+    println!(
+        "40 pauses: {met} in a transaction, {cuts} elsewhere in a sync, of which the longest took {longest:?}"
+    );
+    assert!(cuts > 0 && met > 0, "pauses met a sync, and transactions");
     tablet.sync().await.unwrap();
 
     let_in(&phone, &tablet).await;
