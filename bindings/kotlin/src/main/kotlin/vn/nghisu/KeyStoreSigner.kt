@@ -11,8 +11,9 @@ import java.security.Signature
  * private key out: make it with `PURPOSE_SIGN`, `DIGEST_SHA256` and the curve `secp256r1`, and without
  * `setUserAuthenticationRequired`, so that it signs while the phone is locked again.
  */
-class KeyStoreSigner(private val privateKey: PrivateKey, private val publicKey: PublicKey) : DeviceSigner {
-    constructor(keys: KeyPair) : this(keys.private, keys.public)
+public class KeyStoreSigner(private val privateKey: PrivateKey, private val publicKey: PublicKey) : DeviceSigner {
+    /** Signs with a pair of keys. */
+    public constructor(keys: KeyPair) : this(keys.private, keys.public)
 
     override fun publicKey(): ByteArray =
         publicKey.encoded ?: throw SignerException.Unavailable("the public key has no encoding")

@@ -7,16 +7,16 @@ package vn.nghisu
  * [replace] for each keystroke, [look] whenever [Change.Note] names the note. What comes from elsewhere is
  * shown between keystrokes, and the selection stays behind the letter that it stood behind.
  */
-class NoteScreen internal constructor(private val editor: NoteEditor, text: String) : AutoCloseable {
+public class NoteScreen internal constructor(private val editor: NoteEditor, text: String) : AutoCloseable {
     /** What the screen shows. */
-    var text: String = text
+    public var text: String = text
         private set
 
     /** Where the selection begins. Set it when the cursor moves. */
-    var selectionStart: Int = text.length
+    public var selectionStart: Int = text.length
 
     /** Where the selection ends: at its start, if it is a cursor. */
-    var selectionEnd: Int = text.length
+    public var selectionEnd: Int = text.length
 
     /** Calls that write. */
     private var typed = 0uL
@@ -27,7 +27,7 @@ class NoteScreen internal constructor(private val editor: NoteEditor, text: Stri
      *
      * After an error the screen shows more than is written, and every later call fails until [rewrite].
      */
-    suspend fun replace(start: Int, end: Int, by: String): Note {
+    public suspend fun replace(start: Int, end: Int, by: String): Note {
         text = text.replaceRange(start, end, by)
         selectionStart = start + by.length
         selectionEnd = selectionStart
@@ -36,13 +36,13 @@ class NoteScreen internal constructor(private val editor: NoteEditor, text: Stri
     }
 
     /** Writes all that the screen shows, after an error. */
-    suspend fun rewrite(): Note {
+    public suspend fun rewrite(): Note {
         typed++
         return editor.typeText(text)
     }
 
     /** Shows what has come from other devices. Returns whether anything changed on the screen. */
-    suspend fun look(): Boolean {
+    public suspend fun look(): Boolean {
         val came = editor.came()
         // Something was typed meanwhile: the change that tells of it asks again.
         if (came.typed != typed) return false
@@ -57,8 +57,8 @@ class NoteScreen internal constructor(private val editor: NoteEditor, text: Stri
     }
 
     /** Frees it. What was typed is written all the same. */
-    override fun close() = editor.close()
+    override fun close(): Unit = editor.close()
 }
 
 /** Opens a [note] on a screen. */
-suspend fun Device.openScreen(note: String): NoteScreen = openEditor(note).let { NoteScreen(it, it.text()) }
+public suspend fun Device.openScreen(note: String): NoteScreen = openEditor(note).let { NoteScreen(it, it.text()) }

@@ -1,6 +1,11 @@
 package vn.nghisu
 
+import java.nio.file.Files
+import java.nio.file.Path
+import kotlin.io.path.listDirectoryEntries
+import kotlin.io.path.readLines
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.TimeoutCancellationException
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeout
 
@@ -14,5 +19,35 @@ inline fun <reified E : NghisuException> failure(call: () -> Any?): E {
     throw AssertionError("it did not fail")
 }
 
-/** A test that must not hang. */
-fun atMostAMinute(block: suspend CoroutineScope.() -> Unit) = runBlocking { withTimeout(60_000, block) }
+/** A test that must not hang: what every thread does is printed if it does. */
+fun atMostAMinute(block: suspend CoroutineScope.() -> Unit) = atMost(60, block)
+
+/** As [atMostAMinute], with other [seconds]. */
+fun atMost(seconds: Long, block: suspend CoroutineScope.() -> Unit) = runBlocking {
+    try {
+        withTimeout(seconds * 1000, block)
+    } catch (error: TimeoutCancellationException) {
+        Thread.getAllStackTraces().forEach { (thread, trace) -> println("$thread\n  ${trace.joinToString("\n  ")}") }
+        throw AssertionError("not done after $seconds s", error)
+    }
+}
+
+/** The kernel's number of the calling thread. */
+fun threadNumber(): Int = Files.readSymbolicLink(Path.of("/proc/thread-self")).fileName.toString().toInt()
+
+/** What the process holds of what may leak. */
+data class Held(val memoryKb: Long, val threads: Int, val descriptors: Int)
+
+/** What this process holds once nothing more is freed. */
+fun held(): Held {
+    repeat(3) {
+        System.gc()
+        Thread.sleep(100)
+    }
+    val memory = Path.of("/proc/self/status").readLines().first { it.startsWith("VmRSS:") }
+    return Held(
+        memory.filter(Char::isDigit).toLong(),
+        Path.of("/proc/self/task").listDirectoryEntries().size,
+        Path.of("/proc/self/fd").listDirectoryEntries().size,
+    )
+}

@@ -239,13 +239,6 @@ class DeviceTest : AtOffice() {
         }
     }
 
-    /** Opens a device, enrols it and syncs. */
-    private suspend fun <T> enrolled(block: suspend CoroutineScope.(Device) -> T): T = withDevice(config()) { device ->
-        device.enrol(office.invitation("alice"))
-        device.syncNow()
-        coroutineScope { block(device) }
-    }
-
     private suspend fun heard(device: Device, block: suspend (Channel<Change>) -> Unit) = coroutineScope {
         val heard = Channel<Change>()
         val collecting = launch { device.changes().collect(heard::send) }

@@ -1,5 +1,6 @@
 package vn.nghisu
 
+import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.delay
@@ -13,7 +14,7 @@ import org.junit.jupiter.api.Test
 class NoteScreenTest : AtOffice() {
     @Test
     fun `two who type Telex into one note at once come to one text with every word whole`() = atMostAMinute {
-        pair { tablet, phone, note ->
+        noted { tablet, phone, note ->
             for (device in listOf(tablet, phone)) {
                 device.startSync()
                 device.noteOpened(note)
@@ -34,7 +35,7 @@ class NoteScreenTest : AtOffice() {
 
     @Test
     fun `what is typed while something comes counts where it was typed, and the cursor does not jump`() = atMostAMinute {
-        pair { tablet, phone, note ->
+        noted { tablet, phone, note ->
             phone.openScreen(note).use { screen ->
                 tablet.editNote(note, listOf(Splice(0u, 0u, "Từ máy khác 😀. ")))
                 tablet.syncNow()
@@ -56,7 +57,7 @@ class NoteScreenTest : AtOffice() {
     @Test
     fun `a keystroke whose coroutine is cancelled is written, and after an error the screen is written whole`() =
         atMostAMinute {
-            pair { _, phone, note ->
+            noted { _, phone, note ->
                 phone.openScreen(note).use { screen ->
                     val key = launch { screen.replace(9, 9, "một") }
                     phone.changes().first { "một" in screen.text }
@@ -99,22 +100,11 @@ class NoteScreenTest : AtOffice() {
     }
 
     /** Two devices of Alice's in one vault, and a note that both have. */
-    private suspend fun pair(block: suspend (Device, Device, String) -> Unit) {
-        withDevice(config()) { tablet ->
-            tablet.enrol(office.invitation("alice"))
-            tablet.syncNow()
-            withDevice(config("phone")) { phone ->
-                phone.enrol(office.invitation("alice"))
-                phone.syncNow()
-                val code = phone.linkCode()
-                phone.syncNow()
-                tablet.syncNow()
-                tablet.approveDevice(code)
-                val note = tablet.createNote(NoteTarget(), "Ghi chú: ").id
-                for (device in listOf(tablet, phone)) device.syncNow()
-                block(tablet, phone, note)
-            }
-        }
+    private suspend fun noted(block: suspend CoroutineScope.(Device, Device, String) -> Unit) = pair { tablet, phone ->
+        val note = tablet.createNote(NoteTarget(), "Ghi chú: ").id
+        tablet.syncNow()
+        phone.syncNow()
+        block(tablet, phone, note)
     }
 
     private companion object {

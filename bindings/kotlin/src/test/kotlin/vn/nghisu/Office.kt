@@ -3,6 +3,7 @@ package vn.nghisu
 import java.nio.file.Path
 import kotlin.io.path.createDirectories
 import kotlin.io.path.readText
+import kotlin.io.path.writeBytes
 import kotlin.io.path.writeText
 
 const val PROGRAMME = """
@@ -36,29 +37,41 @@ papers = ["to-trinh"]
 
 const val PAPER = "Nội dung tờ trình.\n"
 
-/** A real office: the program, on a free port, that has published [PROGRAMME]. */
-class Office(folder: Path) : AutoCloseable {
+/** A real office: the program, on a free port or at an [address], that has published [PROGRAMME]. */
+class Office(private val folder: Path, address: String = "127.0.0.1:0") : AutoCloseable {
     private val data = folder.createDirectories().resolve("data")
     private val program = Path.of(System.getProperty("jna.library.path"), "nghisu").toString()
-    private val server: Process
-    val address: String
+    private var server: Process? = null
+    private val people = mutableSetOf<String>()
+
+    /** Where it serves. */
+    var address: String = address
+        private set
 
     init {
         val passphrase = folder.resolve("passphrase").apply { writeText("a passphrase of these tests") }
         run("init", "--root-key", "${folder.resolve("root.key")}", "--passphrase-file", "$passphrase")
+        open()
+        publish(PROGRAMME, "to-trinh.txt" to PAPER.toByteArray())
+    }
+
+    /** Serves, at the address that it had. */
+    fun open() {
         val portFile = folder.resolve("port")
-        server = start("serve", "--listen", "127.0.0.1:0", "--port-file", "$portFile")
+        val server = start("serve", "--listen", address, "--port-file", "$portFile")
         // It says so once it is open.
         checkNotNull(server.inputReader().readLine()) { "the office has ended: ${server.waitFor()}" }
         address = portFile.readText()
-        folder.resolve("to-trinh.txt").writeText(PAPER)
-        val file = folder.resolve("programme.toml")
-        file.writeText(PROGRAMME)
+        this.server = server
+    }
+
+    /** Publishes a programme with the files of its papers. */
+    fun publish(programme: String, vararg papers: Pair<String, ByteArray>) {
+        for ((name, bytes) in papers) folder.resolve(name).writeBytes(bytes)
+        val file = folder.resolve("programme.toml").apply { writeText(programme) }
         run("import", "$file")
         run("publish")
     }
-
-    private val people = mutableSetOf<String>()
 
     /** Invites one device of a person, who is added the first time; its six digits are compared by nobody. */
     fun invitation(name: String): String = invited(name, "--confirm-at-once")
@@ -87,8 +100,8 @@ class Office(folder: Path) : AutoCloseable {
 
     /** Stops serving. Safe to repeat. */
     override fun close() {
-        server.destroy()
-        server.waitFor()
+        server?.destroy()
+        server?.waitFor()
     }
 
     private fun run(vararg arguments: String): String {
