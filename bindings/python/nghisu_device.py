@@ -4,7 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
-from nghisu import Change, ChangeListener, Device, DeviceConfig, DeviceSigner, EnrolmentListener, Identity
+from nghisu import (
+    Change,
+    ChangeListener,
+    Device,
+    DeviceConfig,
+    DeviceSigner,
+    EnrolmentListener,
+    Identity,
+    SyncListener,
+    SyncStatus,
+)
 
 #: Changes that wait for a slow reader; further ones become one `Change.EVERYTHING`.
 WAITING_MAX = 256
@@ -35,6 +45,20 @@ async def changes(device: Device) -> AsyncIterator[Change]:
     try:
         while (change := await waiting.queue.get()) is not None:
             yield change
+    finally:
+        subscription.cancel()
+
+
+async def sync_statuses(device: Device) -> AsyncIterator[SyncStatus]:
+    """Yields how the automatic sync stands, from now on. A slow reader gets the newest state alone.
+
+    It ends when the device is shut down.
+    """
+    newest = _Newest(asyncio.get_running_loop())
+    subscription = device.subscribe_sync(newest)
+    try:
+        while (status := await newest.next()) is not None:
+            yield status
     finally:
         subscription.cancel()
 
@@ -93,3 +117,27 @@ class _Waiting(ChangeListener):
                 self.queue.get_nowait()
             change = Change.EVERYTHING()
         self.queue.put_nowait(change)
+
+
+class _Newest(SyncListener):
+    """Takes the newest status from the listener's thread to the loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = _OnLoop(loop)
+        self.came = asyncio.Event()
+        self.status: SyncStatus | None = None
+
+    def stands(self, status: SyncStatus) -> None:
+        self.loop.call(self._put, status)
+
+    def ended(self) -> None:
+        self.loop.call(self._put, None)
+
+    async def next(self) -> SyncStatus | None:
+        await self.came.wait()
+        self.came.clear()
+        return self.status
+
+    def _put(self, status: SyncStatus | None) -> None:
+        self.status = status
+        self.came.set()
