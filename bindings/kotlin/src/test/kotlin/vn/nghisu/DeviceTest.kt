@@ -13,6 +13,7 @@ import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.flow.onEach
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.launch
+import org.example.quickStart
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
@@ -206,9 +207,8 @@ class DeviceTest : AtOffice() {
 
     @Test
     fun `the quick start of the readme runs`() = atMostAMinute {
-        val source = Path.of("src/test/kotlin/vn/nghisu/QuickStart.kt").readText()
-        val shown = source.removePrefix("package vn.nghisu\n\n")
-        assertTrue("```kotlin\n$shown```" in Path.of("../README.md").readText())
+        val source = Path.of("src/test/kotlin/org/example/QuickStart.kt").readText()
+        assertTrue("```kotlin\n$source```" in Path.of("../README.md").readText())
 
         val printed = ByteArrayOutputStream()
         val console = System.out
