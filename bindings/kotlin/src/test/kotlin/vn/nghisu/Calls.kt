@@ -27,7 +27,7 @@ fun atMost(seconds: Long, block: suspend CoroutineScope.() -> Unit) = runBlockin
     try {
         withTimeout(seconds * 1000, block)
     } catch (error: TimeoutCancellationException) {
-        Thread.getAllStackTraces().forEach { (thread, trace) -> println("$thread\n  ${trace.joinToString("\n  ")}") }
+        for ((thread, trace) in Thread.getAllStackTraces()) println("$thread\n  ${trace.take(5).joinToString("\n  ")}")
         throw AssertionError("not done after $seconds s", error)
     }
 }
@@ -36,7 +36,7 @@ fun atMost(seconds: Long, block: suspend CoroutineScope.() -> Unit) = runBlockin
 fun threadNumber(): Int = Files.readSymbolicLink(Path.of("/proc/thread-self")).fileName.toString().toInt()
 
 /** What the process holds of what may leak. */
-data class Held(val memoryKb: Long, val threads: Int, val descriptors: Int)
+data class Held(val memoryKb: Long, val heapKb: Long, val threads: Int, val descriptors: Int)
 
 /** What this process holds once nothing more is freed. */
 fun held(): Held {
@@ -47,6 +47,7 @@ fun held(): Held {
     val memory = Path.of("/proc/self/status").readLines().first { it.startsWith("VmRSS:") }
     return Held(
         memory.filter(Char::isDigit).toLong(),
+        Runtime.getRuntime().run { totalMemory() - freeMemory() } / 1024,
         Path.of("/proc/self/task").listDirectoryEntries().size,
         Path.of("/proc/self/fd").listDirectoryEntries().size,
     )
