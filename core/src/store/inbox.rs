@@ -358,7 +358,11 @@ pub(super) fn settle(
         let (_, act) = SignedAct::decode(envelope.payload())?;
         changed.insert(Changed::Acts(act.meeting));
     } else {
-        changed.insert(Changed::Note(envelope.header().document));
+        let (feed, document) = (envelope.header().feed, envelope.header().document);
+        // The list of one's notes is no note.
+        if !matches!(feed, Feed::Notes(person) if document == index_document(person)) {
+            changed.insert(Changed::Note(document));
+        }
     }
     Ok(())
 }

@@ -139,7 +139,7 @@ impl Store {
             if let Some((listed, change)) = &mut listing {
                 rebuild::mark_written(transaction, index, feed)?;
                 documents::store_changes(transaction, index, feed, change, listed)?;
-                vault::project_index(transaction, listed)?;
+                vault::project_listed(transaction, id)?;
                 put_pending(transaction, feed, index, Kind::Changes, change, now)?;
             }
             if !changes.is_empty() {
@@ -298,5 +298,27 @@ impl Note {
 impl From<DocumentId> for Changed {
     fn from(note: DocumentId) -> Self {
         Self::Note(note)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::{super::schema, Note};
+
+    #[test]
+    fn how_a_note_stands_is_found_without_a_look_at_what_waits_of_others() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(schema::open(&folder.path().join("nghisu.db")).unwrap());
+        let database = Connection::open(folder.path().join("nghisu.db")).unwrap();
+
+        let query = format!("EXPLAIN QUERY PLAN SELECT {} FROM note", Note::COLUMNS);
+        let mut statement = database.prepare(&query).unwrap();
+        let steps = statement.query_map([], |row| row.get(3)).unwrap();
+        let mut looks: Vec<String> = steps.map(Result::unwrap).collect();
+        looks.retain(|step| step.starts_with("SCAN"));
+
+        assert_eq!(looks, ["SCAN note", "SCAN watermark"]);
     }
 }

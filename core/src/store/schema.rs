@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0008_restore.sql"),
     include_str!("migrations/0009_fork.sql"),
     include_str!("migrations/0010_checkpoint.sql"),
+    include_str!("migrations/0011_documents.sql"),
 ];
 
 /// `"NGHS"`: tells our files from other SQLite files.

@@ -691,15 +691,20 @@ pub(super) fn project_index(transaction: &Transaction<'_>, index: &Document) -> 
         .into_iter()
         .flat_map(serde_json::Map::keys)
     {
-        let Ok(note) = note.parse::<DocumentId>() else {
-            continue;
-        };
-        transaction
-            .prepare_cached("INSERT OR IGNORE INTO vault_index (note) VALUES (?1)")
-            .and_then(|mut statement| statement.execute([note.as_bytes()]))
-            .map_err(sql)?;
+        if let Ok(note) = note.parse() {
+            project_listed(transaction, note)?;
+        }
     }
     Ok(())
+}
+
+/// Writes the row of one note of the index.
+pub(super) fn project_listed(transaction: &Transaction<'_>, note: DocumentId) -> Result<()> {
+    transaction
+        .prepare_cached("INSERT OR IGNORE INTO vault_index (note) VALUES (?1)")
+        .and_then(|mut statement| statement.execute([note.as_bytes()]))
+        .map(|_| ())
+        .map_err(sql)
 }
 
 /// Keeps a sealed entry whose key is not here, or that builds upon a change that is not here.
