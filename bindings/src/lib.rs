@@ -35,13 +35,14 @@ mod vault;
 
 use std::{sync::Arc, time::Duration};
 
-use nghisu_core::{Client, Code, Config, Error};
+use nghisu_core::{Client, Code, Config, Error, store::DatabaseKey};
 use tokio::{
     runtime::Handle,
     sync::{RwLock, watch},
     task::block_in_place,
     time::timeout,
 };
+use zeroize::Zeroizing;
 
 pub use cancel::CancelHandle;
 pub use devices::{OwnDevice, OwnDeviceState, Standing};
@@ -99,15 +100,22 @@ impl Device {
     ///
     /// A device that was first opened with a `signer` is always opened with that one, and one that was
     /// opened without draws a key of its own and stays without.
-    #[uniffi::constructor(default(signer = None))]
+    ///
+    /// In a build with the cipher a `database_key` of 32 random bytes seals the database: from its first
+    /// opening, or never. Another build refuses one.
+    #[uniffi::constructor(default(signer = None, database_key = None))]
     pub async fn open(
         config: DeviceConfig,
         signer: Option<Arc<dyn DeviceSigner>>,
+        database_key: Option<Vec<u8>>,
     ) -> Result<Arc<Self>> {
         let runtime = runtime::handle()?;
+        let database_key = database_key.map(Zeroizing::new);
         let open = async move {
             let mut opening = Config::new(config.directory, config.device_name);
             opening.authorities = config.authorities;
+            let key = database_key.as_deref().map(|key| DatabaseKey::new(key));
+            opening.database_key = key.transpose()?;
             if let Some(signer) = signer {
                 opening.signer = Some(Arc::new(KeyStore::open(signer)?));
             }

@@ -37,8 +37,8 @@ use crate::{
         act::{Act, ActKind, Receipt},
     },
     store::{
-        Acted, Alert, Changed, Identity, MeetingRow, NotSent, Note, NoteTarget, Opening,
-        Programmed, Salvage, Splice, Standing, StorageUse, Store,
+        Acted, Alert, Changed, DatabaseKey, Identity, MeetingRow, NotSent, Note, NoteTarget,
+        Opening, Programmed, Salvage, Splice, Standing, StorageUse, Store,
     },
     sync::{
         proof::Proof,
@@ -70,6 +70,8 @@ pub struct Config {
     /// Certificates in PEM of authorities that vouch for an office behind a proxy, beside those of the
     /// public web: a government's own, for example. An office that shows its own certificates needs none.
     pub authorities: Vec<String>,
+    /// The key of the database, in a build with the cipher: it is sealed from its first opening, or never.
+    pub database_key: Option<DatabaseKey>,
 }
 
 impl Config {
@@ -80,6 +82,7 @@ impl Config {
             device_name: device_name.into(),
             signer: None,
             authorities: Vec::new(),
+            database_key: None,
         }
     }
 }
@@ -697,6 +700,7 @@ fn dice(config: &Config) -> Result<Opening> {
         seed: Zeroizing::new(random()?),
         sealing: Zeroizing::new(random()?),
         signer: config.signer.clone(),
+        database_key: config.database_key.clone(),
     })
 }
 

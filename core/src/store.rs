@@ -9,6 +9,7 @@
 //! refused untouched. One process opens a store at a time.
 
 mod alerts;
+mod cipher;
 mod devices;
 mod documents;
 mod durability;
@@ -60,6 +61,7 @@ use crate::{
 
 pub use crate::document::Splice;
 pub use alerts::{Alert, AlertKind};
+pub use cipher::DatabaseKey;
 pub use devices::{Asking, FormerKey, PendingEnrolment};
 pub use durability::Durability;
 pub use editing::Shown;
@@ -115,6 +117,8 @@ pub struct Opening {
     pub sealing: Zeroizing<[u8; 32]>,
     /// Signs with a key that never leaves its key store.
     pub signer: Option<Arc<dyn DeviceSigner>>,
+    /// The key of the database, if that is sealed.
+    pub database_key: Option<DatabaseKey>,
 }
 
 /// The store of one device. All calls block.
@@ -154,13 +158,16 @@ impl Store {
             fs::create_dir_all(directory.join("papers"))
                 .map_err(|error| folder(directory, &error))?;
         }
-        let path = directory.join(FILE_NAME);
-        salvage::resume(&path)?;
-        let connection = match schema::open(&path) {
-            Err(error) if error.code() == Code::DatabaseCorrupt => salvage::move_aside(&path, now)?,
+        let key = opening.database_key.as_ref();
+        let path = cipher::place(directory, key)?;
+        salvage::resume(&path, key)?;
+        let connection = match schema::open(&path, key) {
+            Err(error) if error.code() == Code::DatabaseCorrupt => {
+                salvage::move_aside(&path, key, now)?
+            }
             opened => opened?,
         };
-        let salvage = salvage::carry_over(&connection, &path)?;
+        let salvage = salvage::carry_over(&connection, &path, key)?;
         let mut store = Self {
             connection,
             directory: directory.to_owned(),

@@ -41,6 +41,7 @@ fn dice(seed: u8) -> Opening {
         seed: Zeroizing::new([seed; 32]),
         sealing: Zeroizing::new([seed + 100; 32]),
         signer: None,
+        database_key: None,
     }
 }
 

@@ -33,6 +33,7 @@ fn open(directory: &Path) -> nghisu_core::Result<Store> {
         seed: Zeroizing::new([1; 32]),
         sealing: Zeroizing::new([9; 32]),
         signer: None,
+        database_key: None,
     };
     Store::open(directory, &opening, NOW)
 }

@@ -155,6 +155,7 @@ pub fn open(folder: &Path, number: u8) -> Store {
         seed: Zeroizing::new(dice.draw()),
         sealing: Zeroizing::new(dice.draw()),
         signer: None,
+        database_key: None,
     };
     Store::open(folder, &opening, NOW).expect("the store opens")
 }

@@ -323,6 +323,7 @@ pub fn opening(dice: &mut Dice) -> Opening {
         seed: Zeroizing::new(dice.draw()),
         sealing: Zeroizing::new(dice.draw()),
         signer: None,
+        database_key: None,
     }
 }
 

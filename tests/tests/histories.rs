@@ -231,6 +231,7 @@ fn open_store(folder: &Path, seed: u8) -> Store {
         seed: Zeroizing::new([seed; 32]),
         sealing: Zeroizing::new([seed; 32]),
         signer: None,
+        database_key: None,
     };
     Store::open(folder, &opening, NOW).unwrap()
 }

@@ -218,6 +218,7 @@ mod tests {
             seed: [1; 32].into(),
             sealing: [2; 32].into(),
             signer: None,
+            database_key: None,
         };
         StoreThread::open(move || Store::open(&folder, &opening, Timestamp::default()))
             .await

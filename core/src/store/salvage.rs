@@ -12,7 +12,11 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, types::Value};
 
-use super::{file_error, put_state, schema, sql, wipe::sync_folder};
+use super::{
+    cipher::{self, DatabaseKey},
+    file_error, put_state, schema, sql,
+    wipe::sync_folder,
+};
 use crate::{
     error::{Code, Error, Result},
     time::Timestamp,
@@ -33,12 +37,16 @@ pub struct Salvage {
 const DAMAGED: &str = "salvaging";
 
 /// Moves the database at `path` aside and makes a new one that names it.
-pub(super) fn move_aside(path: &Path, now: Timestamp) -> Result<Connection> {
+pub(super) fn move_aside(
+    path: &Path,
+    key: Option<&DatabaseKey>,
+    now: Timestamp,
+) -> Result<Connection> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let moved_to = format!("{name}.damaged-{}", now.unix_ms());
     let fresh = fresh(path);
     remove(&fresh)?;
-    let mut connection = schema::open(&fresh)?;
+    let mut connection = schema::open(&fresh, key)?;
     let transaction = connection.transaction().map_err(sql)?;
     put_state(&transaction, DAMAGED, moved_to.as_bytes())?;
     transaction.commit().map_err(sql)?;
@@ -51,11 +59,11 @@ pub(super) fn move_aside(path: &Path, now: Timestamp) -> Result<Connection> {
     }
     drop(connection);
     change_places(path, &moved_to)?;
-    schema::open(path)
+    schema::open(path, key)
 }
 
 /// Finishes a move that was interrupted, before the database at `path` is opened.
-pub(super) fn resume(path: &Path) -> Result<()> {
+pub(super) fn resume(path: &Path, key: Option<&DatabaseKey>) -> Result<()> {
     let fresh = fresh(path);
     if !fresh.exists() {
         return Ok(());
@@ -65,7 +73,7 @@ pub(super) fn resume(path: &Path) -> Result<()> {
         return remove(&fresh);
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
-    let connection = Connection::open_with_flags(&fresh, flags).map_err(sql)?;
+    let connection = cipher::connect(&fresh, flags, key)?;
     let moved_to = damaged(&connection)?;
     drop(connection);
     let missing = || Error::new(Code::DatabaseCorrupt, fresh.display());
@@ -93,7 +101,11 @@ fn change_places(path: &Path, moved_to: &str) -> Result<()> {
 
 /// Carries every row that can be read over from the damaged database that the one at `path` names, if
 /// it names one. Doing it twice does no harm.
-pub(super) fn carry_over(connection: &Connection, path: &Path) -> Result<Option<Salvage>> {
+pub(super) fn carry_over(
+    connection: &Connection,
+    path: &Path,
+    key: Option<&DatabaseKey>,
+) -> Result<Option<Salvage>> {
     let Some(moved_to) = damaged(connection)? else {
         return Ok(None);
     };
@@ -108,7 +120,7 @@ pub(super) fn carry_over(connection: &Connection, path: &Path) -> Result<Option<
         let mut whole = false;
         for _ in 0..2 {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
-            whole = match Connection::open_with_flags(&salvage.moved_to, flags) {
+            whole = match cipher::connect(&salvage.moved_to, flags, key) {
                 Ok(damaged) => copy_table(&damaged, connection, &table, &mut salvage.rows)?,
                 Err(_) => false,
             };

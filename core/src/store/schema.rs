@@ -4,7 +4,10 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::sql;
+use super::{
+    cipher::{self, DatabaseKey},
+    sql,
+};
 use crate::error::{Code, Error, Result};
 
 /// The migrations in order; a database's `user_version` counts those that it has had.
@@ -28,12 +31,12 @@ const APPLICATION_ID: i32 = 0x4e47_4853;
 /// Opens the database at `path`, creates or migrates it.
 ///
 /// # Errors
-/// [`Code::DatabaseNewer`], [`Code::DatabaseCorrupt`], or what [`sql`] says.
-pub(super) fn open(path: &Path) -> Result<Connection> {
+/// [`Code::DatabaseNewer`], [`Code::DatabaseCorrupt`], [`Code::KeyMissing`], or what [`sql`] says.
+pub(super) fn open(path: &Path, key: Option<&DatabaseKey>) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags).map_err(sql)?;
+    let mut connection = cipher::connect(path, flags, key)?;
     let version: i64 = connection
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .map_err(sql)?;

@@ -16,7 +16,7 @@ use super::{FILE_NAME, file_error};
 use crate::error::Result;
 
 const MARKER: &str = "nghisu.wipe";
-static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+static ZEROS: [u8; 8 << 10] = [0; 8 << 10];
 
 /// What the marker holds if the owner wants it.
 const BY_OWNER: &[u8] = b"owner";

@@ -149,6 +149,7 @@ impl Node {
             seed: Zeroizing::new(self.dice.draw()),
             sealing: Zeroizing::new(self.dice.draw()),
             signer: None,
+            database_key: None,
         }
     }
 

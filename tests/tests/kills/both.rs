@@ -253,6 +253,7 @@ impl Scene {
             seed: Zeroizing::new([1; 32]),
             sealing: Zeroizing::new([1; 32]),
             signer: None,
+            database_key: None,
         };
         let store = Store::open(folder, &opening, Timestamp::from_unix_ms(0)).unwrap();
         assert_eq!(store.salvage(), None);

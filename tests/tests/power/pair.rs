@@ -375,6 +375,7 @@ pub(crate) fn open_store(folder: &Path) -> Result<Store> {
         seed: Zeroizing::new([9; 32]),
         sealing: Zeroizing::new([9; 32]),
         signer: None,
+        database_key: None,
     };
     Store::open(folder, &opening, NOW)
 }

@@ -179,6 +179,7 @@ impl Cold {
             seed: Zeroizing::new([1; 32]),
             sealing: Zeroizing::new([2; 32]),
             signer: None,
+            database_key: None,
         };
         let mut figures = Figures::new();
         for (metric, note) in [(Metric::ShownMs, true), (Metric::AgendaShownMs, false)] {
