@@ -27,7 +27,8 @@ EMPTY_POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
   <artifactId>empty</artifactId>
   <version>1</version>
   <properties>
-    <maven.compiler.release>17</maven.compiler.release>
+    <maven.compiler.source>17</maven.compiler.source>
+    <maven.compiler.target>17</maven.compiler.target>
     <project.build.sourceEncoding>UTF-8</project.build.sourceEncoding>
   </properties>
   <repositories>

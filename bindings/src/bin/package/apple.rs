@@ -124,6 +124,13 @@ pub(crate) fn framework(workshop: &Workshop, report: &mut Report) -> Result<()> 
 
 /// Puts the Swift package together: for Apple's systems, and on Linux for Linux.
 pub(crate) fn package(workshop: &Workshop, report: &mut Report) -> Result<()> {
+    if !workshop.bindings().join("swift/stage").exists() {
+        report.missing(
+            "swift",
+            "bindings/swift/stage, which puts it together, is not there",
+        );
+        return Ok(());
+    }
     if cfg!(target_os = "linux") {
         let library = Build::new(workshop, "cdylib").run()?;
         let made = workshop.out.join("swift-linux");
