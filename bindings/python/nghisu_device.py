@@ -23,9 +23,11 @@ LEAVING_S = 0.1
 
 
 @asynccontextmanager
-async def opened(config: DeviceConfig, signer: DeviceSigner | None = None) -> AsyncIterator[Device]:
+async def opened(
+    config: DeviceConfig, signer: DeviceSigner | None = None, database_key: bytes | None = None
+) -> AsyncIterator[Device]:
     """Opens a device, and shuts it down whatever happens."""
-    device = await Device.open(config, signer)
+    device = await Device.open(config, signer, database_key)
     try:
         yield device
     finally:

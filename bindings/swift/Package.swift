@@ -29,7 +29,7 @@ let package = Package(
             swiftSettings: [.swiftLanguageMode(.v5)],
             linkerSettings: linked
         ),
-        .target(name: "Nghisu", dependencies: ["NghisuCore"]),
+        .target(name: "Nghisu", dependencies: ["NghisuCore"], resources: [.copy("PrivacyInfo.xcprivacy")]),
         // What the tests kill while it writes.
         .executableTarget(name: "Writer", dependencies: ["Nghisu"], path: "Tests/Writer"),
         .testTarget(name: "NghisuTests", dependencies: ["Nghisu", "Writer"]),

@@ -109,7 +109,7 @@ fn config(folder: &Path) -> DeviceConfig {
 
 fn open(calls: &mut Calls, folder: &Path) -> Arc<Device> {
     calls.0.insert("open");
-    wait(Device::open(config(folder), None)).unwrap()
+    wait(Device::open(config(folder), None, None)).unwrap()
 }
 
 /// Returns the names of all that the surface exports to be called: not what the app implements.

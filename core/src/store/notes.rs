@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn how_a_note_stands_is_found_without_a_look_at_what_waits_of_others() {
         let folder = tempfile::tempdir().unwrap();
-        drop(schema::open(&folder.path().join("nghisu.db")).unwrap());
+        drop(schema::open(&folder.path().join("nghisu.db"), None).unwrap());
         let database = Connection::open(folder.path().join("nghisu.db")).unwrap();
 
         let query = format!("EXPLAIN QUERY PLAN SELECT {} FROM note", Note::COLUMNS);

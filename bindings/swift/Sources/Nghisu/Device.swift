@@ -16,12 +16,16 @@ public final class Device: Sendable {
     /// Opens the store, with or without a network. One device opens a folder at a time.
     ///
     /// A device that was first opened with a `signer` is always opened with that one, and one that was
-    /// opened without draws a key of its own and stays without.
+    /// opened without draws a key of its own and stays without. In a build with the cipher a `databaseKey` of
+    /// 32 random bytes seals the database: from its first opening, or never. Another build refuses one.
     public static func open(
         _ config: DeviceConfig,
-        signer: (any DeviceSigner)? = nil
+        signer: (any DeviceSigner)? = nil,
+        databaseKey: Data? = nil
     ) async throws(NghisuError) -> Device {
-        Device(try await calling { try await NghisuCore.Device.open(config: config, signer: signer) })
+        Device(try await calling {
+            try await NghisuCore.Device.open(config: config, signer: signer, databaseKey: databaseKey)
+        })
     }
 
     // MARK: Life
@@ -224,10 +228,11 @@ public final class Device: Sendable {
 public func withDevice<Value: Sendable>(
     _ config: DeviceConfig,
     signer: (any DeviceSigner)? = nil,
+    databaseKey: Data? = nil,
     isolation: isolated (any Actor)? = #isolation,
     _ body: (Device) async throws -> Value
 ) async throws -> Value {
-    let device = try await Device.open(config, signer: signer)
+    let device = try await Device.open(config, signer: signer, databaseKey: databaseKey)
     let result: Result<Value, any Error>
     do { result = .success(try await body(device)) } catch { result = .failure(error) }
     // It fails when the closing of the files does, after which nothing is open either.

@@ -12,8 +12,9 @@ import kotlinx.coroutines.withContext
 public suspend fun <T> withDevice(
     config: DeviceConfig,
     signer: DeviceSigner? = null,
+    databaseKey: ByteArray? = null,
     block: suspend (Device) -> T,
-): T = Device.open(config, signer).use { device ->
+): T = Device.open(config, signer, databaseKey).use { device ->
     try {
         block(device)
     } finally {
