@@ -109,7 +109,15 @@ impl<'a> Build<'a> {
         let mut command = Command::new(cargo);
         command
             .current_dir(&self.workshop.root)
-            .args(["rustc", "-q", "--locked", "-p", "nghisu-bindings", "--lib"])
+            .args([
+                "rustc",
+                "-q",
+                "--locked",
+                "-p",
+                "nghisu-bindings",
+                "--lib",
+                "--no-default-features",
+            ])
             .args(["--profile", profile, "--crate-type", self.kind])
             .arg("--target-dir")
             .arg(&self.workshop.target)
