@@ -74,24 +74,84 @@ fn lay_out_damaged(folder: &Path) -> PathBuf {
     database
         .pragma_update(None, "journal_mode", "DELETE")
         .unwrap();
-    let query = "SELECT pageno FROM dbstat WHERE name = 'pending' AND pagetype = 'overflow' LIMIT 1 OFFSET 3";
-    let page: usize = database
-        .query_row(query, [], |row| row.get::<_, u32>(0))
-        .unwrap() as usize;
-    let leaf = "SELECT pageno FROM dbstat WHERE name = 'pending' AND pagetype = 'leaf' LIMIT 1";
-    let leaf: usize = database
-        .query_row(leaf, [], |row| row.get::<_, u32>(0))
-        .unwrap() as usize;
+    let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'pending'";
+    let root: u32 = database.query_row(root, [], |row| row.get(0)).unwrap();
     let size: u32 = database
         .pragma_query_value(None, "page_size", |row| row.get(0))
         .unwrap();
     drop(database);
     let mut bytes = fs::read(&path).unwrap();
-    for page in [page, leaf] {
-        bytes[(page - 1) * size as usize..page * size as usize].fill(0xa5);
+    let size = size as usize;
+    let table = Pages::of_table(&bytes, size, root as usize);
+    for page in [table.overflow[3], table.leaves[0]] {
+        bytes[(page - 1) * size..page * size].fill(0xa5);
     }
     fs::write(&path, bytes).unwrap();
     device
+}
+
+/// The pages of a table, as SQLite's file format has them (sqlite.org/fileformat2.html, section 1.6).
+#[derive(Default)]
+struct Pages {
+    leaves: Vec<usize>,
+    overflow: Vec<usize>,
+}
+
+impl Pages {
+    fn of_table(bytes: &[u8], size: usize, root: usize) -> Self {
+        let mut found = Self::default();
+        found.walk(bytes, size, root);
+        found
+    }
+
+    fn walk(&mut self, bytes: &[u8], size: usize, number: usize) {
+        let page = &bytes[(number - 1) * size..number * size];
+        let short = |at: usize| usize::from(u16::from_be_bytes([page[at], page[at + 1]]));
+        let (cells, is_leaf) = (short(3), page[0] == 13);
+        if is_leaf {
+            self.leaves.push(number);
+        }
+        for cell in 0..cells {
+            let mut at = short(if is_leaf { 8 } else { 12 } + 2 * cell);
+            if !is_leaf {
+                self.walk(bytes, size, long(page, at));
+                continue;
+            }
+            let payload = varint(page, &mut at);
+            varint(page, &mut at);
+            let (usable, least) = (size, (size - 12) * 32 / 255 - 23);
+            if payload > usable - 35 {
+                let kept = least + (payload - least) % (usable - 4);
+                at += if kept > usable - 35 { least } else { kept };
+                let mut next = long(page, at);
+                while next != 0 {
+                    self.overflow.push(next);
+                    next = long(bytes, (next - 1) * size);
+                }
+            }
+        }
+        if !is_leaf {
+            self.walk(bytes, size, long(page, 8));
+        }
+    }
+}
+
+fn long(bytes: &[u8], at: usize) -> usize {
+    let bytes = bytes[at..at + 4].try_into().unwrap();
+    u32::from_be_bytes(bytes) as usize
+}
+
+/// Reads a number of less than nine bytes, and goes on behind it.
+fn varint(bytes: &[u8], at: &mut usize) -> usize {
+    let mut number = 0;
+    loop {
+        let byte = bytes[*at];
+        *at += 1;
+        number = number << 7 | usize::from(byte & 0x7f);
+        if byte < 0x80 {
+            return number;
+        }
+    }
 }
 
 /// Opens what is left; it is what an opening without interruption sees.
