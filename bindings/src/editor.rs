@@ -11,7 +11,6 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     Device, Result,
     records::{Note, Splice, note_id},
-    runtime,
 };
 
 /// One editor of one note. It knows what the screen shows: what is typed counts there, and what comes from
@@ -22,9 +21,9 @@ use crate::{
 /// and ask again after the next change. An editor ends when it is freed.
 #[derive(Debug, uniffi::Object)]
 pub struct NoteEditor {
-    editor: Arc<client::Editor>,
     queue: mpsc::UnboundedSender<Order>,
-    device: Arc<Device>,
+    /// It lives for as long as its editors do.
+    _device: Arc<Device>,
 }
 
 /// What has come from other devices since the screen was last brought up to date.
@@ -51,6 +50,8 @@ pub fn moved_position(position_utf16: u32, splices: Vec<Splice>) -> u32 {
 enum Order {
     Write(Typed, oneshot::Sender<nghisu_core::Result<store::Note>>),
     Take(u64),
+    Text(oneshot::Sender<nghisu_core::Result<String>>),
+    Come(oneshot::Sender<nghisu_core::Result<client::Came>>),
 }
 
 #[derive(Debug)]
@@ -68,11 +69,10 @@ impl Device {
         let editor = self.run(|client| async move { client.editor(note).await });
         let editor = Arc::new(editor.await?);
         let (queue, orders) = mpsc::unbounded_channel();
-        self.runtime.spawn(work_off(Arc::clone(&editor), orders));
+        self.runtime.spawn(work_off(editor, orders));
         Ok(Arc::new(NoteEditor {
-            editor,
             queue,
-            device: self,
+            _device: self,
         }))
     }
 }
@@ -92,6 +92,9 @@ async fn work_off(editor: Arc<client::Editor>, mut orders: mpsc::UnboundedReceiv
                 // What was typed before is in front of it in this queue, so it is right.
                 editor.take(came);
             }
+            // Behind what was taken before: otherwise that would be told a second time.
+            Order::Text(done) => drop(done.send(editor.text().await)),
+            Order::Come(done) => drop(done.send(editor.came().await)),
         }
     }
 }
@@ -100,8 +103,7 @@ async fn work_off(editor: Arc<client::Editor>, mut orders: mpsc::UnboundedReceiv
 impl NoteEditor {
     /// Returns the text that the screen shows, as far as it was written.
     pub async fn text(&self) -> Result<String> {
-        let editor = Arc::clone(&self.editor);
-        Ok(runtime::run(&self.device.runtime, async move { editor.text().await }).await?)
+        self.ask(Order::Text).await
     }
 
     /// Writes what was typed; positions count UTF-16 code units of what the screen shows. It is on disk when
@@ -120,8 +122,7 @@ impl NoteEditor {
 
     /// Returns what has come from other devices. After an error of `type_in` it fails with the same code.
     pub async fn came(&self) -> Result<Came> {
-        let editor = Arc::clone(&self.editor);
-        let came = runtime::run(&self.device.runtime, async move { editor.came().await }).await?;
+        let came = self.ask(Order::Come).await?;
         Ok(Came {
             id: came.id,
             typed: came.typed,
@@ -138,14 +139,18 @@ impl NoteEditor {
 
 impl NoteEditor {
     async fn write(&self, typed: Typed) -> Result<Note> {
-        let (done, written) = oneshot::channel();
-        let internal = |what: &str| Error::new(nghisu_core::Code::Internal, what);
-        self.queue
-            .send(Order::Write(typed, done))
-            .map_err(|_| internal("the editor has ended"))?;
-        let written = written
-            .await
-            .map_err(|_| internal("the editor has ended"))?;
-        Ok(written.map(Note::from)?)
+        let written = self.ask(|done| Order::Write(typed, done)).await;
+        written.map(Note::from)
+    }
+
+    /// Puts an order behind those that were given before, and waits until it is carried out.
+    async fn ask<T>(
+        &self,
+        order: impl FnOnce(oneshot::Sender<nghisu_core::Result<T>>) -> Order,
+    ) -> Result<T> {
+        let ended = || Error::new(nghisu_core::Code::Internal, "the editor has ended");
+        let (done, answer) = oneshot::channel();
+        self.queue.send(order(done)).map_err(|_| ended())?;
+        Ok(answer.await.map_err(|_| ended())??)
     }
 }
