@@ -8,7 +8,7 @@ final class Place {
     let office: Office
 
     init() throws {
-        // A connection that the office has closed raises it on Linux, where it ends a program that has not said so.
+        // Writing to a connection that is gone may raise it on Linux, and ends a program that has not said so.
         signal(SIGPIPE, SIG_IGN)
         folder = try emptyFolder()
         office = try Office(folder.appending("office"))
