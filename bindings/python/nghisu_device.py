@@ -1,6 +1,10 @@
 """What Python adds to the generated module: a device in an `async with`, its changes in an `async for`."""
 
 import asyncio
+import atexit
+import sys
+import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -18,8 +22,8 @@ from nghisu import (
 
 #: Changes that wait for a slow reader; further ones become one `Change.EVERYTHING`.
 WAITING_MAX = 256
-#: Seconds in which a thread of the library that has just called comes back out of the interpreter.
-LEAVING_S = 0.1
+#: Seconds for which a program's end waits for threads of the library; one that is longer in it hangs in a listener.
+LEAVING_S = 10
 
 
 @asynccontextmanager
@@ -32,9 +36,6 @@ async def opened(
         yield device
     finally:
         await device.shut_down()
-        # The thread that said so may still wait for its turn to return; a program that ends before that
-        # takes it down in the middle of the library, which aborts.
-        await asyncio.sleep(LEAVING_S)
 
 
 async def changes(device: Device) -> AsyncIterator[Change]:
@@ -76,6 +77,24 @@ async def enrol_until_confirmed(device: Device, invitation: str, show: Callable[
 async def resume_enrolment(device: Device, show: Callable[[str], None]) -> Identity:
     """Goes on with an enrolment that was begun, as `enrol_until_confirmed` does."""
     return await device.resume_enrolment(_Digits(asyncio.get_running_loop(), show))
+
+
+@atexit.register
+def _come_back() -> None:
+    """Waits until no thread of the library is in the interpreter.
+
+    The one that told of a call's end may still wait for its turn to return. An interpreter that ends before
+    that ends the thread, in the middle of the library, which aborts the process.
+    """
+    until = time.monotonic() + LEAVING_S
+    while _visitors() and time.monotonic() < until:
+        time.sleep(0.001)
+
+
+def _visitors() -> set[int]:
+    """Returns the threads that run Python and that Python has not started."""
+    own = {thread.ident for thread in threading.enumerate() if not isinstance(thread, threading._DummyThread)}
+    return set(sys._current_frames()) - own
 
 
 class _OnLoop:

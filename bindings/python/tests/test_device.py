@@ -239,23 +239,49 @@ class DeviceTest(unittest.IsolatedAsyncioTestCase):
         with self.assertRaises(NghisuError.Closed):
             await device.resume()
 
+    async def test_a_program_may_end_while_the_thread_that_told_of_a_call_is_still_on_its_way_back(self) -> None:
+        lines = [
+            "import asyncio, sys, threading, time",
+            "from nghisu import DeviceConfig",
+            "from nghisu_device import opened",
+            "main_thread = threading.get_ident()",
+            "async def main(folder):",
+            "    loop = asyncio.get_running_loop()",
+            "    tell = loop.call_soon_threadsafe",
+            "    def tell_and_linger(*told):",
+            "        tell(*told)",
+            "        until = time.monotonic() + 0.5",
+            "        while threading.get_ident() != main_thread and time.monotonic() < until:",
+            "            time.sleep(0.001)",
+            "    loop.call_soon_threadsafe = tell_and_linger",
+            "    async with opened(DeviceConfig(directory=folder, device_name='beside')):",
+            "        pass",
+            "asyncio.run(main(*sys.argv[1:]))",
+        ]
+        folder = str(self.folder / "ended")
+        ended = await asyncio.to_thread(
+            subprocess.run, [sys.executable, "-c", "\n".join(lines), folder], capture_output=True, text=True
+        )
+        self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+
     async def elsewhere(self, text: str) -> str:
         """Opens the same folder in another process, writes a note, and returns how many there are, or the error."""
         lines = [
-            "import asyncio, sys, nghisu",
+            "import asyncio, sys",
+            "from nghisu import DeviceConfig, NghisuError, NoteTarget",
+            "from nghisu_device import opened",
             "async def main(folder, text):",
             "    try:",
-            "        device = await nghisu.Device.open(nghisu.DeviceConfig(directory=folder, device_name='beside'))",
-            "    except nghisu.NghisuError as error:",
+            "        async with opened(DeviceConfig(directory=folder, device_name='beside')) as device:",
+            "            await device.create_note(NoteTarget(), text)",
+            "            return len(await device.notes())",
+            "    except NghisuError.AlreadyOpen as error:",
             "        return type(error).__name__",
-            "    await device.create_note(nghisu.NoteTarget(), text)",
-            "    count = len(await device.notes())",
-            "    await device.shut_down()",
-            "    return count",
             "print(asyncio.run(main(*sys.argv[1:])))",
         ]
         command = [sys.executable, "-c", "\n".join(lines), self.config().directory, text]
-        ended = await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True, text=True)
+        ended = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
+        self.assertEqual(ended.returncode, 0, ended.stderr)
         return ended.stdout.strip()
 
     async def test_the_owner_takes_out_what_he_has_written_and_erases_the_rest(self) -> None:
