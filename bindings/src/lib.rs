@@ -293,6 +293,27 @@ impl Device {
         .await
     }
 
+    /// States what has no call of its own, and returns the act: a check-in, an absence with its reason, a
+    /// point of order, an opinion, a recommendation or a voters' petition, to a person or post if `addressee`
+    /// names one. It is signed and on disk then.
+    #[uniffi::method(default(item = None, text = "", addressee = None))]
+    pub async fn state_act(
+        &self,
+        meeting: String,
+        kind: ActKind,
+        item: Option<String>,
+        text: String,
+        addressee: Option<String>,
+    ) -> Result<String> {
+        let meeting = meeting_id(&meeting)?;
+        let item = item.as_deref().map(item_id).transpose()?;
+        self.run(|client| async move {
+            let act = client.state(meeting, item, kind.into(), addressee, &text);
+            Ok(act.await?.to_string())
+        })
+        .await
+    }
+
     /// Takes an act back, and returns the act that does so.
     pub async fn withdraw(&self, meeting: String, act: String) -> Result<String> {
         let meeting = meeting_id(&meeting)?;

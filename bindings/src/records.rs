@@ -398,6 +398,18 @@ pub enum ActKind {
     QuestionSlip,
     /// Rút một đăng ký hoặc phiếu.
     Withdrawal,
+    /// Điểm danh: is there. The office's roll decides.
+    CheckIn,
+    /// Xin vắng mặt. The office alone reads the reason.
+    Absence,
+    /// Phát biểu về trình tự, thủ tục phiên họp: comes before all who registered.
+    PointOfOrder,
+    /// Phiếu xin ý kiến. The last one that is not late counts.
+    OpinionSlip,
+    /// Kiến nghị, đề xuất.
+    Recommendation,
+    /// Ý kiến, kiến nghị của cử tri.
+    Petition,
 }
 
 impl From<act::ActKind> for ActKind {
@@ -406,6 +418,28 @@ impl From<act::ActKind> for ActKind {
             act::ActKind::SpeakingRegistration => Self::SpeakingRegistration,
             act::ActKind::QuestionSlip => Self::QuestionSlip,
             act::ActKind::Withdrawal => Self::Withdrawal,
+            act::ActKind::CheckIn => Self::CheckIn,
+            act::ActKind::Absence => Self::Absence,
+            act::ActKind::PointOfOrder => Self::PointOfOrder,
+            act::ActKind::OpinionSlip => Self::OpinionSlip,
+            act::ActKind::Recommendation => Self::Recommendation,
+            act::ActKind::Petition => Self::Petition,
+        }
+    }
+}
+
+impl From<ActKind> for act::ActKind {
+    fn from(kind: ActKind) -> Self {
+        match kind {
+            ActKind::SpeakingRegistration => Self::SpeakingRegistration,
+            ActKind::QuestionSlip => Self::QuestionSlip,
+            ActKind::Withdrawal => Self::Withdrawal,
+            ActKind::CheckIn => Self::CheckIn,
+            ActKind::Absence => Self::Absence,
+            ActKind::PointOfOrder => Self::PointOfOrder,
+            ActKind::OpinionSlip => Self::OpinionSlip,
+            ActKind::Recommendation => Self::Recommendation,
+            ActKind::Petition => Self::Petition,
         }
     }
 }

@@ -405,6 +405,27 @@ impl Client {
         .await
     }
 
+    /// States an act of any kind but a withdrawal, which names another act.
+    ///
+    /// # Errors
+    /// As [`Client::register_to_speak`]; [`Code::Malformed`] for a withdrawal.
+    pub async fn state(
+        &self,
+        meeting: MeetingId,
+        item: Option<ItemId>,
+        kind: ActKind,
+        addressee: Option<String>,
+        text: &str,
+    ) -> Result<ActId> {
+        if kind == ActKind::Withdrawal {
+            let detail =
+                "a withdrawal names the act that it takes back; expected a call of withdraw";
+            return Err(Error::new(Code::Malformed, detail));
+        }
+        self.act(meeting, item, kind, text.to_owned(), addressee, None)
+            .await
+    }
+
     /// Takes an act back.
     ///
     /// # Errors

@@ -8,6 +8,9 @@
 //! - [`canonical`]: the one way to write JSON that is hashed and signed.
 //! - [`order`]: order as a short text on every item, since a map of items has no positions and a
 //!   list cannot be merged without doubling what two people moved.
+//! - [`act`]: what a delegate states, and [`speaking`]: who speaks next after all of them.
+//! - [`states`]: how far a thing is and which step may follow; [`deadlines`]: by which day, counted by the
+//!   body's own rules; [`follow_up`]: what is still open, and the agenda that follows from it.
 //! - [`publication`]: what the office publishes of it, and to whom.
 //! - [`mod@changes`]: what is different between two programmes, as a delegate would say it. An item is
 //!   known by its id, and where an author deletes an item and writes it again, by number and title:
@@ -16,9 +19,13 @@
 pub mod act;
 pub mod canonical;
 pub mod changes;
+pub mod deadlines;
+pub mod follow_up;
 pub mod order;
 pub mod programme;
 pub mod publication;
+pub mod speaking;
+pub mod states;
 pub mod view;
 
 pub use canonical::{canonical_json, content_hash};

@@ -11,6 +11,12 @@ use serde_json::Value;
 
 use crate::error::Language;
 
+mod day;
+
+pub use day::{Day, DayError, Weekday};
+
+use day::civil_from_days;
+
 /// Milliseconds since 1970-01-01T00:00:00Z, without leap seconds. Prints as RFC 3339 in UTC.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(u64);
@@ -40,7 +46,7 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (days, ms) = (self.0 / 86_400_000, self.0 % 86_400_000);
-        let (year, month, day) = civil_from_days(days);
+        let (year, month, day) = civil_from_days(days as i64);
         let (seconds, ms) = (ms / 1000, ms % 1000);
         write!(
             f,
@@ -56,41 +62,6 @@ impl fmt::Debug for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
-}
-
-/// Gregorian year, month and day of a number of days since 1970-01-01
-/// (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
-const fn civil_from_days(days: u64) -> (u64, u64, u64) {
-    let shifted = days + 719_468;
-    let era = shifted / 146_097;
-    let day_of_era = shifted % 146_097;
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    let year = year_of_era + era * 400 + (month <= 2) as u64;
-    (year, month, day)
-}
-
-fn moment(day: u64, local_ms: u64, utc_offset_ms: u64) -> Option<Timestamp> {
-    (day > 0).then(|| Timestamp(local_ms.saturating_sub(utc_offset_ms)))
-}
-
-/// Returns the days from 1970-01-01 to a date of the Gregorian calendar; 0 for any date before.
-const fn days_from_civil(year: u64, month: u64, day: u64) -> u64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year / 400;
-    let year_of_era = year % 400;
-    let month_from_march = if month > 2 { month - 3 } else { month + 9 };
-    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    (era * 146_097 + day_of_era).saturating_sub(719_468)
 }
 
 impl<C> Encode<C> for Timestamp {
@@ -288,24 +259,15 @@ impl PartialDate {
     /// year. A date without its year, and one before 1970, has no such moment. The body's own clock is
     /// `utc_offset_ms` ahead of UTC.
     pub fn ends_at(&self, utc_offset_ms: u64) -> Option<Timestamp> {
-        let year = u64::from(self.year?);
-        let first_day = match (self.month, self.day) {
-            (None, _) => days_from_civil(year + 1, 1, 1),
-            (Some(12), None) => days_from_civil(year + 1, 1, 1),
-            (Some(month), None) => days_from_civil(year, u64::from(month) + 1, 1),
-            (Some(month), Some(day)) => {
-                let start = days_from_civil(year, u64::from(month), u64::from(day));
-                let minutes = match (self.time, self.part_of_day) {
-                    (Some((hour, minute)), _) => u64::from(hour) * 60 + u64::from(minute) + 1,
-                    (None, Some(PartOfDay::Morning)) => 12 * 60,
-                    (None, Some(PartOfDay::Afternoon)) => 18 * 60,
-                    (None, Some(PartOfDay::Evening) | None) => 24 * 60,
-                };
-                let ms = (start * 24 * 60 + minutes) * 60_000;
-                return moment(start, ms, utc_offset_ms);
-            }
+        let last = self.last_day()?;
+        let minutes = match (self.day, self.time, self.part_of_day) {
+            (Some(_), Some((hour, minute)), _) => u64::from(hour) * 60 + u64::from(minute) + 1,
+            (Some(_), None, Some(PartOfDay::Morning)) => 12 * 60,
+            (Some(_), None, Some(PartOfDay::Afternoon)) => 18 * 60,
+            (Some(_), None, Some(PartOfDay::Evening) | None) | (None, _, _) => 24 * 60,
         };
-        moment(first_day, first_day * 86_400_000, utc_offset_ms)
+        let local = last.unix_ms()? + minutes * 60_000;
+        Some(Timestamp(local.saturating_sub(utc_offset_ms)))
     }
 
     /// Returns what lists are sorted by: year, month, day, part of the day, minute of the day.
@@ -533,14 +495,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn days_and_dates_are_each_others_inverse() {
-        for day in 0..100_000 {
-            let (year, month, of_month) = civil_from_days(day);
-            assert_eq!(days_from_civil(year, month, of_month), day);
-        }
-    }
 
     #[test]
     fn a_timestamp_prints_in_utc() {

@@ -172,3 +172,68 @@ fn withdrawing_a_merged_registration_before_it_arrives_withdraws_what_it_joins()
     let next = hall.receive(&mut tablet, &next, AT);
     assert_eq!((next.number, next.refers_to), (Some(2), None));
 }
+
+#[test]
+fn an_act_of_every_kind_gets_a_number_and_of_three_kinds_a_second_one_joins_the_first() {
+    let hall = Hall::new("[[item]]\nid = 'i1'\ntitle = 'Thảo luận'\n");
+    let mut alice = enrolled(&hall.office, "Alice", Role::Delegate, 1);
+    let joining = [
+        ActKind::SpeakingRegistration,
+        ActKind::PointOfOrder,
+        ActKind::CheckIn,
+    ];
+    let stated = ActKind::ALL
+        .into_iter()
+        .filter(|kind| *kind != ActKind::Withdrawal);
+    let mut numbers = 0;
+    for (n, kind) in (0..).zip(stated) {
+        let first = alice.act(3 * n + 1, hall.meeting(), Some("i1"), kind);
+        let second = alice.act(3 * n + 2, hall.meeting(), Some("i1"), kind);
+
+        let (of_first, of_second) = (
+            hall.receive(&mut alice, &first, AT),
+            hall.receive(&mut alice, &second, AT),
+        );
+
+        numbers += 1;
+        assert_eq!((of_first.number, of_first.kind), (Some(numbers), kind));
+        if joining.contains(&kind) {
+            assert_eq!(
+                (of_second.number, of_second.refers_to),
+                (None, Some(first.id))
+            );
+        } else {
+            numbers += 1;
+            assert_eq!(
+                (of_second.number, of_second.refers_to),
+                (Some(numbers), None)
+            );
+        }
+        let back = withdrawal(&alice, 3 * n + 3, &first);
+        let of_back = hall.receive(&mut alice, &back, AT);
+        assert_eq!((of_back.number, of_back.refers_to), (None, Some(first.id)));
+    }
+}
+
+#[test]
+fn an_act_that_names_another_and_is_no_withdrawal_is_refused() {
+    let hall = Hall::new("[[item]]\nid = 'i1'\ntitle = 'Thảo luận'\n");
+    let mut alice = enrolled(&hall.office, "Alice", Role::Delegate, 1);
+    let first = alice.act(1, hall.meeting(), None, REGISTER);
+    hall.receive(&mut alice, &first, AT);
+    for (n, kind) in (2..).zip(ActKind::ALL) {
+        if kind == ActKind::Withdrawal {
+            continue;
+        }
+        let act = Act {
+            withdraws: Some(first.id),
+            ..alice.act(n, hall.meeting(), None, kind)
+        };
+        let envelope = alice.send_act(&act);
+        let outcomes = alice.sync(&hall.office, &[envelope]).outcomes;
+        assert!(
+            matches!(&outcomes[..], [Outcome::Refused { reason }] if reason == "malformed"),
+            "{kind:?} {outcomes:?}"
+        );
+    }
+}

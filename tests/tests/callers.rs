@@ -13,8 +13,8 @@ use std::{
 };
 
 use nghisu::{
-    CancelHandle, Change, ChangeListener, Device, DeviceConfig, EnrolmentListener, Language,
-    LogLevel, LogLine, LogListener, NghisuError, NoteTarget, ProgressListener, Splice,
+    ActKind, CancelHandle, Change, ChangeListener, Device, DeviceConfig, EnrolmentListener,
+    Language, LogLevel, LogLine, LogListener, NghisuError, NoteTarget, ProgressListener, Splice,
     SyncListener, SyncStatus,
 };
 use nghisu_tests::{disk::Disk, process::Office, vfs};
@@ -215,11 +215,15 @@ fn read_and_write(calls: &mut Calls, phone: &Arc<Device>) {
     );
     must!(
         calls,
-        phone.hand_in_question(meeting.clone(), item, None, topic())
+        phone.hand_in_question(meeting.clone(), item.clone(), None, topic())
+    );
+    must!(
+        calls,
+        phone.state_act(meeting.clone(), ActKind::CheckIn, item, String::new(), None)
     );
     must!(calls, phone.withdraw(meeting.clone(), act));
     must!(calls, phone.sync_now(None));
-    assert_eq!(must!(calls, phone.acts(None)).len(), 3);
+    assert_eq!(must!(calls, phone.acts(None)).len(), 4);
     must!(calls, phone.receipts(meeting));
     must!(calls, phone.not_sent());
     must!(calls, phone.devices());

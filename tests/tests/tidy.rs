@@ -555,6 +555,24 @@ fn root() -> PathBuf {
         .to_owned()
 }
 
+#[test]
+fn every_change_that_the_world_must_notice_still_fits_the_code() {
+    let patches: Vec<String> = tracked()
+        .into_iter()
+        .filter(|path| path.starts_with("tests/mutations/") && path.ends_with(".patch"))
+        .collect();
+    assert!(!patches.is_empty());
+    for patch in patches {
+        let applied = Command::new("git")
+            .args(["apply", "--check", &patch])
+            .current_dir(root())
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&applied.stderr);
+        assert!(applied.status.success(), "{patch}: {error}");
+    }
+}
+
 fn tracked() -> Vec<String> {
     let output = Command::new("git")
         .args(["ls-files", "-z"])

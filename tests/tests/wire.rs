@@ -172,14 +172,7 @@ fn live() -> Sent {
     let copy = place.path().join("copy");
     copy_folder(&path, &copy);
     let meeting = first.store.meetings().unwrap()[0].id;
-    for (number, kind) in [
-        ActKind::SpeakingRegistration,
-        ActKind::QuestionSlip,
-        ActKind::Withdrawal,
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    for (number, kind) in ActKind::ALL.into_iter().enumerate() {
         put_act(&mut first, person, meeting, number, kind);
     }
     first.sync(&office).unwrap();
@@ -344,6 +337,7 @@ fn all_that_devices_and_an_office_send_fits_the_schema() {
         "segment",
         "entry",
         "kind",
+        "act-kind",
         "covers",
         "receipt",
         "succession",

@@ -394,6 +394,26 @@ class DeviceTest(unittest.IsolatedAsyncioTestCase):
             self.assertIn("Chào cờ", change)
         self.assertEqual((await device.programme(meeting, VI)).number, 2)
 
+    async def test_an_act_of_every_kind_reaches_the_office_and_a_second_check_in_joins_the_first(self) -> None:
+        device = await self.enrolled()
+        meeting = await self.only_meeting(device)
+        kinds = [kind for kind in ActKind if kind is not ActKind.WITHDRAWAL]
+        acts = [await device.state_act(meeting, kind, "du-toan", kind.name, "UBND tỉnh") for kind in kinds]
+        again = await device.state_act(meeting, ActKind.CHECK_IN, "du-toan")
+        with self.assertRaises(NghisuError.InvalidInput) as caught:
+            await device.state_act(meeting, ActKind.WITHDRAWAL)
+        self.assertEqual(caught.exception.code, "malformed")
+
+        await device.sync_now()
+
+        *receipts, joined = await device.receipts(meeting)
+        self.assertEqual([(receipt.act, receipt.kind) for receipt in receipts], list(zip(acts, kinds)))
+        self.assertEqual([receipt.number for receipt in receipts], list(range(1, len(kinds) + 1)))
+        first = acts[kinds.index(ActKind.CHECK_IN)]
+        self.assertEqual((joined.act, joined.number, joined.refers_to), (again, None, first))
+        (petition,) = (act for act in await device.acts(meeting) if act.kind is ActKind.PETITION)
+        self.assertEqual((petition.text, petition.addressee), ("PETITION", "UBND tỉnh"))
+
     async def test_a_question_can_be_handed_in_and_taken_back(self) -> None:
         device = await self.enrolled()
         meeting = await self.only_meeting(device)

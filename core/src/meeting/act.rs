@@ -1,4 +1,4 @@
-//! Acts: what a delegate states with his signature. Registering to speak, handing in a question.
+//! Acts: what a delegate states with his signature, from his check-in to a petition that he has heard.
 //!
 //! An act has a random id by which every repeat is recognised. It is signed when it is made; the
 //! envelope that carries it is signed when it is sent, so the act outlives the device that made it.
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{
     cbor,
-    error::{Code, Error, Result},
+    error::{Code, Error, Language, Result},
     ids::{ActId, DeviceId, Hash, MeetingId, PersonId, domain},
     limits::RECORD_PAYLOAD_BYTES_MAX,
     meeting::programme::ItemId,
@@ -31,27 +31,91 @@ pub enum ActKind {
     /// Rút một đăng ký hoặc phiếu; names the act withdrawn.
     #[n(3)]
     Withdrawal,
+    /// Điểm danh: whoever states it is there, or follows from elsewhere. The office's roll decides.
+    #[n(4)]
+    CheckIn,
+    /// Xin vắng mặt. The reason is the office's to read.
+    #[n(5)]
+    Absence,
+    /// Phát biểu về trình tự, thủ tục phiên họp: comes before all who registered.
+    #[n(6)]
+    PointOfOrder,
+    /// Phiếu xin ý kiến. Each is received; the last one that is not late counts.
+    #[n(7)]
+    OpinionSlip,
+    /// Kiến nghị, đề xuất.
+    #[n(8)]
+    Recommendation,
+    /// Ý kiến, kiến nghị của cử tri, as the delegate has heard it.
+    #[n(9)]
+    Petition,
 }
 
 impl ActKind {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::SpeakingRegistration,
+        Self::QuestionSlip,
+        Self::Withdrawal,
+        Self::CheckIn,
+        Self::Absence,
+        Self::PointOfOrder,
+        Self::OpinionSlip,
+        Self::Recommendation,
+        Self::Petition,
+    ];
+
     /// Returns the stable name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::SpeakingRegistration => "speaking_registration",
             Self::QuestionSlip => "question_slip",
             Self::Withdrawal => "withdrawal",
+            Self::CheckIn => "check_in",
+            Self::Absence => "absence",
+            Self::PointOfOrder => "point_of_order",
+            Self::OpinionSlip => "opinion_slip",
+            Self::Recommendation => "recommendation",
+            Self::Petition => "petition",
+        }
+    }
+
+    /// Says it to people.
+    pub const fn text(self, language: Language) -> &'static str {
+        let (vi, en) = match self {
+            Self::SpeakingRegistration => ("đăng ký phát biểu", "registration to speak"),
+            Self::QuestionSlip => ("phiếu chất vấn", "question"),
+            Self::Withdrawal => ("rút", "withdrawal"),
+            Self::CheckIn => ("điểm danh", "check-in"),
+            Self::Absence => ("xin vắng mặt", "absence"),
+            Self::PointOfOrder => ("phát biểu về trình tự phiên họp", "point of order"),
+            Self::OpinionSlip => ("phiếu xin ý kiến", "opinion"),
+            Self::Recommendation => ("kiến nghị, đề xuất", "recommendation"),
+            Self::Petition => ("kiến nghị của cử tri", "voters' petition"),
+        };
+        match language {
+            Language::Vietnamese => vi,
+            Language::English => en,
         }
     }
 
     /// Returns the kind of a stable name.
     pub fn of_name(name: &str) -> Option<Self> {
-        [
-            Self::SpeakingRegistration,
-            Self::QuestionSlip,
-            Self::Withdrawal,
-        ]
-        .into_iter()
-        .find(|kind| kind.name() == name)
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Says whether a second act of this kind joins the one of the same person and item that stands: two
+    /// registrations are one wish to speak, but two questions are two.
+    pub const fn merges(self) -> bool {
+        match self {
+            Self::SpeakingRegistration | Self::PointOfOrder | Self::CheckIn => true,
+            Self::QuestionSlip
+            | Self::Withdrawal
+            | Self::Absence
+            | Self::OpinionSlip
+            | Self::Recommendation
+            | Self::Petition => false,
+        }
     }
 }
 
@@ -74,10 +138,10 @@ pub struct Act {
     /// What it states.
     #[n(4)]
     pub kind: ActKind,
-    /// The topic of a speech, the text of a question.
+    /// The topic of a speech, the text of a question, the reason of an absence.
     #[n(5)]
     pub text: String,
-    /// To whom a question is put.
+    /// To whom a question, a recommendation or a petition goes.
     #[n(6)]
     pub addressee: Option<String>,
     /// The act that a withdrawal takes back.
@@ -238,6 +302,22 @@ mod tests {
             late: false,
             replaces,
         }
+    }
+
+    #[test]
+    fn every_kind_has_a_name_words_and_a_number_of_its_own() {
+        for (index, kind) in ActKind::ALL.into_iter().enumerate() {
+            assert_eq!(ActKind::of_name(kind.name()), Some(kind));
+            assert_eq!(cbor::encode(&kind), [index as u8 + 1]);
+            assert_eq!(serde_json::json!(kind), kind.name());
+            for language in [Language::Vietnamese, Language::English] {
+                let same = ActKind::ALL
+                    .iter()
+                    .filter(|other| other.text(language) == kind.text(language));
+                assert_eq!(same.count(), 1, "{kind:?}");
+            }
+        }
+        assert_eq!(ActKind::of_name("applause"), None);
     }
 
     #[test]

@@ -294,7 +294,10 @@ numbers! {
     role_number role Role { Delegate = 1 Secretary = 2 Chair = 3 Guest = 4 }
     status_number status DeviceStatus { Active = 1 Pending = 2 Locked = 3 Revoked = 4 }
     order_number order_kind OrderKind { Lock = 1 Release = 2 Wipe = 3 }
-    kind_number kind ActKind { SpeakingRegistration = 1 QuestionSlip = 2 Withdrawal = 3 }
+    kind_number kind ActKind {
+        SpeakingRegistration = 1 QuestionSlip = 2 Withdrawal = 3 CheckIn = 4 Absence = 5 PointOfOrder = 6
+        OpinionSlip = 7 Recommendation = 8 Petition = 9
+    }
 }
 
 /// An epoch of the log after the first.

@@ -398,12 +398,11 @@ fn numbers(published: &[Published]) -> Vec<String> {
 }
 
 fn kind_names(acted: &Acted) -> (&'static str, &'static str) {
-    use nghisu_core::meeting::act::ActKind;
-    match acted.act.kind {
-        ActKind::SpeakingRegistration => ("đăng ký phát biểu", "registration to speak"),
-        ActKind::QuestionSlip => ("phiếu chất vấn", "question"),
-        ActKind::Withdrawal => ("rút", "withdrawal"),
-    }
+    let kind = acted.act.kind;
+    (
+        kind.text(Language::Vietnamese),
+        kind.text(Language::English),
+    )
 }
 
 fn print(line: &str) {

@@ -382,12 +382,8 @@ pub(super) fn judge_act(tx: &Tx<'_>, actor: Actor, envelope: &Envelope) -> Resul
             }
             Some(_) | None => Judged::Accepted(Some(Box::new(act))),
         },
-        (ActKind::SpeakingRegistration | ActKind::QuestionSlip, Some(_)) => {
-            Judged::Refused("malformed")
-        }
-        (ActKind::SpeakingRegistration | ActKind::QuestionSlip, None) => {
-            Judged::Accepted(Some(Box::new(act)))
-        }
+        (_, Some(_)) => Judged::Refused("malformed"),
+        (_, None) => Judged::Accepted(Some(Box::new(act))),
     })
 }
 
@@ -519,10 +515,11 @@ pub(super) fn adopt(tx: &Tx<'_>, mut row: ActRow, receipt: &Receipt) -> Result<(
     tx.set_act(&row)
 }
 
-/// Only registrations merge: two question slips on one item are two questions.
+/// Returns the act that stands and that another one of its kind joins.
 fn mergeable(tx: &Tx<'_>, row: &ActRow) -> Result<Option<ActId>> {
-    match row.kind {
-        ActKind::SpeakingRegistration => tx.standing_act(row),
-        ActKind::QuestionSlip | ActKind::Withdrawal => Ok(None),
+    if row.kind.merges() {
+        tx.standing_act(row)
+    } else {
+        Ok(None)
     }
 }

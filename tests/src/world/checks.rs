@@ -214,8 +214,10 @@ impl World {
 pub(super) fn stated(kind: ActKind, withdraws: Option<ActId>) -> acts::Stated {
     match (kind, withdraws) {
         (_, Some(withdrawn)) => acts::Stated::Withdraw(withdrawn),
-        (ActKind::QuestionSlip, None) => acts::Stated::Ask,
-        (ActKind::SpeakingRegistration | ActKind::Withdrawal, None) => acts::Stated::Speak,
+        (ActKind::SpeakingRegistration | ActKind::PointOfOrder | ActKind::CheckIn, None) => {
+            acts::Stated::Once(kind)
+        }
+        (_, None) => acts::Stated::Each,
     }
 }
 

@@ -358,7 +358,7 @@ impl World {
                 person: act.person,
                 meeting: act.meeting,
                 item: None,
-                stated: super::model::acts::Stated::Ask,
+                stated: super::model::acts::Stated::Each,
                 holders: [usize::MAX].into(),
             },
         );

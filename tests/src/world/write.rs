@@ -17,6 +17,16 @@ use super::{
     run::World,
 };
 
+/// What is stated beside registrations to speak, each after the other.
+const STATED: [ActKind; 7] = [
+    ActKind::QuestionSlip,
+    ActKind::PointOfOrder,
+    ActKind::Recommendation,
+    ActKind::CheckIn,
+    ActKind::OpinionSlip,
+    ActKind::Petition,
+    ActKind::Absence,
+];
 /// Letters of each of these kinds stand beside each other in a note as long as there are enough: Vietnamese
 /// ones, composed and as marks that combine, emoji, for which UTF-16 takes two units and UTF-8 four bytes.
 const MIXED: [(u32, usize); 5] = [
@@ -325,7 +335,7 @@ impl World {
         let (kind, item, withdraws) = match (dice.below(5), dice.pick(&mine)) {
             (0, Some(other)) => (ActKind::Withdrawal, None, Some(*other)),
             (0..3, _) => (ActKind::SpeakingRegistration, item, None),
-            _ => (ActKind::QuestionSlip, item, None),
+            _ => (STATED[mine.len() % STATED.len()], item, None),
         };
         self.put_act(node, meeting, (kind, item, withdraws))
     }
@@ -370,7 +380,7 @@ impl World {
         };
         let newest = self.acts.newest_of(self.nodes[node].author, |act| {
             act.meeting == meeting
-                && act.stated == acts::Stated::Speak
+                && act.stated == acts::Stated::Once(ActKind::SpeakingRegistration)
                 && act.item.as_deref() == Some(item.as_str())
         });
         match newest {

@@ -173,6 +173,22 @@ public final class Device: Sendable {
         }
     }
 
+    /// States what has no call of its own, and returns the act: a check-in, an absence with its reason, a
+    /// point of order, an opinion, a recommendation or a voters' petition, to a person or post if `addressee`
+    /// names one. It is signed and on disk then.
+    @discardableResult
+    public func stateAct(
+        _ meeting: String,
+        kind: ActKind,
+        item: String? = nil,
+        text: String = "",
+        addressee: String? = nil
+    ) async throws(NghisuError) -> String {
+        try await calling {
+            try await core.stateAct(meeting: meeting, kind: kind, item: item, text: text, addressee: addressee)
+        }
+    }
+
     /// Takes an act back, and returns the act that does so.
     @discardableResult
     public func withdraw(_ meeting: String, act: String) async throws(NghisuError) -> String {

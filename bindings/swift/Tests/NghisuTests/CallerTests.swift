@@ -99,6 +99,7 @@ struct CallerTests {
             ("pause, resume", { try await device.pause(); try await device.resume() }),
             ("registerToSpeak", { try await device.registerToSpeak(meeting, topic: "Kinh phí") }),
             ("handInQuestion", { try await device.handInQuestion(meeting, text: "Vì sao?") }),
+            ("stateAct", { try await device.stateAct(meeting, kind: .recommendation, text: "Đề nghị") }),
             ("withdraw", { try await device.withdraw(meeting, act: act) }),
         ]
         for (name, call) in calls {

@@ -34,6 +34,37 @@ struct DeviceTests {
         }
     }
 
+    @Test func an_act_of_every_kind_reaches_the_office_and_a_second_check_in_joins_the_first() async throws {
+        try await withDevice(place.config()) { device in
+            try await device.enrol(try office.invitation("alice"))
+            try await device.syncNow()
+            let meeting = try #require(try await device.meetings(.vietnamese).first).id
+            let kinds: [ActKind] = [
+                .speakingRegistration, .questionSlip, .checkIn, .absence, .pointOfOrder, .opinionSlip,
+                .recommendation, .petition,
+            ]
+            var acts: [String] = []
+            for kind in kinds {
+                acts.append(
+                    try await device.stateAct(
+                        meeting, kind: kind, item: "du-toan", text: "\(kind)", addressee: "UBND tỉnh"))
+            }
+            let again = try await device.stateAct(meeting, kind: .checkIn, item: "du-toan")
+            let refused = try await failure("invalidInput") { try await device.stateAct(meeting, kind: .withdrawal) }
+            #expect(refused.code == "malformed")
+
+            try await device.syncNow()
+
+            let receipts = try await device.receipts(meeting)
+            #expect(receipts.map(\.act) == acts + [again])
+            #expect(receipts.map(\.kind) == kinds + [.checkIn])
+            #expect(receipts.map(\.number) == [1, 2, 3, 4, 5, 6, 7, 8, nil])
+            #expect(receipts.last?.refersTo == acts[2])
+            let petition = try #require(try await device.acts(meeting).first { $0.kind == .petition })
+            #expect(petition.text == "petition" && petition.addressee == "UBND tỉnh")
+        }
+    }
+
     private func reads(_ device: Device) async throws -> String {
         let meetings = try await device.meetings(.vietnamese)
         let meeting = try #require(meetings.first).id

@@ -2,15 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nghisu_core::ids::{ActId, MeetingId, PersonId};
+use nghisu_core::{
+    ids::{ActId, MeetingId, PersonId},
+    meeting::act::ActKind,
+};
 
 use super::{Author, Verdict};
 
 /// What an act states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::world) enum Stated {
-    Speak,
-    Ask,
+    /// What stands once for each person, item and kind: another one joins it.
+    Once(ActKind),
+    /// What stands as often as it is stated.
+    Each,
     Withdraw(ActId),
 }
 
@@ -143,7 +148,7 @@ impl Acts {
                     self.early.entry(other).or_insert(id);
                 }
             }
-            Stated::Speak | Stated::Ask => {
+            Stated::Once(_) | Stated::Each => {
                 let standing = self.standing(id, &act);
                 if let Some(withdrawal) = self.early.get(&id) {
                     refers_to = Some(*withdrawal);
@@ -233,15 +238,15 @@ impl Acts {
             .max()
     }
 
-    /// Returns the registration that another one of the same person, item and kind joins.
+    /// Returns the act that another one of the same person, item and kind joins.
     fn standing(&self, id: ActId, act: &Act) -> Option<ActId> {
-        if act.stated != Stated::Speak {
+        if !matches!(act.stated, Stated::Once(_)) {
             return None;
         }
         let receipts = self.receipts.get(&act.meeting)?;
         receipts.iter().map(|receipt| receipt.act).find(|other| {
             let alike = |it: &Act| {
-                it.person == act.person && it.item == act.item && it.stated == Stated::Speak
+                it.person == act.person && it.item == act.item && it.stated == act.stated
             };
             *other != id
                 && self.made.get(other).is_some_and(alike)

@@ -86,6 +86,7 @@ class CallerThreadTest : AtOffice() {
             "NoteEditor.take" to { editor.take(0u) },
             "registerToSpeak" to { device.registerToSpeak(meeting, "du-toan", "") },
             "handInQuestion" to { device.handInQuestion(meeting, "du-toan", null, "Bao nhiêu?") },
+            "stateAct" to { device.stateAct(meeting, ActKind.RECOMMENDATION, "du-toan", "Đề nghị") },
             "withdraw" to { device.withdraw(meeting, act) },
             "acts" to { device.acts(meeting) },
             "receipts" to { device.receipts(meeting) },

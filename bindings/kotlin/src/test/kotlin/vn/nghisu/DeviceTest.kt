@@ -64,6 +64,29 @@ class DeviceTest : AtOffice() {
     }
 
     @Test
+    fun `an act of every kind reaches the office and a second check-in joins the first`() = atMostAMinute {
+        enrolled { device ->
+            val meeting = device.meetings(Language.VIETNAMESE).single().id
+            val kinds = ActKind.entries - ActKind.WITHDRAWAL
+            val acts = kinds.map { device.stateAct(meeting, it, "du-toan", it.name, "UBND tỉnh") }
+            val again = device.stateAct(meeting, ActKind.CHECK_IN, "du-toan")
+            val refused = failure<NghisuException.InvalidInput> { device.stateAct(meeting, ActKind.WITHDRAWAL) }
+            assertEquals("malformed", refused.code)
+
+            device.syncNow()
+
+            val receipts = device.receipts(meeting)
+            assertEquals(acts.zip(kinds), receipts.dropLast(1).map { it.act to it.kind })
+            assertEquals((1uL..acts.size.toULong()).toList(), receipts.dropLast(1).map { it.number })
+            val joined = receipts.last()
+            val first = acts[kinds.indexOf(ActKind.CHECK_IN)]
+            assertEquals(Triple(again, null, first), Triple(joined.act, joined.number, joined.refersTo))
+            val petition = device.acts(meeting).single { it.kind == ActKind.PETITION }
+            assertEquals("PETITION" to "UBND tỉnh", petition.text to petition.addressee)
+        }
+    }
+
+    @Test
     fun `what was read and written is there without the office`() = atMostAMinute {
         val (meeting, programme) = enrolled { device ->
             val meeting = device.meetings(Language.VIETNAMESE).single().id
