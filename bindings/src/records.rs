@@ -398,17 +398,17 @@ pub enum ActKind {
     QuestionSlip,
     /// Rút một đăng ký hoặc phiếu.
     Withdrawal,
-    /// Điểm danh: is there. The office's roll decides.
+    /// Báo có mặt: is there. The office's roll decides.
     CheckIn,
-    /// Xin vắng mặt. The office alone reads the reason.
+    /// Vắng mặt. The office alone reads the reason.
     Absence,
     /// Phát biểu về trình tự, thủ tục phiên họp: comes before all who registered.
     PointOfOrder,
     /// Phiếu xin ý kiến. The last one that is not late counts.
     OpinionSlip,
-    /// Kiến nghị, đề xuất.
+    /// Kiến nghị.
     Recommendation,
-    /// Ý kiến, kiến nghị của cử tri.
+    /// Ý kiến, kiến nghị cử tri.
     Petition,
 }
 

@@ -11,6 +11,7 @@
 //! - [`act`]: what a delegate states, and [`speaking`]: who speaks next after all of them.
 //! - [`states`]: how far a thing is and which step may follow; [`deadlines`]: by which day, counted by the
 //!   body's own rules; [`follow_up`]: what is still open, and the agenda that follows from it.
+//! - [`glossary`]: the one identifier and the one Vietnamese name of each thing.
 //! - [`publication`]: what the office publishes of it, and to whom.
 //! - [`mod@changes`]: what is different between two programmes, as a delegate would say it. An item is
 //!   known by its id, and where an author deletes an item and writes it again, by number and title:
@@ -21,6 +22,7 @@ pub mod canonical;
 pub mod changes;
 pub mod deadlines;
 pub mod follow_up;
+pub mod glossary;
 pub mod order;
 pub mod programme;
 pub mod publication;

@@ -31,10 +31,10 @@ pub enum ActKind {
     /// Rút một đăng ký hoặc phiếu; names the act withdrawn.
     #[n(3)]
     Withdrawal,
-    /// Điểm danh: whoever states it is there, or follows from elsewhere. The office's roll decides.
+    /// Báo có mặt: whoever states it is there, or follows from elsewhere. The office's roll decides.
     #[n(4)]
     CheckIn,
-    /// Xin vắng mặt. The reason is the office's to read.
+    /// Vắng mặt. The reason is the office's to read.
     #[n(5)]
     Absence,
     /// Phát biểu về trình tự, thủ tục phiên họp: comes before all who registered.
@@ -43,10 +43,10 @@ pub enum ActKind {
     /// Phiếu xin ý kiến. Each is received; the last one that is not late counts.
     #[n(7)]
     OpinionSlip,
-    /// Kiến nghị, đề xuất.
+    /// Kiến nghị.
     #[n(8)]
     Recommendation,
-    /// Ý kiến, kiến nghị của cử tri, as the delegate has heard it.
+    /// Ý kiến, kiến nghị cử tri, as the delegate has heard it.
     #[n(9)]
     Petition,
 }
@@ -86,12 +86,12 @@ impl ActKind {
             Self::SpeakingRegistration => ("đăng ký phát biểu", "registration to speak"),
             Self::QuestionSlip => ("phiếu chất vấn", "question"),
             Self::Withdrawal => ("rút", "withdrawal"),
-            Self::CheckIn => ("điểm danh", "check-in"),
-            Self::Absence => ("xin vắng mặt", "absence"),
+            Self::CheckIn => ("báo có mặt", "check-in"),
+            Self::Absence => ("vắng mặt", "absence"),
             Self::PointOfOrder => ("phát biểu về trình tự phiên họp", "point of order"),
             Self::OpinionSlip => ("phiếu xin ý kiến", "opinion"),
-            Self::Recommendation => ("kiến nghị, đề xuất", "recommendation"),
-            Self::Petition => ("kiến nghị của cử tri", "voters' petition"),
+            Self::Recommendation => ("kiến nghị", "recommendation"),
+            Self::Petition => ("ý kiến, kiến nghị cử tri", "voters' petition"),
         };
         match language {
             Language::Vietnamese => vi,

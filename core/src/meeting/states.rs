@@ -11,6 +11,8 @@ use crate::error::Language;
 
 /// A state of one of the lives below.
 pub trait State: Copy + Eq + fmt::Debug + 'static {
+    /// Whose life it is, by its word in the glossary.
+    const OF: &'static str;
     /// All states, in the order of the life.
     const ALL: &'static [Self];
     /// Where a life begins.
@@ -66,7 +68,7 @@ impl fmt::Display for StepError {
 impl std::error::Error for StepError {}
 
 macro_rules! states {
-    ($($(#[$doc:meta])* $name:ident {
+    ($($(#[$doc:meta])* $name:ident of $of:literal {
         $($(#[$state_doc:meta])* $state:ident = $word:literal $vi:literal $en:literal => [$($next:ident),*],)*
     })*) => {$(
         $(#[$doc])*
@@ -77,6 +79,7 @@ macro_rules! states {
         }
 
         impl State for $name {
+            const OF: &'static str = $of;
             const ALL: &'static [Self] = &[$(Self::$state,)*];
             const FIRST: Self = Self::ALL[0];
 
@@ -100,7 +103,7 @@ macro_rules! states {
 
 states! {
     /// Đăng ký phát biểu.
-    SpeakingState {
+    SpeakingState of "speaking_registration" {
         /// Stated on a device.
         Registered = "registered" "đã đăng ký" "registered" => [Received, Withdrawn],
         /// The office has it, and it has its number.
@@ -116,7 +119,7 @@ states! {
     }
 
     /// Phiếu chất vấn.
-    QuestionState {
+    QuestionState of "question_slip" {
         /// Written and not handed in.
         Drafted = "drafted" "đang soạn" "drafted" => [Submitted],
         /// Stated on a device.
@@ -138,7 +141,7 @@ states! {
     }
 
     /// Ý kiến, kiến nghị của cử tri.
-    PetitionState {
+    PetitionState of "petition" {
         /// Heard from voters, on a device.
         Recorded = "recorded" "đã ghi nhận" "recorded" => [Received],
         /// The office has it.
@@ -160,7 +163,7 @@ states! {
     }
 
     /// Nhiệm vụ.
-    TaskState {
+    TaskState of "task" {
         /// Given.
         Open = "open" "đang thực hiện" "open" => [Reported, Done],
         /// Told how it stands.
@@ -170,7 +173,7 @@ states! {
     }
 
     /// Phiếu xin ý kiến.
-    OpinionState {
+    OpinionState of "opinion_slip" {
         /// Asked for.
         Open = "open" "chờ ý kiến" "open" => [Answered],
         /// Answered; answered anew it counts as the newer says.

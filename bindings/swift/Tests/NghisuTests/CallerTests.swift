@@ -9,7 +9,7 @@ import Testing
 /// when the thread is given back, and from the moment when it is taken again to the return. That the call
 /// waits meanwhile costs the thread nothing. Wall time shows a thread that is held up by a lock, and also what
 /// other programs take of the machine; processor time shows neither.
-@Suite(.timeLimit(.minutes(8)))
+@Suite(.timeLimit(.minutes(90)))
 struct CallerTests {
     let place: Place
 
