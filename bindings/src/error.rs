@@ -103,7 +103,7 @@ errors! {
         Internal PortTaken OfficeMissing OfficeExists PersonExists LogDamaged NothingToPublish
         PassphraseWrong PassphraseShort PassphraseMissing KeyFile KeyFilePlace PaperCopyWrong
         PublicationUnsigned PublicationStale PublicationKeyUnknown DeviceAmbiguous
-        AudienceUnknown BackupDamaged OfficeHealing
+        AudienceUnknown BackupDamaged BundleDamaged BundleForeign OfficeHealing
     }
 }
 

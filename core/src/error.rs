@@ -280,6 +280,16 @@ codes! {
         vi: "Bản sao lưu bị thiếu hoặc bị sửa.", remedy_vi: "Dùng bản sao lưu khác; chưa có gì được ghi vào thư mục dữ liệu.",
         en: "The backup is incomplete or was altered.", remedy_en: "Use another backup; nothing was written to the data folder.",
     }
+    /// A bundle is not, byte for byte, the one that the office has signed.
+    BundleDamaged = "bundle_damaged" {
+        vi: "Gói hồ sơ bị hỏng hoặc bị sửa ở chỗ nêu trong ngoặc.", remedy_vi: "Xin văn phòng một bản khác; không dùng bản này làm căn cứ.",
+        en: "The bundle is damaged or was altered at the place in brackets.", remedy_en: "Ask the office for another copy, and do not rely on this one.",
+    }
+    /// A bundle is not by the office that is meant, or nobody has said which is meant.
+    BundleForeign = "bundle_foreign" {
+        vi: "Chưa rõ gói hồ sơ này là của văn phòng nào; trong ngoặc là khóa gốc đã ký.", remedy_vi: "Đưa dấu vân tay khóa gốc của văn phòng bằng --root, lấy từ thư mời hoặc biên bản lập khóa.",
+        en: "It is not shown that this bundle is by the office you mean; the root that signed it stands in brackets.", remedy_en: "Give the fingerprint of the office's root key with --root, from an invitation or the record of its ceremony.",
+    }
     /// The office was restored and takes back what its devices hold; it gives no numbers meanwhile.
     OfficeHealing = "office_healing" {
         vi: "Văn phòng vừa được khôi phục và đang nhận lại dữ liệu từ các thiết bị.", remedy_vi: "Xem nghisu heal; khi các thiết bị đã gửi lại, chạy nghisu heal --finish.",

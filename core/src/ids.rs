@@ -81,6 +81,8 @@ pub mod domain {
     pub const LINK_ASK: &[u8] = b"nghisu/link-ask/1";
     /// The approving device's step under the secret of the link code.
     pub const LINK_ADD: &[u8] = b"nghisu/link-add/1";
+    /// The list of what a bundle of a meeting holds.
+    pub const BUNDLE: &[u8] = b"nghisu/bundle/1";
 }
 
 macro_rules! ids {

@@ -1,5 +1,8 @@
 //! The commands of `nghisu`.
 
+mod acts;
+mod bundle;
+mod calendar;
 mod devices;
 mod invite;
 mod keys;
@@ -112,7 +115,13 @@ enum Command {
     },
     /// Tell the main job as a story: published here, read and annotated offline on devices, and back
     Demo(DemoArguments),
-    /// Check the log from its first entry, or the proof that a device has written
+    /// Write a meeting as one signed file that is checked without an office
+    Bundle(bundle::BundleArguments),
+    /// Write the published meetings as iCalendar
+    Calendar(calendar::CalendarArguments),
+    /// Write the acts that were received on a meeting as a table
+    Acts(acts::ActsArguments),
+    /// Check the log from its first entry, the proof that a device has written, or a bundle
     Verify(VerifyArguments),
     /// Copy the office to a folder while it runs: database and papers, every file checked, no keys
     Backup(restore::BackupArguments),
@@ -337,6 +346,9 @@ fn carry_out(command: Command, language: Language) -> Result<()> {
         Command::Restore(arguments) => restore::restore(&arguments, language),
         Command::Heal(arguments) => restore::heal(&arguments, language),
         Command::Verify(arguments) => proof::run(&arguments, language),
+        Command::Bundle(arguments) => bundle::run(&arguments, language),
+        Command::Calendar(arguments) => calendar::run(&arguments, language),
+        Command::Acts(arguments) => acts::run(&arguments, language),
     }
 }
 
@@ -541,6 +553,15 @@ const fn role_word(role: Role) -> &'static str {
 
 fn person_json(person: &Person) -> serde_json::Value {
     serde_json::json!({ "id": person.id, "name": person.name, "role": role_word(person.role) })
+}
+
+/// Writes a file in full, or to standard output where its name is `-`.
+fn write_out(to: &Path, content: &[u8]) -> Result<()> {
+    if to == Path::new("-") {
+        let written = std::io::stdout().write_all(content);
+        return written.map_err(|error| Error::new(Code::Storage, error));
+    }
+    files::write_file(&absolute(to)?, content)
 }
 
 /// Writes one line to standard output.

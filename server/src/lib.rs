@@ -3,6 +3,7 @@
 //! [`Office`] is the office itself: a folder, and what happens to it. [`Server`] puts it on the
 //! network. [`import`] reads programmes from files. The commands of `nghisu` are in [`cli`].
 
+pub mod bundle;
 pub mod cli;
 pub mod clock;
 mod db;

@@ -11,10 +11,13 @@
 //! Nothing here is async and nothing is kept in memory that another process changes: the commands
 //! beside `serve` work on the same folder. What is answered is on disk.
 
+mod acts;
 mod admit;
 mod asking;
 mod backup;
 mod blobs;
+mod bundle;
+mod calendar;
 mod ceremony;
 mod devices;
 mod doctor;
@@ -71,10 +74,13 @@ pub use crate::db::{
     Worked,
     rows::{Named, Person},
 };
+pub use acts::ReceivedAct;
 pub use asking::Asking;
 pub(crate) use asking::allow;
 pub use backup::{BackedUp, BackedUpFile, Manifest, Restored};
 pub use blobs::Paper;
+pub use bundle::Beside;
+pub use calendar::OpenMeeting;
 pub use ceremony::KeysStatus;
 pub use devices::{Confirmation, DeviceInfo};
 pub use doctor::{Check, Checked, examine};

@@ -1,4 +1,4 @@
-//! `nghisu verify`: the office's own log, or the proof that a device has written.
+//! `nghisu verify`: the office's own log, the proof that a device has written, or the bundle of a meeting.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use nghisu_core::{
 };
 
 use super::{
-    Data, out,
+    Data, bundle, out,
     publish::{read, visible},
     say,
 };
@@ -23,10 +23,13 @@ pub(super) struct VerifyArguments {
     #[command(flatten)]
     data: Data,
     /// Check a device's proof of which version of a programme it has read; needs no office with --root
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "file")]
     proof: Option<PathBuf>,
+    /// Check the bundle of a meeting; needs no office with --root
+    #[arg(long, value_name = "FILE", group = "file")]
+    bundle: Option<PathBuf>,
     /// Fingerprint of the office's root key, as invitations carry it [default: that of the office in --data]
-    #[arg(long, value_name = "FINGERPRINT", requires = "proof")]
+    #[arg(long, value_name = "FINGERPRINT", requires = "file")]
     root: Option<String>,
 }
 
@@ -34,11 +37,27 @@ pub(super) fn run(arguments: &VerifyArguments, language: Language) -> Result<()>
     if let Some(proof) = &arguments.proof {
         return verify_proof(arguments, proof, language);
     }
+    if let Some(file) = &arguments.bundle {
+        let root = match &arguments.root {
+            Some(text) => Some(fingerprint(text)?),
+            None => own_root(&arguments.data.data)?,
+        };
+        return bundle::verify(file, root, language);
+    }
     let entries = Office::open(&arguments.data.data)?.verify_log()?;
     out(&match language {
         Language::Vietnamese => format!("Nhật ký nguyên vẹn: {entries} mục."),
         Language::English => format!("The log holds: {entries} entries."),
     })
+}
+
+/// Returns the fingerprint of the office in a folder, if there is one.
+fn own_root(folder: &Path) -> Result<Option<Hash>> {
+    match Office::open(folder) {
+        Ok(office) => Ok(Some(office.pin())),
+        Err(error) if error.code() == Code::OfficeMissing => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn verify_proof(arguments: &VerifyArguments, file: &Path, language: Language) -> Result<()> {

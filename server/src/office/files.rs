@@ -28,13 +28,22 @@ pub(crate) fn make_folder(path: &Path) -> Result<()> {
 /// Writes a file beside its place, syncs it, and moves it there: whoever looks sees the old content
 /// or the new one. Only the owner may read it.
 pub(crate) fn write_file(path: &Path, content: &[u8]) -> Result<()> {
+    write_with(path, |file| {
+        file.write_all(content)
+            .map_err(|error| file_error(&error, path))
+    })
+}
+
+/// Writes a file in the same way, piece by piece.
+pub(crate) fn write_with(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
     let folder = path
         .parent()
         .ok_or_else(|| Error::new(Code::Internal, path.display()))?;
     let mut file =
         tempfile::NamedTempFile::new_in(folder).map_err(|error| folder_error(&error, folder))?;
-    file.write_all(content)
-        .and_then(|()| file.as_file().sync_all())
+    write(file.as_file_mut())?;
+    file.as_file()
+        .sync_all()
         .map_err(|error| file_error(&error, path))?;
     file.persist(path)
         .map_err(|error| file_error(&error.error, path))?;
