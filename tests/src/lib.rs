@@ -14,6 +14,7 @@ pub mod disk;
 pub mod fixture;
 pub mod link;
 pub mod local;
+pub mod oparl;
 pub mod process;
 pub mod scan;
 pub mod vfs;
