@@ -7,6 +7,7 @@ mod devices;
 mod invite;
 mod keys;
 mod member;
+mod oparl;
 mod passphrase;
 mod proof;
 mod publish;
@@ -113,6 +114,8 @@ enum Command {
         #[command(flatten)]
         data: Data,
     },
+    /// Write what is public of the body as OParl 1.1: a folder of files for any web server
+    Oparl(oparl::OparlArguments),
     /// Tell the main job as a story: published here, read and annotated offline on devices, and back
     Demo(DemoArguments),
     /// Write a meeting as one signed file that is checked without an office
@@ -341,6 +344,7 @@ fn carry_out(command: Command, language: Language) -> Result<()> {
                 .iter()
                 .try_for_each(|json| out(&canonical_json(json)))
         }
+        Command::Oparl(arguments) => oparl::run(&arguments, language),
         Command::Demo(_) | Command::Doctor(_) => Ok(()),
         Command::Backup(arguments) => restore::backup(&arguments, language),
         Command::Restore(arguments) => restore::restore(&arguments, language),

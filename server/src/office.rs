@@ -28,6 +28,7 @@ mod incarnation;
 pub(crate) mod keys;
 mod late;
 mod log;
+pub mod oparl;
 pub(crate) mod orders;
 mod page;
 mod papers_back;

@@ -101,6 +101,14 @@ impl Office {
         })
     }
 
+    /// Returns the content of a paper's file.
+    ///
+    /// # Errors
+    /// [`Code::PaperMissing`] if it is not there.
+    pub(crate) fn paper_content(&self, hash: Hash) -> Result<Vec<u8>> {
+        fs::read(self.blob_path(hash)).map_err(|_| Error::new(Code::PaperMissing, hash))
+    }
+
     /// Returns the media type of a file, if the holder of the read token may read a part of a programme
     /// of which a publication names it.
     pub(super) fn readable_paper(

@@ -26,6 +26,19 @@ impl Tx<'_> {
         )
     }
 
+    /// Returns the publications of a part, the oldest first.
+    pub(crate) fn publications(&self, feed: Feed) -> Result<Vec<Publication>> {
+        self.all(
+            "SELECT payload FROM publication WHERE feed = ? ORDER BY number",
+            [feed.to_bytes()],
+            |row| {
+                blob(row, 0, |bytes| {
+                    Some(SignedPublication::decode(bytes).ok()?.1)
+                })
+            },
+        )
+    }
+
     /// Returns the newest number under which anything of the meeting was published; 0 before the first.
     pub(crate) fn newest_number(&self, meeting: MeetingId) -> Result<u64> {
         let newest = self.one(
