@@ -37,7 +37,7 @@ use publish::PublishArguments;
 use crate::{
     Office, Server, clock,
     demo::{self, Break},
-    office::{MeetingStatus, Person, Status, files, tls::outward_ip},
+    office::{MeetingStatus, Person, Status, files, oparl::Base, tls::outward_ip},
 };
 
 /// The office of an assembly: programmes, papers, and the devices of its delegates.
@@ -178,6 +178,9 @@ struct ServeArguments {
     body_name: Option<String>,
     #[command(flatten)]
     founding: keys::Founding,
+    /// Give out what is public as OParl 1.1, to anybody, below /oparl; this is the address that others see
+    #[arg(long, value_name = "URL", value_parser = Base::parse)]
+    public_oparl: Option<Base>,
     /// File to write the address to once it is open
     #[arg(long, value_name = "FILE")]
     port_file: Option<PathBuf>,
@@ -359,7 +362,10 @@ fn carry_out(command: Command, language: Language) -> Result<()> {
 fn serve(arguments: &ServeArguments, language: Language) -> Result<()> {
     let listener = listen(&arguments.listen)?;
     let (data, body) = (&arguments.data.data, arguments.body_name.as_deref());
-    let office = keys::open_or_found(data, &arguments.founding, body, language)?;
+    let mut office = keys::open_or_found(data, &arguments.founding, body, language)?;
+    if let Some(base) = &arguments.public_oparl {
+        office = office.with_public_oparl(base.clone());
+    }
     let office = Arc::new(office);
     warn(&office, language)?;
     let _ = tracing_subscriber::fmt()

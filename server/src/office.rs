@@ -102,6 +102,7 @@ pub struct Office {
     secret: [u8; 32],
     segments: segments::SegmentCache,
     recent: recent::Recent,
+    public: oparl::Public,
     page_bytes_max: usize,
     note_bytes_max: usize,
 }
@@ -160,6 +161,7 @@ impl Office {
             secret: row.secret,
             segments: segments::SegmentCache::default(),
             recent: recent::Recent::default(),
+            public: oparl::Public::default(),
             page_bytes_max: PAGE_BYTES_MAX,
             note_bytes_max: NOTE_PAYLOAD_BYTES_MAX,
         })
@@ -178,6 +180,13 @@ impl Office {
     #[must_use]
     pub const fn with_notes_of(mut self, bytes_max: usize) -> Self {
         self.note_bytes_max = bytes_max;
+        self
+    }
+
+    /// Gives out over HTTP what is public, with ids below `base`.
+    #[must_use]
+    pub fn with_public_oparl(mut self, base: oparl::Base) -> Self {
+        self.public = oparl::Public::at(base);
         self
     }
 

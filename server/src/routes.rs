@@ -2,6 +2,7 @@
 
 mod gate;
 mod office;
+mod oparl;
 mod papers;
 pub(crate) mod pokes;
 mod sync;
@@ -37,6 +38,8 @@ const WAITING_MAX: usize = 1_024;
 const RETRY_AFTER_S: (u64, u64) = (2, 10);
 /// How long a request waits for its turn before it is told that the office is busy.
 const TURN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Requests for what is public that are worked on at once: they take no turn from devices.
+const PUBLIC_MAX: usize = 8;
 /// How long a body may take to arrive.
 pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -77,6 +80,7 @@ enum Endpoint {
     Pokes,
     Health,
     Office,
+    Oparl,
 }
 
 /// Everything that the office answers. There is nothing else.
@@ -94,6 +98,7 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/pokes", Action::Pokes, Endpoint::Pokes),
     route("GET", "/health", Action::Health, Endpoint::Health),
     route("GET", "/v1/office", Action::Hello, Endpoint::Office),
+    route("GET", "/oparl/{*path}", Action::Public, Endpoint::Oparl),
 ];
 
 const fn route(
@@ -103,7 +108,7 @@ const fn route(
     endpoint: Endpoint,
 ) -> Route {
     let needs = match endpoint {
-        Endpoint::Health | Endpoint::Office => Needs::Nothing,
+        Endpoint::Health | Endpoint::Office | Endpoint::Oparl => Needs::Nothing,
         Endpoint::Enrol => Needs::Invitation,
         Endpoint::Sync => Needs::Device,
         Endpoint::Paper | Endpoint::PapersMissing | Endpoint::PaperBack | Endpoint::Pokes => {
@@ -153,6 +158,7 @@ pub(crate) fn router_with(office: Arc<Office>, turns: Turns, pokes: Arc<Hub>) ->
         limits: turns,
         turns: Arc::new(Semaphore::new(turns.at_once)),
         places: Arc::new(Semaphore::new(turns.at_once + turns.waiting)),
+        public_turns: Arc::new(Semaphore::new(PUBLIC_MAX)),
     };
     let mut router = Router::new();
     for route in ROUTES {
@@ -188,6 +194,7 @@ async fn serve(app: &App, route: &Route, request: Request, claim: &mut Claim) ->
             let anybody = gate::anybody(route.action)?;
             Ok(answer(office::show(app, anybody, &parts.uri).await?))
         }
+        Endpoint::Oparl => Ok(oparl::show(app, gate::anybody(route.action)?, &parts).await),
         Endpoint::Enrol => {
             let invited = gate::invited(route.action, body, claim).await?;
             Ok(answer(sync::enrol(app, invited).await?))
@@ -222,6 +229,7 @@ pub(crate) struct App {
     limits: Turns,
     turns: Arc<Semaphore>,
     places: Arc<Semaphore>,
+    public_turns: Arc<Semaphore>,
 }
 
 /// The right to be worked on. Dropping it lets the next one in.
@@ -246,6 +254,18 @@ impl App {
                 _turn: turn,
             }),
             Ok(Err(_)) | Err(_) => Err(busy()),
+        }
+    }
+
+    /// Waits for a turn to read what is public.
+    ///
+    /// # Errors
+    /// [`Code::OfficeBusy`].
+    async fn public_turn(&self) -> Result<OwnedSemaphorePermit> {
+        let turn = self.public_turns.clone().acquire_owned();
+        match tokio::time::timeout(self.limits.patience, turn).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(_)) | Err(_) => Err(Code::OfficeBusy.into()),
         }
     }
 

@@ -24,6 +24,7 @@ use nghisu_core::{
 use nghisu_server::{
     Office, RootKey, clock,
     office::Confirmation,
+    office::oparl::Base,
     routes::{Needs, ROUTES, router},
 };
 use tempfile::TempDir;
@@ -38,10 +39,10 @@ struct Http {
 impl Http {
     fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        let office = Arc::new(
-            Office::open_or_create(&folder.path().join("office"), &RootKey::draw().unwrap())
-                .unwrap(),
-        );
+        let root = RootKey::draw().unwrap();
+        let office = Office::open_or_create(&folder.path().join("office"), &root).unwrap();
+        let public = Base::parse("https://hdnd.example/oparl").unwrap();
+        let office = Arc::new(office.with_public_oparl(public));
         let router = router(office.clone());
         Self {
             folder,
@@ -122,6 +123,7 @@ async fn whatever_needs_a_proof_refuses_whoever_brings_none() {
     for route in ROUTES {
         let method: Method = route.method.parse().unwrap();
         let mut path = route.path.replace("{hash}", &Hash::ZERO.to_string());
+        path = path.replace("{*path}", "system.json");
         if path == "/v1/office" {
             path += &format!("?nonce={}", "A".repeat(43));
         }

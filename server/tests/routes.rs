@@ -29,7 +29,7 @@ use nghisu_core::{
 };
 use nghisu_server::{
     Office, RootKey, clock,
-    office::Confirmation,
+    office::{Confirmation, oparl::Base},
     routes::{ROUTES, router},
 };
 use tempfile::TempDir;
@@ -78,6 +78,7 @@ GET /v1/pokes          | *                              | *     | device_refused
 
 GET /health            | *                              | *     | ok
 GET /v1/office         | *                              | *     | ok
+GET /oparl/{*path}     | *                              | *     | ok
 ";
 
 fn expected(route: &str, state: &str, role: &str) -> Option<&'static str> {
@@ -100,10 +101,10 @@ struct Http {
 impl Http {
     fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        let office = Arc::new(
-            Office::open_or_create(&folder.path().join("office"), &RootKey::draw().unwrap())
-                .unwrap(),
-        );
+        let root = RootKey::draw().unwrap();
+        let office = Office::open_or_create(&folder.path().join("office"), &root).unwrap();
+        let public = Base::parse("https://hdnd.example/oparl").unwrap();
+        let office = Arc::new(office.with_public_oparl(public));
         let content = b"paper";
         std::fs::write(folder.path().join("p1.pdf"), content).unwrap();
         let text = "id = 'kh-1'\nkind = 'regular_session'\ntitle = 'Kỳ họp'\n[[paper]]\nid = 'p1'\ntitle = 'Tờ trình'\nfile = 'p1.pdf'\n";
@@ -134,6 +135,7 @@ impl Http {
     async fn send(&self, route: &str, proof: Proof) -> Response<Body> {
         let (method, path) = route.split_once(' ').unwrap();
         let mut path = path.replace("{hash}", &self.paper.to_string());
+        path = path.replace("{*path}", "system.json");
         if route == "POST /v1/papers/{hash}" {
             path += "?at=0&of=5";
         }

@@ -36,6 +36,7 @@ pub struct Office {
     process: Option<Child>,
     listen: String,
     tls: bool,
+    serve_flags: Vec<String>,
 }
 
 impl Office {
@@ -52,9 +53,17 @@ impl Office {
             process: None,
             listen: "127.0.0.1:0".into(),
             tls,
+            serve_flags: Vec::new(),
         };
         office.restart();
         office
+    }
+
+    /// Starts the office again, now and from here on with further flags of `serve`.
+    pub fn restart_with(&mut self, flags: &[&str]) {
+        self.kill();
+        self.serve_flags = flags.iter().map(ToString::to_string).collect();
+        self.restart();
     }
 
     /// Starts an office whose publications secretaries sign. Its root key lies in `root.key` in the
@@ -66,6 +75,7 @@ impl Office {
             process: None,
             listen: "127.0.0.1:0".into(),
             tls,
+            serve_flags: Vec::new(),
         };
         let passphrase = office.file("passphrase", b"a passphrase of this test");
         let root = office.folder.path().join("root.key");
@@ -100,6 +110,7 @@ impl Office {
         if !self.tls {
             command.arg("--plain-http");
         }
+        command.args(&self.serve_flags);
         let log = fs::File::options()
             .create(true)
             .append(true)

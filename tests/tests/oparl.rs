@@ -8,6 +8,8 @@
 mod exports;
 #[path = "oparl/planted.rs"]
 mod planted;
+#[path = "oparl/served.rs"]
+mod served;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -16,7 +16,7 @@ use nghisu_core::{
 
 use sha2::{Digest, Sha256};
 
-use super::{Office, files, page::actor, rights::Audiences};
+use super::{Office, files, oparl::PublicFile, page::actor, rights::Audiences};
 use crate::db::Tx;
 
 /// Bytes that are copied at a time.
@@ -107,6 +107,20 @@ impl Office {
     /// [`Code::PaperMissing`] if it is not there.
     pub(crate) fn paper_content(&self, hash: Hash) -> Result<Vec<u8>> {
         fs::read(self.blob_path(hash)).map_err(|_| Error::new(Code::PaperMissing, hash))
+    }
+
+    /// Returns a file of a public paper.
+    ///
+    /// # Errors
+    /// [`Code::PaperMissing`] if it is not there.
+    pub(crate) fn public_paper(&self, file: &PublicFile) -> Result<Paper> {
+        let path = self.blob_path(file.hash);
+        let found = fs::metadata(&path).map_err(|_| Error::new(Code::PaperMissing, file.hash))?;
+        Ok(Paper {
+            path,
+            length: found.len(),
+            media_type: file.media_type.clone(),
+        })
     }
 
     /// Returns the media type of a file, if the holder of the read token may read a part of a programme

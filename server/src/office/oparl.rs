@@ -11,7 +11,10 @@
 mod objects;
 mod pages;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use nghisu_core::{
     Code, Error, Result,
@@ -81,20 +84,66 @@ impl Office {
     /// # Errors
     /// If it cannot be read.
     pub fn oparl(&self, base: &Base) -> Result<PublicBody> {
+        self.db.read(|tx| read(tx, base))
+    }
+
+    /// Returns what is public, if this office gives it out: as it was worked out last, unless something
+    /// was published since.
+    ///
+    /// # Errors
+    /// As [`Office::oparl`].
+    pub(crate) fn public_oparl(&self) -> Result<Option<Arc<PublicBody>>> {
+        let Some(base) = &self.public.base else {
+            return Ok(None);
+        };
+        // Whoever comes meanwhile waits for the same answer.
+        let known = self.public.known.lock();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
         self.db.read(|tx| {
-            let mut states = Vec::new();
-            for meeting in tx.meetings()? {
-                states.extend(states_of(tx, base, &meeting)?);
+            let now = (tx.count_publications()?, office_row(tx)?.body_name);
+            match &*known {
+                Some((then, public)) if *then == now => Ok(Some(public.clone())),
+                Some(_) | None => {
+                    let public = Arc::new(read(tx, base)?);
+                    *known = Some((now, public.clone()));
+                    Ok(Some(public))
+                }
             }
-            states.sort_by_key(|state| (state.at, state.meeting, state.number));
-            let mut ledger = Ledger::default();
-            for state in states {
-                ledger.take(base, state);
-            }
-            let name = office_row(tx)?.body_name;
-            Ok(PublicBody::new(base.clone(), &name, ledger))
         })
     }
+}
+
+/// Whether an office gives out what is public, and what that was when it was asked last.
+#[derive(Default)]
+pub(super) struct Public {
+    base: Option<Base>,
+    known: Mutex<Option<Known>>,
+}
+
+/// How many publications there were, what the body was called, and what was public then.
+type Known = ((u64, String), Arc<PublicBody>);
+
+impl Public {
+    pub(super) fn at(base: Base) -> Self {
+        Self {
+            base: Some(base),
+            known: Mutex::default(),
+        }
+    }
+}
+
+fn read(tx: &Tx<'_>, base: &Base) -> Result<PublicBody> {
+    let mut states = Vec::new();
+    for meeting in tx.meetings()? {
+        states.extend(states_of(tx, base, &meeting)?);
+    }
+    states.sort_by_key(|state| (state.at, state.meeting, state.number));
+    let mut ledger = Ledger::default();
+    for state in states {
+        ledger.take(base, state);
+    }
+    let name = office_row(tx)?.body_name;
+    Ok(PublicBody::new(base.clone(), &name, ledger))
 }
 
 type Objects = BTreeMap<String, Value>;

@@ -70,7 +70,7 @@ pub(super) async fn back(
     .await
 }
 
-async fn serve(mut file: File, paper: &Paper, headers: &HeaderMap) -> Response {
+pub(super) async fn serve(mut file: File, paper: &Paper, headers: &HeaderMap) -> Response {
     let asked = headers
         .get(header::RANGE)
         .and_then(|value| value.to_str().ok())

@@ -13,7 +13,7 @@ pub(super) const URL: &str = "https://hdnd.example/oparl";
 const TYPES: &str = "https://schema.oparl.org/1.1/";
 
 /// A meeting with something of every class, and closed items of both kinds with papers of their own.
-const PROGRAMME: &str = r#"
+pub(super) const PROGRAMME: &str = r#"
 id = "kh-1"
 kind = "regular_session"
 title = "Kỳ họp thứ Nhất"
@@ -92,7 +92,7 @@ kind = "conclusion"
 text = "Kết luận ZQ9X"
 "#;
 
-const CLOSED: [&str; 11] = [
+pub(super) const CLOSED: [&str; 11] = [
     "ZQ1X", "ZQ2X", "ZQ3X", "ZQ4X", "ZQ5X", "ZQ6X", "ZQ7X", "ZQ8X", "ZQ9X", "ZQ10X", "ZQ11X",
 ];
 
@@ -106,7 +106,7 @@ pub(super) fn publish(office: &Office, programme: &str) {
 }
 
 /// Has the office write its export, and reads it as its readers do.
-fn exported(office: &Office) -> (TempDir, Export) {
+pub(super) fn exported(office: &Office) -> (TempDir, Export) {
     let folder = TempDir::new_in(office.folder()).unwrap();
     let out = folder.path().join("oparl");
     office.must(&["oparl", "--url", URL, "--out", out.to_str().unwrap()]);

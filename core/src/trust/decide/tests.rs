@@ -50,6 +50,7 @@ const AT_THE_DOOR: &str = "
 health | stranger active pending locked revoked
 hello  | stranger active pending locked revoked
 enrol  | stranger active pending locked revoked
+public | stranger active pending locked revoked
 sync   | active
 papers | active
 papers-back | active
@@ -184,6 +185,7 @@ fn at_the_door_the_state_of_the_device_decides_and_nothing_else() {
         ("papers", Action::Papers),
         ("papers-back", Action::PapersBack),
         ("pokes", Action::Pokes),
+        ("public", Action::Public),
     ];
     let table: Vec<_> = rows(AT_THE_DOOR).collect();
     assert_eq!(table.len(), actions.len());

@@ -39,6 +39,12 @@ impl Tx<'_> {
         )
     }
 
+    /// Returns how many publications there are, of all parts.
+    pub(crate) fn count_publications(&self) -> Result<u64> {
+        let count = self.one("SELECT count(*) FROM publication", [], |row| uint(row, 0))?;
+        Ok(count.unwrap_or(0))
+    }
+
     /// Returns the newest number under which anything of the meeting was published; 0 before the first.
     pub(crate) fn newest_number(&self, meeting: MeetingId) -> Result<u64> {
         let newest = self.one(
