@@ -252,6 +252,9 @@ mod tests {
     use super::*;
     use crate::meeting::deadlines::{Duty, Rules};
 
+    /// What was due, when, and for how many days it has been overdue.
+    type Row = (&'static str, &'static str, i64);
+
     fn day(text: &str) -> Day {
         text.parse().unwrap()
     }
@@ -344,8 +347,7 @@ mod tests {
         p1.go_on(PetitionState::InProgress, day("2027-02-16"), "")
             .unwrap();
         let petitions = [p1, petition("p2", "2027-12-01")];
-        // day, what was due when and for how many days it has been overdue
-        let table: &[(&str, &[(&str, &str, i64)])] = &[
+        let table: &[(&str, &[Row])] = &[
             ("2026-12-24", &[]),
             ("2026-12-25", &[]),
             // Sunday 24 January is the 20th day after Monday 4 January: due on Monday 25.
