@@ -210,6 +210,24 @@ mod tests {
 
     use super::*;
 
+    fn deflated(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn a_text_is_found_in_the_memory_of_a_process_deflated_too() {
+        let text = "Kiến nghị mật 4R8K trong bộ nhớ";
+        let needle = Needle::new(&[text]);
+        let before = needle.find_in_memory(std::process::id()).unwrap();
+        assert!(before.plain > 0, "{before:?}");
+        let held = deflated(&[&[7; 99], text.as_bytes(), &[9; 99]].concat());
+        let after = needle.find_in_memory(std::process::id()).unwrap();
+        assert!(after.deflated > before.deflated, "{before:?} {after:?}");
+        assert!(!held.is_empty());
+    }
+
     #[test]
     fn a_text_is_found_in_every_form() {
         let text = "Kiến nghị mật 7Q2X";
@@ -221,11 +239,8 @@ mod tests {
             assert_eq!(needle.find(&around(form), 1).plain, 1);
         }
         for filling in [0, 5000] {
-            let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
             let words: String = (0..filling).map(|n| format!("{n} ")).collect();
-            encoder.write_all(words.as_bytes()).unwrap();
-            encoder.write_all(&around(text.as_bytes())).unwrap();
-            let deflated = encoder.finish().unwrap();
+            let deflated = deflated(&[words.as_bytes(), &around(text.as_bytes())].concat());
             let found = needle.find(&around(&deflated), 1);
             assert!(found.plain == 0 && found.deflated >= 1, "{found:?}");
         }
