@@ -37,6 +37,15 @@ impl Timestamp {
         Self(self.0.saturating_add(ms))
     }
 
+    /// Writes the time as clocks `utc_offset_ms` ahead of UTC show it, in whole seconds with the offset
+    /// (RFC 3339): `2026-12-07T08:00:00+07:00`.
+    pub fn written_at(self, utc_offset_ms: u64) -> String {
+        let local = self.plus_ms(utc_offset_ms).to_string();
+        let seconds = local.split('.').next().unwrap_or(&local);
+        let minutes = utc_offset_ms / 60_000;
+        format!("{seconds}+{:02}:{:02}", minutes / 60, minutes % 60)
+    }
+
     /// Returns the milliseconds from `earlier` to this time, or zero if that is later.
     pub const fn ms_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
@@ -266,8 +275,7 @@ impl PartialDate {
             (Some(_), None, Some(PartOfDay::Afternoon)) => 18 * 60,
             (Some(_), None, Some(PartOfDay::Evening) | None) | (None, _, _) => 24 * 60,
         };
-        let local = last.unix_ms()? + minutes * 60_000;
-        Some(Timestamp(local.saturating_sub(utc_offset_ms)))
+        Some(last.begins_at(utc_offset_ms)?.plus_ms(minutes * 60_000))
     }
 
     /// Returns what lists are sorted by: year, month, day, part of the day, minute of the day.
@@ -506,6 +514,15 @@ mod tests {
         ] {
             assert_eq!(Timestamp::from_unix_ms(ms).to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_timestamp_is_written_as_the_clock_on_the_wall_shows_it() {
+        let at = Timestamp::from_unix_ms(1_796_605_200_999);
+        let minutes = |minutes: u64| minutes * 60_000;
+        assert_eq!(at.written_at(minutes(420)), "2026-12-07T08:00:00+07:00");
+        assert_eq!(at.written_at(minutes(345)), "2026-12-07T06:45:00+05:45");
+        assert_eq!(at.written_at(0), "2026-12-07T01:00:00+00:00");
     }
 
     fn parts(toml_like: Value) -> Result<PartialDate, String> {

@@ -80,11 +80,11 @@ impl Day {
         Self::limited(i64::try_from(number).unwrap_or(i64::MAX))
     }
 
-    /// Returns the moment at which the day is over, where the clocks are `utc_offset_ms` ahead of UTC;
-    /// `None` for days before 1970.
-    pub fn ends_at(self, utc_offset_ms: u64) -> Option<Timestamp> {
-        let number = u64::try_from(self.number).ok()?;
-        let local = (number + 1) * DAY_MS;
+    /// Returns the moment at which the day begins, where the clocks are `utc_offset_ms` ahead of UTC;
+    /// `None` for days before 2 January 1970.
+    pub fn begins_at(self, utc_offset_ms: u64) -> Option<Timestamp> {
+        let number = u64::try_from(self.number).ok().filter(|days| *days > 0)?;
+        let local = number * DAY_MS;
         Some(Timestamp::from_unix_ms(local.saturating_sub(utc_offset_ms)))
     }
 
@@ -100,8 +100,8 @@ impl Day {
         Weekday::ALL[(self.number + 3).rem_euclid(7) as usize]
     }
 
-    /// Returns the day `days` days after this one, or before it if negative; at most the last that can be
-    /// named.
+    /// Returns the day `days` days after this one, or before it if negative; at most the first or the last
+    /// that can be named.
     pub fn plus_days(self, days: i64) -> Self {
         Self::limited(self.number.saturating_add(days))
     }
@@ -121,13 +121,6 @@ impl Day {
     /// Returns the days from `earlier` to this one, negative if that is later.
     pub const fn days_since(self, earlier: Self) -> i64 {
         self.number - earlier.number
-    }
-
-    pub(super) const fn unix_ms(self) -> Option<u64> {
-        if self.number <= 0 {
-            return None;
-        }
-        Some(self.number as u64 * DAY_MS)
     }
 
     fn limited(number: i64) -> Self {
@@ -302,12 +295,12 @@ mod tests {
     #[test]
     fn the_day_changes_at_midnight_of_the_body() {
         let offset = 7 * 60 * 60 * 1000;
-        let end = day("2026-12-24").ends_at(offset).unwrap();
-        assert_eq!(end.to_string(), "2026-12-24T17:00:00.000Z");
-        assert_eq!(Day::at(end, offset), day("2026-12-25"));
-        let before = Timestamp::from_unix_ms(end.unix_ms() - 1);
+        let begin = day("2026-12-25").begins_at(offset).unwrap();
+        assert_eq!(begin.to_string(), "2026-12-24T17:00:00.000Z");
+        assert_eq!(Day::at(begin, offset), day("2026-12-25"));
+        let before = Timestamp::from_unix_ms(begin.unix_ms() - 1);
         assert_eq!(Day::at(before, offset), day("2026-12-24"));
-        assert_eq!(day("1969-12-31").ends_at(0), None);
+        assert_eq!(day("1970-01-01").begins_at(0), None);
     }
 
     #[test]

@@ -13,13 +13,11 @@ use nghisu_core::{
     ids::{Hash, LogId},
     limits::UTC_OFFSET_MS,
     meeting::{Item, Meeting, Programme, State},
-    time::{DateParts, PartialDate, Timestamp},
+    time::{DateParts, Day, PartialDate, Timestamp},
 };
 
 use super::{Data, passphrase::tell, publish::visible, say, write_out};
 use crate::{Office, office::OpenMeeting};
-
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 #[derive(Debug, Args)]
 pub(super) struct CalendarArguments {
@@ -46,7 +44,7 @@ enum When {
     /// From a moment on, and until another if one is known.
     Timed(Timestamp, Option<Timestamp>),
     /// Whole days: the first, and the day after the last if that is another.
-    Days(String, Option<String>),
+    Days(Day, Option<Day>),
 }
 
 /// Why a meeting or an item is not in the calendar, or is there for the whole day.
@@ -186,10 +184,10 @@ fn event(meeting: &OpenMeeting, found: &When) -> Event {
             }
         }
         When::Days(first, after) => {
-            let days = [("DTSTART", Some(first)), ("DTEND", after.as_ref())];
+            let days = [("DTSTART", Some(*first)), ("DTEND", *after)];
             for (key, day) in days {
                 if let Some(day) = day {
-                    let mut property = Property::new(key, day);
+                    let mut property = Property::new(key, day.to_string().replace('-', ""));
                     event.append_property(property.add_parameter("VALUE", "DATE").done());
                 }
             }
@@ -243,19 +241,16 @@ fn titled(item: &Item) -> String {
 /// of which the day is not known, says nothing.
 fn when(begin: Option<&PartialDate>, end: Option<&PartialDate>) -> Result<When, Why> {
     let begin = begin.ok_or(Why::NoDate)?;
-    let first = day_of(begin)?;
+    let (first, from) = day_of(begin)?;
     let end = end.and_then(|end| on_day_of(end, begin));
     if let Some((hour, minute)) = begin.time() {
-        let from = first.plus_ms((u64::from(hour) * 60 + u64::from(minute)) * 60_000);
+        let from = from.plus_ms((u64::from(hour) * 60 + u64::from(minute)) * 60_000);
         let to = end.as_ref().and_then(moment_of);
         return Ok(When::Timed(from, to.filter(|to| *to > from)));
     }
-    let after = end.and_then(|end| day_of(&end).ok());
-    let after = after.filter(|last| *last > first);
-    Ok(When::Days(
-        date(first),
-        after.map(|last| date(last.plus_ms(DAY_MS))),
-    ))
+    let last = end.and_then(|end| day_of(&end).ok()).map(|(last, _)| last);
+    let last = last.filter(|last| *last > first);
+    Ok(When::Days(first, last.map(|last| last.plus_days(1))))
 }
 
 /// An item that says a time alone is on the day of its meeting, if that has one day.
@@ -289,16 +284,16 @@ fn on_day_of(date: &PartialDate, of: &PartialDate) -> Option<PartialDate> {
     parts.try_into().ok()
 }
 
-/// Returns the moment at which a day begins.
-fn day_of(date: &PartialDate) -> Result<Timestamp, Why> {
+/// Returns a day, and the moment at which it begins.
+fn day_of(date: &PartialDate) -> Result<(Day, Timestamp), Why> {
     match (date.year(), date.day()) {
         (None, Some(_)) => return Err(Why::NoYear),
         (_, None) if date.month().is_none() && date.year().is_none() => return Err(Why::NoDate),
         (_, None) => return Err(Why::NoDay),
         (Some(_), Some(_)) => {}
     }
-    let after = date.whole_day().ends_at(UTC_OFFSET_MS).ok_or(Why::Early)?;
-    Ok(Timestamp::from_unix_ms(after.unix_ms() - DAY_MS))
+    let day = date.last_day().ok_or(Why::NoDay)?;
+    Ok((day, day.begins_at(UTC_OFFSET_MS).ok_or(Why::Early)?))
 }
 
 /// Returns the moment at which something ends: its minute, or the end of its part of the day.
@@ -306,12 +301,6 @@ fn moment_of(end: &PartialDate) -> Option<Timestamp> {
     let after = end.ends_at(UTC_OFFSET_MS)?;
     let minute = u64::from(end.time().is_some()) * 60_000;
     Some(Timestamp::from_unix_ms(after.unix_ms() - minute))
-}
-
-/// Writes the day of a moment as the clock on the wall has it.
-fn date(at: Timestamp) -> String {
-    let text = at.plus_ms(UTC_OFFSET_MS).to_string();
-    text.chars().take(10).filter(|c| *c != '-').collect()
 }
 
 /// Writes a moment in UTC as iCalendar does.

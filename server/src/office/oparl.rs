@@ -400,8 +400,7 @@ fn class_of(value: &Value) -> Option<&str> {
 
 /// Returns a time as OParl writes it, in the body's zone.
 fn written(at: Timestamp) -> String {
-    let local = at.plus_ms(UTC_OFFSET_MS).to_string();
-    format!("{}{}", local.get(..19).unwrap_or(&local), objects::OFFSET)
+    at.written_at(UTC_OFFSET_MS)
 }
 
 /// Returns how an author's id or a name stands in an address: as it is where that is plain, otherwise by

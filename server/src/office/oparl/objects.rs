@@ -16,7 +16,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::{Base, Files, Objects, PublicFile, TYPES, class_of, pages::CLASSES, segment};
 
 /// The zone of the body, as it stands behind a time.
-pub(super) const OFFSET: &str = "+07:00";
+const OFFSET: &str = "+07:00";
 /// Letters of the ending of a file's name that are kept, so that a web server knows what it is.
 const ENDING_MAX: usize = 5;
 

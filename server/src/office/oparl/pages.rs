@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use nghisu_core::time::{Day, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::{Base, Files, Ledger, Mark, PublicFile, TYPES, class_of, written};
@@ -364,11 +365,10 @@ fn seconds(text: &str) -> Option<i64> {
     }) {
         return None;
     }
+    let day: Day = text.get(..10)?.parse().ok()?;
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
-    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    let in_range = (1..=12).contains(&month) && (1..=31).contains(&day);
     let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-    if !in_range || hour > 23 || minute > 59 || second > 60 {
+    if hour > 23 || minute > 59 || second > 60 {
         return None;
     }
     // Parts of a second decide nothing.
@@ -387,20 +387,8 @@ fn seconds(text: &str) -> Option<i64> {
         _ => return None,
     };
 
-    let days = days_before(year, month) + day;
+    let days = day.days_since(Day::at(Timestamp::default(), 0));
     Some(days * 86_400 + hour * 3600 + minute * 60 + second - ahead)
-}
-
-/// Days from the day before 1970-01-01 to the day before a month (Howard Hinnant, "chrono-Compatible
-/// Low-Level Date Algorithms").
-const fn days_before(year: i64, month: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let month_from_march = if month > 2 { month - 3 } else { month + 9 };
-    let day_of_era =
-        year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + (153 * month_from_march + 2) / 5;
-    era * 146_097 + day_of_era - 719_468 - 1
 }
 
 #[cfg(test)]
@@ -418,6 +406,7 @@ mod tests {
             "2026-12-07",
             "2026-12-07T08:00:00",
             "2026-13-07T08:00:00Z",
+            "2026-02-30T08:00:00Z",
             "2026-12-07T08:00:00+7",
             "2026-12-07T08:00:00+aa:00",
             "2026-12-07T08:00:0é+07:00",
