@@ -1,11 +1,10 @@
 //! `nghisu acts`: the acts that were received on a meeting, as a table for spreadsheet programs.
 
-use std::{borrow::Cow, path::PathBuf};
+use std::{borrow::Cow, collections::BTreeMap, path::PathBuf};
 
 use clap::Args;
 use nghisu_core::{
-    Code, Error, Language, Result, limits::UTC_OFFSET_MS, sync::healing::SerialNumber,
-    time::Timestamp,
+    Code, Error, Language, Result, ids::ActId, limits::UTC_OFFSET_MS, sync::healing::SerialNumber,
 };
 
 use super::{Data, passphrase::tell, say, write_out};
@@ -59,8 +58,12 @@ fn table(acts: &[ReceivedAct], bom: bool) -> Result<Vec<u8>> {
         .terminator(csv::Terminator::CRLF)
         .from_writer(begin.to_vec());
     writer.write_record(COLUMNS).map_err(failed)?;
+    let numbers: BTreeMap<ActId, SerialNumber> = acts
+        .iter()
+        .filter_map(|it| Some((it.act.id, number_of(it)?)))
+        .collect();
     for act in acts {
-        let cells = cells(act, acts);
+        let cells = cells(act, &numbers);
         let cells = cells.iter().map(|cell| guarded(cell).into_owned());
         writer.write_record(cells).map_err(failed)?;
     }
@@ -69,7 +72,11 @@ fn table(acts: &[ReceivedAct], bom: bool) -> Result<Vec<u8>> {
         .map_err(|error| Error::new(Code::Internal, error))
 }
 
-fn cells(received: &ReceivedAct, acts: &[ReceivedAct]) -> [String; 15] {
+fn number_of(received: &ReceivedAct) -> Option<SerialNumber> {
+    received.receipt.as_ref()?.number.map(SerialNumber::new)
+}
+
+fn cells(received: &ReceivedAct, numbers: &BTreeMap<ActId, SerialNumber>) -> [String; 15] {
     let ReceivedAct {
         act,
         receipt,
@@ -78,17 +85,17 @@ fn cells(received: &ReceivedAct, acts: &[ReceivedAct]) -> [String; 15] {
         received_at,
         withdrawn,
     } = received;
-    let number_of = |of: &ReceivedAct| of.receipt.as_ref()?.number.map(SerialNumber::new);
-    let shown = |number: Option<SerialNumber>| number.map(|it| it.to_string()).unwrap_or_default();
     let refers_to = receipt.as_ref().and_then(|receipt| receipt.refers_to);
-    let refers_to = refers_to.map(|id| match acts.iter().find(|other| other.act.id == id) {
-        Some(other) => number_of(other).map_or_else(|| id.to_string(), |it| it.to_string()),
+    let refers_to = refers_to.map(|id| match numbers.get(&id) {
+        Some(number) => number.to_string(),
         None => id.to_string(),
     });
     let (item_number, item_title) = item.clone().unwrap_or_default();
     let late = receipt.as_ref().is_some_and(|receipt| receipt.late);
     [
-        shown(number_of(received)),
+        number_of(received)
+            .map(|number| number.to_string())
+            .unwrap_or_default(),
         person.clone(),
         act.person.to_string(),
         item_number,
@@ -100,20 +107,13 @@ fn cells(received: &ReceivedAct, acts: &[ReceivedAct]) -> [String; 15] {
         act.kind.name().to_owned(),
         act.text.clone(),
         act.addressee.clone().unwrap_or_default(),
-        local(act.made_at),
-        local(*received_at),
+        act.made_at.written_at(UTC_OFFSET_MS),
+        received_at.written_at(UTC_OFFSET_MS),
         late.to_string(),
         withdrawn.to_string(),
         refers_to.unwrap_or_default(),
         act.id.to_string(),
     ]
-}
-
-/// Writes a time as the clock on the wall had it, with its offset (RFC 3339).
-fn local(at: Timestamp) -> String {
-    let text = at.plus_ms(UTC_OFFSET_MS).to_string();
-    let seconds = text.split('.').next().unwrap_or_default();
-    format!("{seconds}+{:02}:00", UTC_OFFSET_MS / 3_600_000)
 }
 
 /// Guards what a spreadsheet program would take for a formula by an apostrophe before it. What begins
@@ -160,12 +160,5 @@ mod tests {
             );
             assert_eq!(cell.strip_prefix('\'').unwrap_or(&cell), text);
         }
-    }
-
-    #[test]
-    fn a_time_is_that_of_the_wall_with_its_offset() {
-        let at = Timestamp::from_unix_ms(1_800_000_000_000);
-        assert_eq!(at.to_string(), "2027-01-15T08:00:00.000Z");
-        assert_eq!(local(at), "2027-01-15T15:00:00+07:00");
     }
 }

@@ -9,12 +9,16 @@ use nghisu_core::{
         Programme,
         act::{Act, ActKind, Receipt, ReceiptBatch, SignedAct},
         publication::programme_of,
-        view::{Seen, View},
+        view::View,
     },
     time::Timestamp,
 };
 
-use super::{Office, export::walk, publish::find_meeting};
+use super::{
+    Office,
+    export::{seen, walk},
+    publish::find_meeting,
+};
 use crate::db::Tx;
 
 /// An act that the office has received.
@@ -45,12 +49,12 @@ impl Office {
             let meeting = find_meeting(tx, meeting)?.id;
             let mut acts = Vec::new();
             let mut receipts: BTreeMap<ActId, Vec<Receipt>> = BTreeMap::new();
-            let (mut view, mut seen) = (View::default(), BTreeSet::new());
+            let (mut view, mut known) = (View::default(), BTreeSet::new());
             walk(tx, &mut |entry, envelope| {
                 let (header, payload) = (envelope.header(), envelope.payload());
                 if header.kind == Kind::Act {
                     let (_, act) = SignedAct::decode(payload)?;
-                    if act.meeting == meeting && seen.insert(act.id) {
+                    if act.meeting == meeting && known.insert(act.id) {
                         acts.push((act, entry.received_at));
                     }
                 } else if header.kind == Kind::Receipts {
@@ -59,14 +63,7 @@ impl Office {
                         receipts.entry(receipt.act).or_default().push(receipt);
                     }
                 } else if programme_of(entry.feed).is_some_and(|(of, _)| of == meeting) {
-                    view.apply(Seen {
-                        feed: entry.feed,
-                        document: header.document,
-                        kind: header.kind,
-                        payload,
-                        seq: entry.seq,
-                        received_at: entry.received_at,
-                    })?;
+                    view.apply(seen(entry, envelope))?;
                 }
                 Ok(())
             })?;

@@ -3,13 +3,10 @@
 use nghisu_core::{
     Result,
     ids::{Feed, MeetingId, PersonId},
-    meeting::{
-        Programme,
-        view::{Seen, View},
-    },
+    meeting::Programme,
 };
 
-use super::{Office, export::walk};
+use super::{Office, export::view};
 
 /// The open part of a meeting as it was published last.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,19 +27,7 @@ impl Office {
     /// # Errors
     /// [`nghisu_core::Code::LogDamaged`].
     pub fn open_meetings(&self) -> Result<Vec<OpenMeeting>> {
-        let mut view = View::default();
-        self.db.read(|tx| {
-            walk(tx, &mut |entry, envelope| {
-                view.apply(Seen {
-                    feed: entry.feed,
-                    document: envelope.header().document,
-                    kind: envelope.header().kind,
-                    payload: envelope.payload(),
-                    seq: entry.seq,
-                    received_at: entry.received_at,
-                })
-            })
-        })?;
+        let view = self.db.read(view)?;
         let nobody = PersonId::from_bytes([0; 16]);
         let json = view.to_json_of(nobody, |feed| matches!(feed, Feed::Programme(_)));
         let meetings = json["meetings"].as_object().into_iter().flatten();

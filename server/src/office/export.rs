@@ -73,17 +73,7 @@ impl Office {
     pub fn export(&self, people: &[PersonId], meeting: Option<&str>) -> Result<Vec<Value>> {
         self.db.read(|tx| {
             let meeting = meeting.map(|asked| find_meeting(tx, asked)).transpose()?;
-            let mut view = View::default();
-            walk(tx, &mut |entry, envelope| {
-                view.apply(Seen {
-                    feed: entry.feed,
-                    document: envelope.header().document,
-                    kind: envelope.header().kind,
-                    payload: envelope.payload(),
-                    seq: entry.seq,
-                    received_at: entry.received_at,
-                })
-            })?;
+            let view = view(tx)?;
             let mut exports: Vec<Value> = match people {
                 [] => vec![view.to_json()],
                 people => {
@@ -126,6 +116,25 @@ impl Office {
         let found = found.ok_or_else(|| Error::new(Code::PersonUnknown, person))?;
         let readable = Audiences::of(tx, self.log, &found)?;
         Ok(view.to_json_of(person, |feed| readable.state(feed, self.log).member))
+    }
+}
+
+/// Checks the log and returns what it says.
+pub(super) fn view(tx: &Tx<'_>) -> Result<View> {
+    let mut view = View::default();
+    walk(tx, &mut |entry, envelope| view.apply(seen(entry, envelope)))?;
+    Ok(view)
+}
+
+/// Returns an entry as far as a view depends on it.
+pub(super) fn seen<'a>(entry: &EntryRow, envelope: &'a Envelope) -> Seen<'a> {
+    Seen {
+        feed: entry.feed,
+        document: envelope.header().document,
+        kind: envelope.header().kind,
+        payload: envelope.payload(),
+        seq: entry.seq,
+        received_at: entry.received_at,
     }
 }
 
