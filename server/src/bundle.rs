@@ -472,14 +472,16 @@ impl<R: Read + Seek> Checking<'_, R> {
         if let Some(hash) = named.symmetric_difference(&listed).next() {
             return Err(damaged(LIST, &format!("papers: {hash}")));
         }
-        let members = &self.contents.members;
+        let members = self.contents.members.iter();
+        let members: BTreeMap<&str, &MemberLine> =
+            members.map(|line| (line.name.as_str(), line)).collect();
         for (line, name) in self.contents.papers.iter().filter_map(|line| {
             let name = line.file.as_ref()?;
             Some((line, name))
         }) {
-            let member = members.iter().find(|member| member.name == *name);
-            let same =
-                member.is_some_and(|it| (it.sha256, it.length) == (line.sha256, line.length));
+            let same = members
+                .get(name.as_str())
+                .is_some_and(|it| (it.sha256, it.length) == (line.sha256, line.length));
             if !same {
                 return Err(damaged(name, "it is another file than the paper's"));
             }
