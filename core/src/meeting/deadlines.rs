@@ -67,7 +67,7 @@ pub enum Period {
     /// Within so many days after the event, that day not counted.
     After {
         /// How many.
-        days: u32,
+        days: u16,
         /// Whether working days alone count.
         #[serde(default)]
         working: bool,
@@ -78,7 +78,7 @@ pub enum Period {
     /// So many whole days before the event, neither that day nor the due one counted.
     Before {
         /// How many.
-        days: u32,
+        days: u16,
         /// Whether working days alone count.
         #[serde(default)]
         working: bool,
@@ -214,7 +214,7 @@ impl Calendar {
     }
 
     /// Returns the day that is so many days on, or back, of which working days alone count.
-    fn working_steps(&self, from: Day, count: u32, step: i64) -> Day {
+    fn working_steps(&self, from: Day, count: u16, step: i64) -> Day {
         let mut day = from;
         for _ in 0..count {
             let steps = (1..=366).map(|days| day.plus_days(days * step));
@@ -259,7 +259,8 @@ impl Period {
 }
 
 impl Rules {
-    /// Returns the rules that a Vietnamese body begins with, each with its source.
+    /// Returns the rules that a Vietnamese body begins with, each with its source. The law of 2003 was
+    /// replaced since: its periods stand until a body puts in those that are in force for it.
     pub fn vietnamese() -> Self {
         let before = |days| Period::Before {
             days,
