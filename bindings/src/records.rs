@@ -410,6 +410,8 @@ pub enum ActKind {
     Recommendation,
     /// Ý kiến, kiến nghị cử tri.
     Petition,
+    /// Điều hành: what the chair or a secretary rules or records.
+    Ruling,
 }
 
 impl From<act::ActKind> for ActKind {
@@ -424,6 +426,7 @@ impl From<act::ActKind> for ActKind {
             act::ActKind::OpinionSlip => Self::OpinionSlip,
             act::ActKind::Recommendation => Self::Recommendation,
             act::ActKind::Petition => Self::Petition,
+            act::ActKind::Ruling => Self::Ruling,
         }
     }
 }
@@ -440,6 +443,7 @@ impl From<ActKind> for act::ActKind {
             ActKind::OpinionSlip => Self::OpinionSlip,
             ActKind::Recommendation => Self::Recommendation,
             ActKind::Petition => Self::Petition,
+            ActKind::Ruling => Self::Ruling,
         }
     }
 }

@@ -14,6 +14,7 @@ mod pace;
 mod papers;
 mod papers_back;
 mod pin;
+mod rulings;
 mod vault;
 
 use std::{
@@ -405,10 +406,11 @@ impl Client {
         .await
     }
 
-    /// States an act of any kind but a withdrawal, which names another act.
+    /// States an act of any kind but a withdrawal, which names another act, and a ruling, which says what is
+    /// ruled.
     ///
     /// # Errors
-    /// As [`Client::register_to_speak`]; [`Code::Malformed`] for a withdrawal.
+    /// As [`Client::register_to_speak`]; [`Code::Malformed`] for these two.
     pub async fn state(
         &self,
         meeting: MeetingId,
@@ -417,9 +419,19 @@ impl Client {
         addressee: Option<String>,
         text: &str,
     ) -> Result<ActId> {
-        if kind == ActKind::Withdrawal {
-            let detail =
-                "a withdrawal names the act that it takes back; expected a call of withdraw";
+        let other = match kind {
+            ActKind::Withdrawal => Some("a withdrawal; expected a call of withdraw"),
+            ActKind::Ruling => Some("a ruling; expected a call of rule"),
+            ActKind::SpeakingRegistration
+            | ActKind::QuestionSlip
+            | ActKind::CheckIn
+            | ActKind::Absence
+            | ActKind::PointOfOrder
+            | ActKind::OpinionSlip
+            | ActKind::Recommendation
+            | ActKind::Petition => None,
+        };
+        if let Some(detail) = other {
             return Err(Error::new(Code::Malformed, detail));
         }
         self.act(meeting, item, kind, text.to_owned(), addressee, None)
@@ -472,6 +484,7 @@ impl Client {
                     addressee,
                     withdraws,
                     made_at: clock(),
+                    ruling: None,
                 };
                 store.put_act(&act, document)
             })

@@ -541,6 +541,8 @@ pub enum Kind {
     Backup,
     /// An envelope that a restored office had lost and was given back.
     Returned,
+    /// What the office makes known of a ruling.
+    Record,
     /// A kind of a later version: kept, passed on, not understood.
     Other(u16),
 }
@@ -568,6 +570,7 @@ impl Kind {
             Self::Backup => 17,
             Self::Returned => 18,
             Self::Incarnation => 20,
+            Self::Record => 21,
             Self::Other(number) => number,
         }
     }
@@ -594,6 +597,7 @@ impl Kind {
             17 => Self::Backup,
             18 => Self::Returned,
             20 => Self::Incarnation,
+            21 => Self::Record,
             other => Self::Other(other),
         }
     }

@@ -20,12 +20,14 @@
 pub mod act;
 pub mod canonical;
 pub mod changes;
+pub mod course;
 pub mod deadlines;
 pub mod follow_up;
 pub mod glossary;
 pub mod order;
 pub mod programme;
 pub mod publication;
+pub mod ruling;
 pub mod speaking;
 pub mod states;
 pub mod view;

@@ -10,6 +10,7 @@
 
 mod alerts;
 mod cipher;
+mod course;
 mod devices;
 mod documents;
 mod durability;

@@ -157,6 +157,7 @@ fn speak(store: &mut Store, n: u8) -> ActId {
         addressee: None,
         withdraws: None,
         made_at: NOW,
+        ruling: None,
     };
     // A meeting without any content: what matters is what becomes of the act.
     Connection::open(store.directory().join("nghisu.db"))

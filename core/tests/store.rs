@@ -455,6 +455,7 @@ fn an_act_needs_a_meeting_that_is_here() {
         addressee: None,
         withdraws: None,
         made_at: NOW,
+        ruling: None,
     };
     let error = store
         .put_act(&act, DocumentId::from_bytes([1; 16]))

@@ -58,6 +58,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("db/migrations/0010_restore.sql"),
     include_str!("db/migrations/0011_cadence.sql"),
     include_str!("db/migrations/0012_abandoned.sql"),
+    include_str!("db/migrations/0013_records.sql"),
 ];
 
 /// What the writer does within a savepoint.

@@ -38,6 +38,7 @@ pub mod pokes;
 mod publish;
 mod receipts;
 mod recent;
+mod records;
 mod returned;
 mod rights;
 mod room;

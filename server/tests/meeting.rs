@@ -102,6 +102,7 @@ fn view_of(entries: &[Entry], person: nghisu_core::ids::PersonId) -> serde_json:
     let mut view = View::default();
     for (entry, envelope) in entries.iter().zip(envelopes(entries)) {
         view.apply(Seen {
+            log: envelope.header().log,
             feed: envelope.header().feed,
             document: envelope.header().document,
             kind: envelope.header().kind,

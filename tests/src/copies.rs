@@ -335,6 +335,7 @@ impl Phone {
             addressee: None,
             withdraws: None,
             made_at: NOW,
+            ruling: None,
         };
         let document = DocumentId::from_bytes(self.dice.draw());
         self.store()

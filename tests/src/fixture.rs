@@ -137,6 +137,7 @@ fn act(device: &mut Local, person: PersonId, meeting: MeetingId, number: u8, kin
         addressee: None,
         withdraws: None,
         made_at: NOW,
+        ruling: None,
     };
     let document = DocumentId::from_bytes([number; 16]);
     device

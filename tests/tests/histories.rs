@@ -448,6 +448,7 @@ impl World {
             addressee: None,
             withdraws: None,
             made_at: NOW,
+            ruling: None,
         };
         store
             .put_act(&act, DocumentId::from_bytes([number; 16]))

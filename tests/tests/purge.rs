@@ -55,6 +55,7 @@ fn a_withdrawn_meeting_is_in_no_file_of_the_store_in_any_form_and_own_work_stays
         addressee: None,
         withdraws: None,
         made_at: NOW,
+        ruling: None,
     };
     let document = DocumentId::from_bytes([2; 16]);
     device.store.put_act(&act, document).unwrap();

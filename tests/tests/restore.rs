@@ -120,6 +120,7 @@ impl World {
             addressee: None,
             withdraws: None,
             made_at: at,
+            ruling: None,
         };
         let document = DocumentId::from_bytes([self.acts; 16]);
         self.devices[device].store.put_act(&act, document).unwrap();

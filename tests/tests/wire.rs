@@ -16,8 +16,15 @@ use ciborium::Value;
 use minicbor::bytes::ByteVec;
 use nghisu_core::{
     cbor,
-    ids::{Audience, Kind, PersonId},
-    meeting::act::{Act, ActKind, SignedAct},
+    ids::{ActId, Audience, DocumentId, Kind, MeetingId, PersonId},
+    meeting::{
+        act::{Act, ActKind, SignedAct},
+        ruling::{
+            FloorRuling, PetitionRuling, Presence, Recorded, RollRuling, Ruling, Statement,
+            TaskRuling, VoteResult,
+        },
+        states::{PetitionState, QuestionState, TaskState},
+    },
     sync::{
         envelope::Envelope,
         wire::{Refusal, Reply, Request},
@@ -105,6 +112,7 @@ impl Sent {
                 self.add("signed-act", payload);
             }
             Kind::Receipts => self.add("receipts", payload),
+            Kind::Record => self.add("record", payload),
             Kind::Publication => {
                 let Value::Map(fields) = value(&payload) else {
                     panic!("no map");
@@ -172,10 +180,18 @@ fn live() -> Sent {
     let copy = place.path().join("copy");
     copy_folder(&path, &copy);
     let meeting = first.store.meetings().unwrap()[0].id;
-    for (number, kind) in ActKind::ALL.into_iter().enumerate() {
+    let stated = ActKind::ALL.into_iter().filter(|it| *it != ActKind::Ruling);
+    for (number, kind) in stated.enumerate() {
         put_act(&mut first, person, meeting, number, kind);
     }
     first.sync(&office).unwrap();
+    let secretary = office.add_person("Thư ký 1", Role::Secretary).unwrap().id;
+    let mut third = Local::enrol(&office, secretary, [3; 32]);
+    third.record();
+    third.sync(&office).unwrap();
+    rule_everything(&mut third, meeting, person);
+    third.sync(&office).unwrap();
+    sent.conversation(&third.recorded());
     publish(&office, place.path(), "Thảo luận");
     first.sync(&office).unwrap();
     first.store.renew_recovery_code([4; 16]).unwrap();
@@ -191,7 +207,7 @@ fn live() -> Sent {
     let order = office.standing_order(second.id()).unwrap();
     first.sync(&office).unwrap();
     // A new device is served the snapshot.
-    let mut third = Local::enrol(&office, person, [3; 32]);
+    let mut third = Local::enrol(&office, person, [4; 32]);
     third.record();
     third.sync(&office).unwrap();
     // An office that was put back begins an epoch, and is given back what it has lost.
@@ -240,28 +256,110 @@ fn publish(office: &Office, folder: &Path, item: &str) {
     office.publish(Some("kh-2"), "", NOW).unwrap();
 }
 
-fn put_act(
-    device: &mut Local,
-    person: PersonId,
-    meeting: nghisu_core::ids::MeetingId,
-    number: usize,
-    kind: ActKind,
-) {
+fn put_act(device: &mut Local, person: PersonId, meeting: MeetingId, number: usize, kind: ActKind) {
     let number = u8::try_from(number).unwrap() + 1;
     let act = Act {
-        id: nghisu_core::ids::ActId::from_bytes([number; 16]),
+        id: ActId::from_bytes([number; 16]),
         person,
         meeting,
         item: "i2".parse().ok(),
         kind,
         text: "Câu hỏi".into(),
         addressee: (number == 2).then(|| "Sở Tài chính".into()),
-        withdraws: (kind == ActKind::Withdrawal)
-            .then(|| nghisu_core::ids::ActId::from_bytes([1; 16])),
+        withdraws: (kind == ActKind::Withdrawal).then(|| ActId::from_bytes([1; 16])),
         made_at: NOW,
+        ruling: None,
     };
-    let document = nghisu_core::ids::DocumentId::from_bytes([number; 16]);
+    let document = DocumentId::from_bytes([number; 16]);
     device.store.put_act(&act, document).unwrap();
+}
+
+/// States a ruling of every kind, with what may be left out and without.
+fn rule_everything(device: &mut Local, meeting: MeetingId, person: PersonId) {
+    let act = ActId::from_bytes([1; 16]);
+    let day = "2026-12-24".parse().ok();
+    let floor = |ruling| Ruling::Floor { term: 1, ruling };
+    let result = VoteResult {
+        total: 50,
+        present: 45,
+        in_favour: 40,
+        against: 3,
+        abstained: 2,
+    };
+    let (began, ended) = (NOW, NOW.plus_ms(1000));
+    let rulings = [
+        floor(FloorRuling::TakeFloor),
+        floor(FloorRuling::Open),
+        floor(FloorRuling::Grant { registration: act }),
+        floor(FloorRuling::Refuse { registration: act }),
+        floor(FloorRuling::Spoken {
+            registration: act,
+            began,
+            ended,
+        }),
+        floor(FloorRuling::Debate { asked_by: None }),
+        floor(FloorRuling::Debate {
+            asked_by: Some(person),
+        }),
+        floor(FloorRuling::Allot { seconds: 300 }),
+        Ruling::Roll(RollRuling::Seats {
+            total: 50,
+            quorum: 34,
+        }),
+        Ruling::Roll(RollRuling::Presence {
+            person,
+            presence: Presence::Excused,
+        }),
+        Ruling::Recorded(Recorded::Speech { began, ended }),
+        Ruling::Recorded(Recorded::Question {
+            question: act,
+            state: QuestionState::AnsweredInWriting,
+        }),
+        Ruling::Recorded(Recorded::Vote { result }),
+        Ruling::Recorded(Recorded::Conclusion),
+        Ruling::Task(TaskRuling::Task {
+            conclusion: None,
+            due: None,
+        }),
+        Ruling::Task(TaskRuling::Task {
+            conclusion: None,
+            due: day,
+        }),
+        Ruling::Task(TaskRuling::Task {
+            conclusion: Some(act),
+            due: None,
+        }),
+        Ruling::Task(TaskRuling::TaskStep {
+            task: act,
+            state: TaskState::Done,
+        }),
+        Ruling::Petition(PetitionRuling::Petition { heard: None }),
+        Ruling::Petition(PetitionRuling::Petition { heard: Some(act) }),
+        Ruling::Petition(PetitionRuling::PetitionStep {
+            petition: act,
+            state: PetitionState::Transferred,
+            due: day,
+        }),
+        Ruling::Petition(PetitionRuling::PetitionStep {
+            petition: act,
+            state: PetitionState::Urged,
+            due: None,
+        }),
+    ];
+    for (number, ruling) in (100..).zip(rulings) {
+        let statement = Statement {
+            item: (number % 2 == 0).then(|| "i1".parse().unwrap()),
+            ruling,
+            text: "Lời ghi".into(),
+            addressee: (number % 3 == 0).then(|| "Sở Tài chính".into()),
+        };
+        let ids = (
+            ActId::from_bytes([number; 16]),
+            DocumentId::from_bytes([number; 16]),
+        );
+        let ruled = device.store.put_ruling(meeting, statement, ids, NOW);
+        ruled.unwrap();
+    }
 }
 
 fn enrol(office: &Office, person: PersonId, sent: &mut Sent) {
@@ -338,6 +436,14 @@ fn all_that_devices_and_an_office_send_fits_the_schema() {
         "entry",
         "kind",
         "act-kind",
+        "ruling",
+        "floor-ruling",
+        "roll-ruling",
+        "recorded",
+        "vote-result",
+        "task-ruling",
+        "petition-ruling",
+        "day",
         "covers",
         "receipt",
         "succession",
@@ -449,6 +555,11 @@ const SCHEMA_OPTIONAL: &[(&str, i128)] = &[
     ("act", 3),
     ("act", 6),
     ("act", 7),
+    ("act", 9),
+    ("record", 2),
+    ("record", 5),
+    ("record", 6),
+    ("record", 7),
     ("certificate", 7),
     ("enrolment-reply", 2),
     ("enrolment-request", 5),

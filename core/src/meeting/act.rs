@@ -13,7 +13,7 @@ use crate::{
     error::{Code, Error, Language, Result},
     ids::{ActId, DeviceId, Hash, MeetingId, PersonId, domain},
     limits::RECORD_PAYLOAD_BYTES_MAX,
-    meeting::programme::ItemId,
+    meeting::{programme::ItemId, ruling::Ruling},
     time::Timestamp,
 };
 
@@ -49,11 +49,15 @@ pub enum ActKind {
     /// Ý kiến, kiến nghị cử tri, as the delegate has heard it.
     #[n(9)]
     Petition,
+    /// Điều hành: what the chair or a secretary rules or records, and what a delegate says of the answer to
+    /// his question.
+    #[n(10)]
+    Ruling,
 }
 
 impl ActKind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::SpeakingRegistration,
         Self::QuestionSlip,
         Self::Withdrawal,
@@ -63,6 +67,7 @@ impl ActKind {
         Self::OpinionSlip,
         Self::Recommendation,
         Self::Petition,
+        Self::Ruling,
     ];
 
     /// Returns the stable name.
@@ -77,6 +82,7 @@ impl ActKind {
             Self::OpinionSlip => "opinion_slip",
             Self::Recommendation => "recommendation",
             Self::Petition => "petition",
+            Self::Ruling => "ruling",
         }
     }
 
@@ -92,6 +98,7 @@ impl ActKind {
             Self::OpinionSlip => ("phiếu xin ý kiến", "opinion"),
             Self::Recommendation => ("kiến nghị", "recommendation"),
             Self::Petition => ("ý kiến, kiến nghị cử tri", "voters' petition"),
+            Self::Ruling => ("điều hành", "ruling"),
         };
         match language {
             Language::Vietnamese => vi,
@@ -114,7 +121,8 @@ impl ActKind {
             | Self::Absence
             | Self::OpinionSlip
             | Self::Recommendation
-            | Self::Petition => false,
+            | Self::Petition
+            | Self::Ruling => false,
         }
     }
 }
@@ -150,6 +158,9 @@ pub struct Act {
     /// The device's clock when it was made. Shown, never decided by.
     #[n(8)]
     pub made_at: Timestamp,
+    /// What is ruled, by an act of that kind and by no other.
+    #[cbor(n(9), default, skip_if = "Option::is_none")]
+    pub ruling: Option<Ruling>,
 }
 
 /// An act with the signature of the device on which it was made.

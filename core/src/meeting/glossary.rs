@@ -45,6 +45,7 @@ pub const TERMS: &[(&str, &str)] = &[
     ("check_in", "báo có mặt"),
     ("absence", "vắng mặt"),
     ("withdrawal", "rút"),
+    ("ruling", "điều hành"),
     // What comes of it.
     ("resolution", "nghị quyết"),
     ("conclusion", "kết luận"),

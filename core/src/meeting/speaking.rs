@@ -88,7 +88,8 @@ pub fn speaking_list<'a>(
                 | ActKind::Absence
                 | ActKind::OpinionSlip
                 | ActKind::Recommendation
-                | ActKind::Petition => return None,
+                | ActKind::Petition
+                | ActKind::Ruling => return None,
             };
             let gone = withdrawn.contains(&receipt.act)
                 || floor.spoken.contains(&receipt.act)
@@ -120,7 +121,7 @@ pub fn speaking_list<'a>(
 }
 
 /// Returns what was withdrawn: whoever withdraws an act that has joined another takes both back.
-fn withdrawn(receipts: &[&Receipt]) -> BTreeSet<ActId> {
+pub(super) fn withdrawn(receipts: &[&Receipt]) -> BTreeSet<ActId> {
     let (withdrawals, others): (Vec<&Receipt>, Vec<&Receipt>) = receipts
         .iter()
         .partition(|receipt| receipt.kind == ActKind::Withdrawal);

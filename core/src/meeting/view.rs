@@ -11,18 +11,21 @@ use super::{
     act::{Act, Receipt, ReceiptBatch, SignedAct},
     content_hash,
     publication::{Part, SignedPublication, leading, merge, programme_of},
+    ruling::Record,
 };
 use crate::{
     cbor,
     document::Document,
     error::{Code, Error, Result},
-    ids::{ActId, DocumentId, Feed, Kind, MeetingId, PersonId},
+    ids::{ActId, DocumentId, Feed, Kind, LogId, MeetingId, PersonId},
     time::Timestamp,
 };
 
 /// An entry of the log, as far as a view depends on it.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen<'a> {
+    /// The log that it is in.
+    pub log: LogId,
     /// The feed that it is in.
     pub feed: Feed,
     /// The document that it is about.
@@ -43,6 +46,7 @@ pub struct View {
     acts: Vec<(PersonId, Value)>,
     acts_seen: BTreeSet<ActId>,
     receipts: Vec<(MeetingId, Value)>,
+    records: BTreeMap<(Feed, (u64, Timestamp, ActId)), Record>,
     programmes: BTreeMap<DocumentId, Document>,
     published: BTreeMap<Feed, (Part, Value)>,
 }
@@ -69,6 +73,11 @@ impl View {
             }
             (Feed::Outbox(_), Kind::Act) => self.apply_act(payload, entry.seq, entry.received_at),
             (Feed::Receipts(meeting), Kind::Receipts) => self.apply_receipts(meeting, payload),
+            (feed, Kind::Record) => {
+                let record = Record::decode(payload, feed, entry.log)?;
+                self.records.insert((feed, record.order()), record);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -127,7 +136,7 @@ impl View {
     }
 
     /// Returns what the whole body has as JSON: everybody's `acts`, each with its `person`, and
-    /// `receipts` in the order of the log, `meetings` by id, each part at its newest publication.
+    /// `receipts` in the order of the log, `records` by feed and number, `meetings` by id, each part at its newest publication.
     pub fn to_json(&self) -> Value {
         let acts = self.acts.iter().map(|(person, act)| {
             let mut act = act.clone();
@@ -161,7 +170,13 @@ impl View {
             .filter(|(meeting, _)| reads(Feed::Receipts(*meeting)))
             .map(|(_, receipt)| receipt)
             .collect();
-        json!({ "acts": acts, "meetings": meetings, "receipts": receipts })
+        let records: Vec<Value> = self
+            .records
+            .iter()
+            .filter(|((feed, _), _)| reads(*feed))
+            .map(|((feed, _), record)| record_json(*feed, record))
+            .collect();
+        json!({ "acts": acts, "meetings": meetings, "receipts": receipts, "records": records })
     }
 }
 
@@ -187,10 +202,18 @@ pub fn act_json(act: &Act, seq: u64, received_at: Timestamp) -> Value {
         "text": act.text,
         "addressee": act.addressee,
         "withdraws": act.withdraws,
+        "ruling": act.ruling,
         "made_at": act.made_at,
         "seq": seq,
         "received_at": received_at,
     })
+}
+
+/// Returns a record as it stands in a view.
+pub fn record_json(feed: Feed, record: &Record) -> Value {
+    let mut value = json!(record);
+    value["feed"] = json!(feed.to_string());
+    value
 }
 
 /// Returns a receipt as it stands in a view.
@@ -234,6 +257,7 @@ mod tests {
                 addressee: None,
                 withdraws: None,
                 made_at: AT,
+                ruling: None,
             };
             let made_on = DeviceId::from_bytes([1; 16]);
             let signed = SignedAct::sign(&act, made_on, |_, _| Ok(vec![0; 64])).unwrap();
@@ -262,6 +286,7 @@ mod tests {
             let mut view = View::default();
             for ((feed, kind, payload), seq) in self.entries.iter().zip(1..) {
                 view.apply(Seen {
+                    log: LogId::from_bytes([1; 16]),
                     feed: *feed,
                     document: DocumentId::from_bytes([7; 16]),
                     kind: *kind,

@@ -24,7 +24,10 @@ use crate::{
     document::Document,
     error::{Code, Error, Result},
     ids::{DeviceId, DocumentId, Feed, Hash, Kind, LogId, MeetingId, PersonId},
-    meeting::act::{ReceiptBatch, SignedAct},
+    meeting::{
+        act::{ReceiptBatch, SignedAct},
+        ruling::Record,
+    },
     sync::{
         envelope::{Envelope, Header},
         session::{Incoming, Page, PageEnd, Step, Via},
@@ -238,6 +241,10 @@ impl Store {
             Kind::Receipts => {
                 crate::cbor::decode::<ReceiptBatch>(envelope.payload(), "receipts").map(|_| ())
             }
+            Kind::Record => {
+                let (feed, log) = (envelope.header().feed, envelope.header().log);
+                Record::decode(envelope.payload(), feed, log).map(|_| ())
+            }
             Kind::Revocation => {
                 crate::cbor::decode::<Revocation>(envelope.payload(), "revocation").map(|_| ())
             }
@@ -388,6 +395,11 @@ fn keep(
             keep_act(transaction, entry, envelope, changed)
         }
         (Kind::Receipts, Feed::Receipts(_)) => keep_receipts(transaction, entry, envelope, changed),
+        (Kind::Record, feed) => {
+            let record = Record::decode(envelope.payload(), feed, header.log)?;
+            changed.insert(Changed::Acts(record.meeting));
+            Ok(())
+        }
         _ => Ok(()),
     }
 }

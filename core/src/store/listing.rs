@@ -18,7 +18,7 @@ use crate::{
         act::{Act, Receipt, SignedAct},
         canonical_json, changes,
         publication::{Part, PublishedBy, leading, merge, programme_feed},
-        view::{act_json, meeting_json, receipt_json},
+        view::{act_json, meeting_json, receipt_json, record_json},
     },
     time::Timestamp,
 };
@@ -547,7 +547,17 @@ impl Store {
             .iter()
             .map(|row| receipt_json(row.meeting, &row.receipt));
         let receipts: Vec<Value> = receipts.collect();
-        let view = json!({ "acts": self.acts_json()?, "meetings": meetings, "receipts": receipts });
+        let records = self.records(None)?;
+        let records = records
+            .iter()
+            .map(|(feed, record)| record_json(*feed, record));
+        let records: Vec<Value> = records.collect();
+        let view = json!({
+            "acts": self.acts_json()?,
+            "meetings": meetings,
+            "receipts": receipts,
+            "records": records,
+        });
         Ok(canonical_json(&view))
     }
 

@@ -23,6 +23,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0009_fork.sql"),
     include_str!("migrations/0010_checkpoint.sql"),
     include_str!("migrations/0011_documents.sql"),
+    include_str!("migrations/0012_records.sql"),
 ];
 
 /// `"NGHS"`: tells our files from other SQLite files.

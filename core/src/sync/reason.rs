@@ -111,6 +111,16 @@ reasons! {
         vi: "Nội dung này không có trong chương trình được công bố cho bạn.", remedy_vi: "Đồng bộ, chọn lại nội dung trong chương trình mới nhất rồi gửi lại.",
         en: "The item is not in the programme that is published to you.", remedy_en: "Sync, choose the item in the newest programme, and send it again.",
     }
+    /// Its author's role does not state this.
+    Role = "role" {
+        vi: "Vai trò của bạn không được phát biểu nội dung này.", remedy_vi: "Đề nghị chủ tọa hoặc thư ký thực hiện.",
+        en: "This is not for your role to state.", remedy_en: "Ask the chair or a secretary to do it.",
+    }
+    /// Only a circle reads the item, and all read what is ruled.
+    ClosedItem = "closed_item" {
+        vi: "Mục này chỉ dành cho một nhóm; nội dung điều hành thì mọi người dự họp đều đọc được.", remedy_vi: "Ghi mà không nêu mục, hoặc lập văn bản riêng.",
+        en: "Only a circle reads this item, and all who take part read what is ruled.", remedy_en: "State it without the item, or write it elsewhere.",
+    }
     /// The office does not take this kind of thing yet.
     NotYet = "not_yet" {
         vi: "Văn phòng chưa nhận loại nội dung này.", remedy_vi: "Chép phần chữ ra và gửi văn phòng bằng cách khác.",

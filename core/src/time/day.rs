@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use serde::{Deserialize, Serialize};
 
 use super::{PartialDate, Timestamp, last_day};
@@ -35,6 +36,23 @@ pub enum Weekday {
     Saturday,
     /// Chủ nhật.
     Sunday,
+}
+
+impl<C> Encode<C> for Day {
+    fn encode<W: encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
+        e.str(&self.to_string())?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Day {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        let text = d.str()?;
+        text.parse().map_err(decode::Error::message)
+    }
 }
 
 /// A text that names no day.

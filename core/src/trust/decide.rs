@@ -187,7 +187,8 @@ fn append(person: PersonId, role: Role, feed: Feed, kind: Kind, state: State) ->
             &[Kind::Changes, Kind::Snapshot, Kind::Vault, Kind::Tombstone],
         ),
         Feed::Outbox(owner) => (
-            owner == person && matches!(role, Role::Delegate | Role::Chair),
+            // What each role may state there is for the office to judge.
+            owner == person && role != Role::Guest,
             &[Kind::Act],
         ),
         Feed::Group(_) => (state.member && role != Role::Guest, &[Kind::Changes]),

@@ -296,7 +296,7 @@ numbers! {
     order_number order_kind OrderKind { Lock = 1 Release = 2 Wipe = 3 }
     kind_number kind ActKind {
         SpeakingRegistration = 1 QuestionSlip = 2 Withdrawal = 3 CheckIn = 4 Absence = 5 PointOfOrder = 6
-        OpinionSlip = 7 Recommendation = 8 Petition = 9
+        OpinionSlip = 7 Recommendation = 8 Petition = 9 Ruling = 10
     }
 }
 

@@ -7,6 +7,7 @@ mod pokes;
 mod publications;
 mod receipts;
 mod recent;
+mod records;
 mod restore;
 mod rights;
 mod room;
@@ -616,7 +617,8 @@ impl<'c> Tx<'c> {
     pub(crate) fn standing_act(&self, like: &ActRow) -> Result<Option<ActId>> {
         self.one(
             "SELECT id FROM act
-             WHERE person = ? AND meeting = ? AND item IS ? AND kind = ? AND standing = 1 AND merged_into IS NULL",
+             WHERE person = ? AND meeting = ? AND item IS ? AND kind = ? AND standing = 1 AND merged_into IS NULL
+                AND id NOT IN (SELECT act FROM registration_ended)",
             (
                 like.person.as_bytes(),
                 like.meeting.as_bytes(),

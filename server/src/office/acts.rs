@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nghisu_core::{
     Result, cbor,
-    ids::{ActId, Kind, MeetingId},
+    ids::{ActId, Feed, Kind, MeetingId},
     meeting::{
         Programme,
         act::{Act, ActKind, Receipt, ReceiptBatch, SignedAct},
@@ -18,6 +18,7 @@ use super::{
     Office,
     export::{seen, walk},
     publish::find_meeting,
+    records::envelopes_of,
 };
 use crate::db::Tx;
 
@@ -40,7 +41,7 @@ pub struct ReceivedAct {
 
 impl Office {
     /// Returns the acts of a meeting, by id or by its author's id: by number of the receipt, and those
-    /// that have none behind the one that they refer to. They come from the log, which is checked.
+    /// that have none behind the one that they refer to. Rulings are not among them. They come from the log, which is checked.
     ///
     /// # Errors
     /// [`nghisu_core::Code::MeetingUnknown`], [`nghisu_core::Code::LogDamaged`].
@@ -54,7 +55,8 @@ impl Office {
                 let (header, payload) = (envelope.header(), envelope.payload());
                 if header.kind == Kind::Act {
                     let (_, act) = SignedAct::decode(payload)?;
-                    if act.meeting == meeting && known.insert(act.id) {
+                    let stated = act.meeting == meeting && act.kind != ActKind::Ruling;
+                    if stated && known.insert(act.id) {
                         acts.push((act, entry.received_at));
                     }
                 } else if header.kind == Kind::Receipts {
@@ -88,6 +90,23 @@ impl Office {
             Ok(received)
         })
     }
+}
+
+/// Returns the receipts of a meeting that count.
+pub(super) fn counting_receipts(tx: &Tx<'_>, meeting: MeetingId) -> Result<Vec<Receipt>> {
+    let mut receipts: BTreeMap<ActId, Vec<Receipt>> = BTreeMap::new();
+    for envelope in envelopes_of(tx, Feed::Receipts(meeting))? {
+        if envelope.header().kind == Kind::Receipts {
+            let batch: ReceiptBatch = cbor::decode(envelope.payload(), "receipts")?;
+            for receipt in batch.receipts {
+                receipts.entry(receipt.act).or_default().push(receipt);
+            }
+        }
+    }
+    Ok(receipts
+        .into_values()
+        .filter_map(Receipt::that_counts)
+        .collect())
 }
 
 /// Returns number and title of every published item.

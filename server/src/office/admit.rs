@@ -32,6 +32,7 @@ use nghisu_core::{
 use super::{
     incarnation, late,
     log::{Appending, Place},
+    records,
     returned::Returning,
     rights::state_of,
     vault::{self, Verdict},
@@ -203,10 +204,10 @@ fn admit_one(
     let outcome = match judged {
         Judged::Accepted(act) => {
             let place = log.append(envelope, &offered.bytes)?;
-            if let Some(act) = act
-                && let Some(receipt) = receive(log, &act, place)?
+            if let Some(stated) = act
+                && let Some(receipt) = receive(log, &stated, place)?
             {
-                log.tx.add_due_receipt(act.meeting, &receipt)?;
+                log.tx.add_due_receipt(stated.0.meeting, &receipt)?;
             }
             log.accepted(place)
         }
@@ -248,8 +249,8 @@ pub(super) fn over_quota(device: &mut DeviceRow, now: Timestamp) -> Option<u64> 
 }
 
 pub(super) enum Judged {
-    /// It may be appended. An act that has no receipt yet comes with it.
-    Accepted(Option<Box<Act>>),
+    /// It may be appended. An act that has no receipt yet comes with it, and the device that it was made on.
+    Accepted(Option<Box<(Act, DeviceId)>>),
     Refused(&'static str),
     /// It must be made anew.
     Redo(&'static str),
@@ -358,6 +359,10 @@ pub(super) fn judge_act(tx: &Tx<'_>, actor: Actor, envelope: &Envelope) -> Resul
     }
     let programme = Feed::Programme(act.meeting);
     let readable = Action::Read(programme);
+    let role = match actor {
+        Actor::Device { role, .. } => role,
+        Actor::Office | Actor::Stranger => return Ok(Judged::Refused("unknown")),
+    };
     let state = state_of(tx, envelope.header().log, act.person, programme)?;
     // An act that had its receipt was judged before the office was restored.
     let lost = tx.settled_act(act.id)?.is_some();
@@ -373,6 +378,10 @@ pub(super) fn judge_act(tx: &Tx<'_>, actor: Actor, envelope: &Envelope) -> Resul
     {
         return Ok(Judged::Refused("item_unknown"));
     }
+    if let Some(reason) = records::why_not(tx, role, &act)? {
+        return Ok(Judged::Refused(reason));
+    }
+    let made_on = signed.made_on;
     Ok(match (act.kind, act.withdraws) {
         (ActKind::Withdrawal, None) => Judged::Refused("malformed"),
         (ActKind::Withdrawal, Some(withdrawn)) => match tx.act(withdrawn)? {
@@ -380,10 +389,10 @@ pub(super) fn judge_act(tx: &Tx<'_>, actor: Actor, envelope: &Envelope) -> Resul
             Some(other) if other.meeting != act.meeting || other.kind == ActKind::Withdrawal => {
                 Judged::Refused("malformed")
             }
-            Some(_) | None => Judged::Accepted(Some(Box::new(act))),
+            Some(_) | None => Judged::Accepted(Some(Box::new((act, made_on)))),
         },
         (_, Some(_)) => Judged::Refused("malformed"),
-        (_, None) => Judged::Accepted(Some(Box::new(act))),
+        (_, None) => Judged::Accepted(Some(Box::new((act, made_on)))),
     })
 }
 
@@ -409,8 +418,12 @@ fn receipted_item(tx: &Tx<'_>, act: &ActRow) -> Result<Option<ItemId>> {
 }
 
 /// Records an act. Its receipt comes at once, unless the office heals or somebody has brought back the
-/// one that it once had.
-pub(super) fn receive(log: &Appending<'_>, act: &Act, place: Place) -> Result<Option<Receipt>> {
+/// one that it once had. A ruling is made known in place of a receipt.
+pub(super) fn receive(
+    log: &mut Appending<'_>,
+    (act, made_on): &(Act, DeviceId),
+    place: Place,
+) -> Result<Option<Receipt>> {
     let row = ActRow {
         id: act.id,
         content: act.content_hash(),
@@ -425,6 +438,11 @@ pub(super) fn receive(log: &Appending<'_>, act: &Act, place: Place) -> Result<Op
     log.tx.add_act(&row)?;
     if log.tx.is_healing()? {
         log.tx.add_waiting_act(place.seq, act.id, log.now)?;
+        return Ok(None);
+    }
+    if act.kind == ActKind::Ruling {
+        let now = log.now;
+        records::make_known(log, act, *made_on, now)?;
         return Ok(None);
     }
     if let Some(receipt) = log.tx.settled_act(act.id)? {

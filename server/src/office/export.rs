@@ -129,6 +129,7 @@ pub(super) fn view(tx: &Tx<'_>) -> Result<View> {
 /// Returns an entry as far as a view depends on it.
 pub(super) fn seen<'a>(entry: &EntryRow, envelope: &'a Envelope) -> Seen<'a> {
     Seen {
+        log: envelope.header().log,
         feed: entry.feed,
         document: envelope.header().document,
         kind: envelope.header().kind,

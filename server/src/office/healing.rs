@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use nghisu_core::{
     Code, Error, Result, cbor,
     ids::{ActId, DocumentId, Feed, Kind, MeetingId, domain},
-    meeting::act::{Receipt, ReceiptBatch},
+    meeting::act::{ActKind, Receipt, ReceiptBatch},
     sync::{
         envelope::{Chain, Envelope},
         healing::{EpochEntry, Introduction, ReturnedEntry},
@@ -35,7 +35,7 @@ use super::{
     office_row,
     page::{cursor_is_ours, equal_chain},
     papers_back::{MissingPaper, missing_papers},
-    receipts,
+    receipts, records,
 };
 use crate::db::{
     Tx,
@@ -173,8 +173,12 @@ fn doubled(tx: &Tx<'_>) -> Result<Vec<Doubled>> {
 pub(super) fn give_numbers(log: &mut Appending<'_>) -> Result<u64> {
     let tx = log.tx;
     let (mut known, mut new) = (Vec::new(), Vec::new());
-    for (act, received_at) in tx.waiting_acts()? {
+    for (seq, act, received_at) in tx.waiting_acts()? {
         let Some(row) = tx.act(act)? else { continue };
+        if row.kind == ActKind::Ruling {
+            records::make_known_at(log, seq, received_at)?;
+            continue;
+        }
         match tx.settled_act(act)? {
             Some(receipt) => known.push((receipt, row)),
             None => new.push((row, received_at)),

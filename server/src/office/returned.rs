@@ -35,7 +35,7 @@ use super::{
     healing::{add_known_device, give_numbers},
     log::{Appending, Place},
     publish::{Back, change_back, publication_back},
-    receipts,
+    receipts, records,
     rights::give_or_take,
     vault,
 };
@@ -78,9 +78,9 @@ impl<'o> Returning<'o> {
         for (bytes, place) in offering.envelopes.iter().zip(places) {
             if let Ok(original) = Envelope::decode(bytes) {
                 // Who wrote the others is known by their certificates, and which acts the office had
-                // by its receipts.
+                // by its receipts and records.
                 let kind = original.header().kind;
-                let first = matches!(kind, Kind::Certificate | Kind::Receipts);
+                let first = matches!(kind, Kind::Certificate | Kind::Receipts | Kind::Record);
                 let place = if first { 0 } else { place };
                 returning.originals.push_back((place, original));
             }
@@ -204,6 +204,7 @@ fn of_office(
     write(log, original, statement)?;
     match header.kind {
         Kind::Receipts => receipts_back(tx, header.feed, payload),
+        Kind::Record => records::record_back(tx, header.feed, header.log, payload),
         Kind::Certificate => certificate(log, online, signed_by, payload),
         Kind::Revocation => match cbor::decode::<Revocation>(payload, "revocation") {
             Ok(revocation) => revoke(tx, revocation.device),
@@ -361,10 +362,10 @@ fn of_device(log: &mut Appending<'_>, asker: &Person, original: &Envelope) -> Re
                 return Ok(());
             };
             let place = write(log, original, None)?;
-            if let Some(act) = act
-                && let Some(receipt) = receive(log, &act, place)?
+            if let Some(stated) = act
+                && let Some(receipt) = receive(log, &stated, place)?
             {
-                let of_meeting = BTreeMap::from([(act.meeting, vec![receipt])]);
+                let of_meeting = BTreeMap::from([(stated.0.meeting, vec![receipt])]);
                 receipts::write(log, of_meeting)?;
             }
             Ok(())

@@ -250,6 +250,7 @@ impl Device {
             addressee: None,
             withdraws: None,
             made_at: NOW,
+            ruling: None,
         }
     }
 

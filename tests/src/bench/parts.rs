@@ -249,6 +249,7 @@ fn register(device: &mut Local, meeting: MeetingId, item: ItemId) -> Result<(), 
         addressee: None,
         withdraws: None,
         made_at: NOW,
+        ruling: None,
     };
     let document = DocumentId::from_bytes(device.draw());
     device.store.put_act(&act, document).map(drop).map_err(told)

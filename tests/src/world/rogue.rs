@@ -163,6 +163,7 @@ impl World {
             addressee: None,
             withdraws: None,
             made_at: self.desk.clock(self.now),
+            ruling: None,
         })
     }
 

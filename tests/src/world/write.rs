@@ -407,6 +407,7 @@ impl World {
             addressee: None,
             withdraws,
             made_at: self.nodes[node].clock(self.now),
+            ruling: None,
         };
         let document = DocumentId::from_bytes(self.nodes[node].draw());
         if let Err(error) = self.nodes[node].store().put_act(&act, document) {

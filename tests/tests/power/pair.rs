@@ -316,6 +316,7 @@ impl Pair {
                     addressee: None,
                     withdraws: None,
                     made_at: NOW,
+                    ruling: None,
                 };
                 self.device()?
                     .put_act(&act, DocumentId::from_bytes(*id.as_bytes()))?;

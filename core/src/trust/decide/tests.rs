@@ -36,7 +36,7 @@ group            | read             | member:delegate member:secretary member:ch
 group            | append changes   | member:delegate member:secretary member:chair
 
 outbox           | read             | own:delegate own:chair own:guest secretary
-outbox           | append act       | own:delegate own:chair
+outbox           | append act       | own:delegate own:secretary own:chair
 person           | read             | own:delegate own:secretary own:chair own:guest
 notes            | read             | own:delegate own:secretary own:chair own:guest
 notes            | append changes   | own:delegate own:secretary own:chair own:guest

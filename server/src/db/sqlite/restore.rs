@@ -270,12 +270,15 @@ impl Tx<'_> {
         .map(drop)
     }
 
-    /// Returns the acts that wait for their receipts, in the order of the log.
-    pub(crate) fn waiting_acts(&self) -> Result<Vec<(ActId, Timestamp)>> {
+    /// Returns the acts that wait for their receipts, in the order of the log, each with its place there.
+    pub(crate) fn waiting_acts(&self) -> Result<Vec<(u64, ActId, Timestamp)>> {
         self.all(
-            "SELECT act, received_at FROM waiting_act ORDER BY seq",
+            "SELECT seq, act, received_at FROM waiting_act ORDER BY seq",
             [],
-            |row| Ok((blob(row, 0, ActId::from_slice)?, time(row, 1)?)),
+            |row| {
+                let act = blob(row, 1, ActId::from_slice)?;
+                Ok((uint(row, 0)?, act, time(row, 2)?))
+            },
         )
     }
 

@@ -1,0 +1,80 @@
+//! What the chair and secretaries rule, and how a meeting stands for everybody.
+
+use std::collections::BTreeSet;
+
+use super::{Client, clock, random};
+use crate::{
+    error::Result,
+    ids::{ActId, DocumentId, MeetingId},
+    meeting::{
+        ItemId,
+        course::{Course, FollowUp},
+        ruling::{FloorRuling, Statement},
+    },
+};
+
+impl Client {
+    /// Returns how a meeting stands: the floor and who speaks next, the roll, questions, votes, conclusions.
+    /// Own rulings count before the office has them.
+    ///
+    /// # Errors
+    /// [`Code::MeetingUnknown`](crate::Code::MeetingUnknown), [`Code::Storage`](crate::Code::Storage),
+    /// [`Code::Closed`](crate::Code::Closed).
+    pub async fn course(&self, meeting: MeetingId) -> Result<Course> {
+        self.call(move |store| store.course(meeting)).await
+    }
+
+    /// Returns the body's tasks and petitions, each with what has become of it.
+    ///
+    /// # Errors
+    /// [`Code::NotEnrolled`](crate::Code::NotEnrolled), [`Code::Storage`](crate::Code::Storage),
+    /// [`Code::Closed`](crate::Code::Closed).
+    pub async fn follow_up(&self) -> Result<FollowUp> {
+        self.call(|store| store.follow_up()).await
+    }
+
+    /// States a ruling of the floor: under the term that this device holds, or, with
+    /// [`FloorRuling::TakeFloor`], under the next one. It is signed and on disk when this returns.
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`](crate::Code::NotAllowed) where another device holds the floor; otherwise as
+    /// [`Client::rule`].
+    pub async fn rule_floor(
+        &self,
+        meeting: MeetingId,
+        item: Option<ItemId>,
+        ruling: FloorRuling,
+        text: &str,
+    ) -> Result<ActId> {
+        let (ids, text) = (ids()?, text.to_owned());
+        let changed = self
+            .call(move |store| store.put_floor_ruling((meeting, item), ruling, text, ids, clock()))
+            .await;
+        let changed = self.soon(changed)?;
+        self.tell(BTreeSet::from([changed]));
+        Ok(ids.0)
+    }
+
+    /// States a ruling: of the roll, the record, a task, a petition. It is signed and on disk when this
+    /// returns.
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`](crate::Code::NotAllowed) for what is not for this person's role to state;
+    /// [`Code::Malformed`](crate::Code::Malformed) as
+    /// [`Ruling::check`](crate::meeting::ruling::Ruling::check); otherwise as
+    /// [`Client::register_to_speak`].
+    pub async fn rule(&self, meeting: MeetingId, statement: Statement) -> Result<ActId> {
+        let ids = ids()?;
+        let changed = self
+            .call(move |store| store.put_ruling(meeting, statement, ids, clock()))
+            .await;
+        let changed = self.soon(changed)?;
+        self.tell(BTreeSet::from([changed]));
+        Ok(ids.0)
+    }
+}
+
+fn ids() -> Result<(ActId, DocumentId)> {
+    let (act, document) = (random()?, random()?);
+    Ok((ActId::from_bytes(act), DocumentId::from_bytes(document)))
+}

@@ -1,0 +1,197 @@
+//! How meetings stand, and what is followed up: worked out from the office's records, and from this device's
+//! own rulings that the office has not made known yet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Changed, Store, column, sql};
+use crate::{
+    error::{Code, Error, Result},
+    ids::{ActId, DocumentId, Feed, MeetingId},
+    meeting::{
+        ItemId,
+        act::{Act, ActKind, Receipt, SignedAct},
+        course::{Course, FollowUp},
+        ruling::{Author, FloorRuling, PENDING, Record, Ruling, Statement},
+    },
+    sync::envelope::Envelope,
+    time::Timestamp,
+    trust::decide::Role,
+};
+
+impl Store {
+    /// Returns records with their feeds, by feed and number: those of one feed, or all.
+    ///
+    /// # Errors
+    /// [`Code::Storage`].
+    pub(super) fn records(&self, of: Option<Feed>) -> Result<Vec<(Feed, Record)>> {
+        // The index is on the kind as a number.
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT feed, bytes FROM kept WHERE kind = 21 AND feed = ?1
+                 UNION ALL SELECT feed, bytes FROM kept WHERE kind = 21 AND ?1 IS NULL",
+            )
+            .map_err(sql)?;
+        let mut rows = statement
+            .query([of.map(|feed| feed.to_bytes())])
+            .map_err(sql)?;
+        let mut records = Vec::new();
+        while let Some(row) = rows.next().map_err(sql)? {
+            let (feed, bytes): (Vec<u8>, Vec<u8>) =
+                (row.get(0).map_err(sql)?, row.get(1).map_err(sql)?);
+            let feed = column(&feed, Feed::from_slice)?;
+            let envelope = Envelope::decode(&bytes)?;
+            let record = Record::decode(envelope.payload(), feed, envelope.header().log)?;
+            records.push((feed, record));
+        }
+        records.sort_by_key(|(feed, record)| (*feed, record.order()));
+        Ok(records)
+    }
+
+    /// Returns own rulings that are not among `known`, as records that have no number yet, in the order in
+    /// which they were made.
+    fn pending_records(&self, known: &BTreeSet<ActId>) -> Result<Vec<Record>> {
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT content FROM act WHERE state IN ('written', 'accepted') ORDER BY rowid",
+            )
+            .map_err(sql)?;
+        let rows = statement
+            .query_map([], |row| row.get::<_, Vec<u8>>(0))
+            .map_err(sql)?;
+        let mut pending = Vec::new();
+        for (content, n) in rows.zip(PENDING..) {
+            let (signed, act) = SignedAct::decode(&content.map_err(sql)?)?;
+            if !known.contains(&act.id) {
+                pending.extend(Record::of(&act, signed.made_on, n, act.made_at));
+            }
+        }
+        Ok(pending)
+    }
+
+    /// Returns how a meeting stands, own rulings included. Which of them the office has not made known yet
+    /// their numbers say: [`Record::is_pending`].
+    ///
+    /// # Errors
+    /// [`Code::MeetingUnknown`], [`Code::Storage`].
+    pub fn course(&self, meeting: MeetingId) -> Result<Course> {
+        self.programme(meeting)?;
+        let mut records = Vec::new();
+        for feed in [
+            Feed::Floor(meeting),
+            Feed::Roll(meeting),
+            Feed::Record(meeting),
+        ] {
+            records.extend(self.records(Some(feed))?.into_iter().map(|(_, it)| it));
+        }
+        let known = records.iter().map(|record| record.act).collect();
+        let pending = self.pending_records(&known)?;
+        records.extend(pending.into_iter().filter(|it| it.meeting == meeting));
+        Ok(Course::of(self.counting_receipts(meeting)?, records))
+    }
+
+    /// Returns the body's tasks and petitions, own rulings included.
+    ///
+    /// # Errors
+    /// [`Code::NotEnrolled`], [`Code::Storage`].
+    pub fn follow_up(&self) -> Result<FollowUp> {
+        let log = self.person()?.0;
+        let mut records = Vec::new();
+        for feed in [Feed::Task(log), Feed::Petition(log)] {
+            records.extend(self.records(Some(feed))?.into_iter().map(|(_, it)| it));
+        }
+        let known = records.iter().map(|record| record.act).collect();
+        records.extend(self.pending_records(&known)?);
+        Ok(FollowUp::of(records))
+    }
+
+    /// Returns the receipts of a meeting that count.
+    fn counting_receipts(&self, meeting: MeetingId) -> Result<Vec<Receipt>> {
+        let mut by_act = BTreeMap::<ActId, Vec<Receipt>>::new();
+        for receipt in self.receipts(meeting)? {
+            by_act.entry(receipt.act).or_default().push(receipt);
+        }
+        Ok(by_act
+            .into_values()
+            .filter_map(Receipt::that_counts)
+            .collect())
+    }
+
+    /// Signs and stores a ruling. `act` and `document` are random. It is on disk when this returns.
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`] for what is not for this person's role to state, and as
+    /// [`Store::put_act`]; [`Code::Malformed`] as [`Ruling::check`].
+    pub fn put_ruling(
+        &mut self,
+        meeting: MeetingId,
+        statement: Statement,
+        (act, document): (ActId, DocumentId),
+        now: Timestamp,
+    ) -> Result<Changed> {
+        statement.ruling.check()?;
+        let certificate = self.identity()?.ok_or(Code::NotEnrolled)?.certificate;
+        let officer = match certificate.role {
+            Role::Secretary | Role::Chair => true,
+            Role::Delegate | Role::Guest => false,
+        };
+        if !officer && statement.ruling.author() == Author::Officer {
+            let detail = "a ruling; expected the chair or a secretary";
+            return Err(Error::new(Code::NotAllowed, detail));
+        }
+        let Statement {
+            item,
+            ruling,
+            text,
+            addressee,
+        } = statement;
+        let act = Act {
+            id: act,
+            person: certificate.person,
+            meeting,
+            item,
+            kind: ActKind::Ruling,
+            text,
+            addressee,
+            withdraws: None,
+            made_at: now,
+            ruling: Some(ruling),
+        };
+        self.put_act(&act, document)
+    }
+
+    /// Signs and stores a ruling of the floor under the term that this device holds, or takes the floor
+    /// under the next one.
+    ///
+    /// # Errors
+    /// As [`Store::put_ruling`]; [`Code::NotAllowed`] also where this device does not hold the floor.
+    pub fn put_floor_ruling(
+        &mut self,
+        (meeting, item): (MeetingId, Option<ItemId>),
+        ruling: FloorRuling,
+        text: String,
+        ids: (ActId, DocumentId),
+        now: Timestamp,
+    ) -> Result<Changed> {
+        let floor = self.course(meeting)?.floor;
+        let holds = floor
+            .holder
+            .is_some_and(|holder| holder.device == Some(self.device()));
+        let term = match (ruling, holds) {
+            (FloorRuling::TakeFloor, _) => floor.term.saturating_add(1),
+            (_, true) => floor.term,
+            (_, false) => {
+                let detail = "this device does not hold the floor; expected it to be taken first";
+                return Err(Error::new(Code::NotAllowed, detail));
+            }
+        };
+        let statement = Statement {
+            item,
+            ruling: Ruling::Floor { term, ruling },
+            text,
+            addressee: None,
+        };
+        self.put_ruling(meeting, statement, ids, now)
+    }
+}

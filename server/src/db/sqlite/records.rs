@@ -1,0 +1,58 @@
+//! Numbers of records.
+
+use nghisu_core::{
+    Result,
+    ids::{ActId, Feed},
+    sync::healing::SerialNumber,
+};
+
+use super::{
+    super::rows::{int, uint},
+    Tx,
+};
+
+impl Tx<'_> {
+    /// Takes the next number of a feed's records.
+    pub(crate) fn next_record(&self, feed: Feed, epoch: u32) -> Result<u64> {
+        let newest = self.one(
+            "SELECT newest FROM record_series WHERE feed = ?",
+            [feed.to_bytes()],
+            |row| uint(row, 0),
+        )?;
+        let number = SerialNumber::after(newest.unwrap_or(0), epoch);
+        self.run(
+            "INSERT INTO record_series (feed, newest) VALUES (?1, ?2)
+             ON CONFLICT (feed) DO UPDATE SET newest = ?2",
+            (feed.to_bytes(), int(number)),
+        )?;
+        Ok(number)
+    }
+
+    /// Notes that a ruling is made known. What was noted first stays.
+    pub(crate) fn add_record(&self, act: ActId, feed: Feed, number: u64) -> Result<()> {
+        self.run(
+            "INSERT OR IGNORE INTO record_given (act, feed, number) VALUES (?, ?, ?)",
+            (act.as_bytes(), feed.to_bytes(), int(number)),
+        )
+        .map(drop)
+    }
+
+    /// Notes that a registration has no place any more, though nobody has withdrawn it.
+    pub(crate) fn end_registration(&self, act: ActId) -> Result<()> {
+        self.run(
+            "INSERT OR IGNORE INTO registration_ended (act) VALUES (?)",
+            [act.as_bytes()],
+        )
+        .map(drop)
+    }
+
+    /// Says whether a ruling is made known.
+    pub(crate) fn is_recorded(&self, act: ActId) -> Result<bool> {
+        let found = self.one(
+            "SELECT 1 FROM record_given WHERE act = ?",
+            [act.as_bytes()],
+            |row| uint(row, 0),
+        )?;
+        Ok(found.is_some())
+    }
+}

@@ -1,0 +1,257 @@
+//! Rulings: who may state them, and what the office makes known of them.
+
+use nghisu_core::{
+    Code, Error, Result, cbor,
+    ids::{ActId, DeviceId, DocumentId, Feed, Hash, Kind, LogId, MeetingId},
+    meeting::{
+        ItemId,
+        act::{Act, ActKind, SignedAct},
+        course::{Course, FollowUp},
+        ruling::{Author, Record, Statement},
+    },
+    sync::{envelope::Envelope, healing::ReturnedEntry},
+    time::Timestamp,
+    trust::decide::Role,
+};
+
+use super::{Office, acts::counting_receipts, log::Appending, publish::find_meeting};
+use crate::db::Tx;
+
+impl Office {
+    /// Makes a ruling of the office's own known.
+    ///
+    /// # Errors
+    /// [`Code::MeetingUnknown`], [`Code::ItemUnknown`], also for an item that only a circle reads;
+    /// [`Code::Malformed`] as [`Ruling::check`]; [`Code::NotAllowed`] while the office heals.
+    pub fn rule(&self, meeting: &str, statement: Statement, now: Timestamp) -> Result<Record> {
+        statement.ruling.check()?;
+        let meeting = meeting.to_owned();
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(|error| Error::new(Code::Internal, error))?;
+        let keys = self.keys.clone();
+        self.db.write(move |tx| {
+            let mut log = Appending::begin(tx, &keys, now)?;
+            if tx.is_healing()? {
+                return Err(Error::new(
+                    Code::NotAllowed,
+                    "the office heals; expected `nghisu heal --finish` first",
+                ));
+            }
+            let meeting = find_meeting(tx, &meeting)?.id;
+            if let Some(item) = &statement.item
+                && !is_open(tx, meeting, item)?
+            {
+                return Err(Error::new(Code::ItemUnknown, item));
+            }
+            let Statement {
+                item,
+                ruling,
+                text,
+                addressee,
+            } = statement;
+            let feed = ruling.feed(meeting, log.office.log);
+            let mut record = Record {
+                meeting,
+                number: tx.next_record(feed, log.office.epoch)?,
+                item,
+                ruling,
+                text,
+                addressee,
+                by: None,
+                device: None,
+                act: ActId::from_bytes(id),
+                act_hash: Hash::ZERO,
+                made_at: now,
+                received_at: now,
+            };
+            let words = std::mem::take(&mut record.text);
+            write(&mut log, &mut record, words)?;
+            log.finish()?;
+            Ok(record)
+        })
+    }
+
+    /// Returns how a meeting stands.
+    ///
+    /// # Errors
+    /// [`Code::MeetingUnknown`], [`Code::LogDamaged`].
+    pub fn course(&self, meeting: &str) -> Result<Course> {
+        self.db.read(|tx| {
+            let meeting = find_meeting(tx, meeting)?.id;
+            let log = super::office_row(tx)?.log;
+            let mut records = Vec::new();
+            for feed in [
+                Feed::Floor(meeting),
+                Feed::Roll(meeting),
+                Feed::Record(meeting),
+            ] {
+                records.extend(records_of(tx, feed, log)?);
+            }
+            Ok(Course::of(counting_receipts(tx, meeting)?, records))
+        })
+    }
+
+    /// Returns the reasons that were written down with the roll, the oldest first.
+    ///
+    /// # Errors
+    /// As [`Office::course`].
+    pub fn roll_reasons(&self, meeting: &str) -> Result<Vec<Record>> {
+        self.db.read(|tx| {
+            let meeting = find_meeting(tx, meeting)?.id;
+            let log = super::office_row(tx)?.log;
+            records_of(tx, Feed::RollPrivate(meeting), log)
+        })
+    }
+
+    /// Returns the body's tasks and petitions.
+    ///
+    /// # Errors
+    /// [`Code::LogDamaged`].
+    pub fn follow_up(&self) -> Result<FollowUp> {
+        self.db.read(|tx| {
+            let log = super::office_row(tx)?.log;
+            let tasks = records_of(tx, Feed::Task(log), log)?;
+            let petitions = records_of(tx, Feed::Petition(log), log)?;
+            Ok(FollowUp::of(tasks.into_iter().chain(petitions)))
+        })
+    }
+}
+
+/// Returns why the author of an act may not state its ruling, if so.
+pub(super) fn why_not(tx: &Tx<'_>, role: Role, act: &Act) -> Result<Option<&'static str>> {
+    let officer = match role {
+        Role::Secretary | Role::Chair => true,
+        Role::Delegate | Role::Guest => false,
+    };
+    let ruling = match (&act.ruling, act.kind) {
+        (Some(ruling), ActKind::Ruling) => ruling,
+        (Some(_), _) | (None, ActKind::Ruling) => return Ok(Some("malformed")),
+        // What delegates state a secretary does not.
+        (None, _) => return Ok((role == Role::Secretary).then_some("role")),
+    };
+    if ruling.check().is_err() {
+        return Ok(Some("malformed"));
+    }
+    let allowed = officer
+        || match ruling.author() {
+            Author::Officer => false,
+            Author::Asker(question) => tx.act(question)?.is_some_and(|question| {
+                question.person == act.person && question.kind == ActKind::QuestionSlip
+            }),
+        };
+    if !allowed {
+        return Ok(Some("role"));
+    }
+    match &act.item {
+        Some(item) if !is_open(tx, act.meeting, item)? => Ok(Some("closed_item")),
+        Some(_) | None => Ok(None),
+    }
+}
+
+/// Says whether all who take part read an item: records are read by all of them.
+fn is_open(tx: &Tx<'_>, meeting: MeetingId, item: &ItemId) -> Result<bool> {
+    let feeds = tx.feeds_of_item(meeting, item.as_str())?;
+    Ok(feeds.contains(&Feed::Programme(meeting)))
+}
+
+/// Makes a ruling known that was admitted, once.
+pub(super) fn make_known(
+    log: &mut Appending<'_>,
+    act: &Act,
+    made_on: DeviceId,
+    received_at: Timestamp,
+) -> Result<()> {
+    if log.tx.is_recorded(act.id)? {
+        return Ok(());
+    }
+    let Some(mut record) = Record::of(act, made_on, 0, received_at) else {
+        return Ok(());
+    };
+    let feed = record.ruling.feed(act.meeting, log.office.log);
+    record.number = log.tx.next_record(feed, log.office.epoch)?;
+    record.text = String::new();
+    write(log, &mut record, act.text.clone())
+}
+
+/// Makes a ruling known that waited in the log at `seq` until the office had healed.
+pub(super) fn make_known_at(
+    log: &mut Appending<'_>,
+    seq: u64,
+    received_at: Timestamp,
+) -> Result<()> {
+    let bytes = log.tx.envelope_at(seq)?.unwrap_or_default();
+    let envelope = original(&bytes)?;
+    let (signed, act) = SignedAct::decode(envelope.payload())?;
+    make_known(log, &act, signed.made_on, received_at)
+}
+
+/// Writes a record with its words, or these for the office alone.
+fn write(log: &mut Appending<'_>, record: &mut Record, words: String) -> Result<()> {
+    let feed = record.ruling.feed(record.meeting, log.office.log);
+    let document = document_of(record.meeting);
+    if record.ruling.is_private() {
+        if !words.is_empty() {
+            let reasons = Record {
+                text: words,
+                ..record.clone()
+            };
+            let feed = Feed::RollPrivate(record.meeting);
+            log.write(feed, document, Kind::Record, cbor::encode(&reasons))?;
+        }
+    } else {
+        record.text = words;
+    }
+    log.write(feed, document, Kind::Record, cbor::encode(record))?;
+    note(log.tx, feed, record)
+}
+
+/// Notes what follows from a record that stands in the log.
+fn note(tx: &Tx<'_>, feed: Feed, record: &Record) -> Result<()> {
+    tx.add_record(record.act, feed, record.number)?;
+    match record.ruling.ends() {
+        // Whoever registers again gets a place of his own.
+        Some(registration) => tx.end_registration(registration),
+        None => Ok(()),
+    }
+}
+
+/// Takes up a record that a device has brought back.
+pub(super) fn record_back(tx: &Tx<'_>, feed: Feed, log: LogId, payload: &[u8]) -> Result<()> {
+    match Record::decode(payload, feed, log) {
+        Ok(record) => note(tx, feed, &record),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Returns a feed's records, in the order of the log.
+fn records_of(tx: &Tx<'_>, feed: Feed, log: LogId) -> Result<Vec<Record>> {
+    envelopes_of(tx, feed)?
+        .into_iter()
+        .filter(|envelope| envelope.header().kind == Kind::Record)
+        .map(|envelope| Record::decode(envelope.payload(), feed, log))
+        .collect()
+}
+
+/// Returns a feed's envelopes in the order of the log; of those that were given back, the originals.
+pub(super) fn envelopes_of(tx: &Tx<'_>, feed: Feed) -> Result<Vec<Envelope>> {
+    let entries = tx.entries_of_feed(feed, 0, u64::MAX, usize::MAX)?;
+    entries
+        .into_iter()
+        .map(|entry| original(&tx.envelope(entry.envelope)?.unwrap_or_default()))
+        .collect()
+}
+
+/// Reads an envelope as its author wrote it.
+fn original(bytes: &[u8]) -> Result<Envelope> {
+    let envelope = Envelope::decode(bytes)?;
+    if envelope.header().kind == Kind::Returned {
+        Ok(ReturnedEntry::open(&envelope)?.1)
+    } else {
+        Ok(envelope)
+    }
+}
+
+/// A meeting's records are one document in each feed, known to all by the meeting's own id.
+const fn document_of(meeting: MeetingId) -> DocumentId {
+    DocumentId::from_bytes(*meeting.as_bytes())
+}
