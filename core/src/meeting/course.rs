@@ -66,7 +66,7 @@ pub struct Floor {
     pub holder: Option<Holder>,
     /// What is dealt with.
     pub item: Option<ItemId>,
-    /// The registration that was called last and has not spoken.
+    /// The registration that was called last by whoever held the floor, and that has not spoken.
     pub speaking: Option<ActId>,
     /// The time that was given last.
     pub allotted: Option<Allotted>,
@@ -320,7 +320,11 @@ impl Course {
                     since: record.made_at,
                 });
             }
-            FloorRuling::Grant { .. } | FloorRuling::Refuse { .. } | FloorRuling::Spoken { .. } => {
+            FloorRuling::Grant { registration } => match self.step(ruling, record) {
+                Ok(()) => self.floor.speaking = Some(registration),
+                Err(why) => self.set_aside(record.clone(), why, false),
+            },
+            FloorRuling::Refuse { .. } | FloorRuling::Spoken { .. } => {
                 if let Err(why) = self.step(ruling, record) {
                     self.set_aside(record.clone(), why, false);
                 }
@@ -364,9 +368,7 @@ impl Course {
             .go_on(step_of(state, record))
             .map_err(|_| Why::Step)?;
         registration.spoke = spoke;
-        if state == SpeakingState::Granted {
-            self.floor.speaking = Some(act);
-        } else if self.floor.speaking == Some(act) {
+        if state != SpeakingState::Granted && self.floor.speaking == Some(act) {
             self.floor.speaking = None;
         }
         Ok(())

@@ -178,6 +178,8 @@ fn two_who_held_the_floor_while_cut_off_are_resolved_by_term_and_nothing_is_lost
     // … but that somebody has spoken of whom the newer holder said nothing does.
     assert_eq!(state(&course, 3), SpeakingState::Spoken);
     assert_eq!(list(&course), [4, 5]);
+    // Whom the other has called meanwhile does not speak now.
+    assert_eq!(course.floor.speaking, Some(act(4)));
     assert_eq!(
         aside(&course),
         [
