@@ -565,12 +565,7 @@ fn what_is_not_for_somebodys_role_to_state_is_refused_here_and_at_the_office() {
     );
     let registers = forged(&mut secretary, None, ActKind::SpeakingRegistration, None);
     let nothing = forged(&mut secretary, None, ruled, None);
-    let both = forged(
-        &mut chair,
-        None,
-        ActKind::QuestionSlip,
-        Some(conclusion.clone()),
-    );
+    let both = forged(&mut chair, None, ActKind::QuestionSlip, Some(conclusion));
     let seats = RollRuling::Seats {
         total: 2,
         quorum: 3,

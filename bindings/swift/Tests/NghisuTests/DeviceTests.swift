@@ -50,8 +50,10 @@ struct DeviceTests {
                         meeting, kind: kind, item: "du-toan", text: "\(kind)", addressee: "UBND tỉnh"))
             }
             let again = try await device.stateAct(meeting, kind: .checkIn, item: "du-toan")
-            let refused = try await failure("invalidInput") { try await device.stateAct(meeting, kind: .withdrawal) }
-            #expect(refused.code == "malformed")
+            for kind in [ActKind.withdrawal, .ruling] {
+                let refused = try await failure("invalidInput") { try await device.stateAct(meeting, kind: kind) }
+                #expect(refused.code == "malformed")
+            }
 
             try await device.syncNow()
 
