@@ -12,6 +12,7 @@ pub mod canary;
 pub mod copies;
 pub mod disk;
 pub mod fixture;
+pub mod hall;
 pub mod link;
 pub mod local;
 pub mod oparl;

@@ -1,15 +1,15 @@
 //! What the chair and the secretaries rule, over devices that are away from each other and a real office.
 #![expect(clippy::unwrap_used, reason = "the helpers of the tests are tests too")]
 
-use std::{collections::BTreeSet, fs};
+use std::collections::BTreeSet;
 
 use nghisu_core::{
-    Code, Error,
-    ids::{ActId, DocumentId, MeetingId, PersonId},
+    Code,
+    ids::{ActId, PersonId},
     meeting::{
         ItemId,
         act::{Act, ActKind, SignedAct},
-        course::{Course, FollowUp, Why},
+        course::Why,
         ruling::{
             FloorRuling, PetitionRuling, Presence, Recorded, RollRuling, Ruling, Statement,
             TaskRuling, VoteResult,
@@ -17,203 +17,27 @@ use nghisu_core::{
         states::{PetitionState, QuestionState, SpeakingState, State, TaskState},
     },
     store::ActState,
-    sync::{
-        healing::SerialNumber,
-        session::{Input, Output, Session},
-    },
+    sync::healing::SerialNumber,
     trust::decide::Role,
 };
-use nghisu_server::{Office, RootKey, office::Asked};
+use nghisu_server::{Office, office::Asked};
 use nghisu_tests::{
-    canary::{copy_folder, files_below},
-    local::{Local, NOW, folder},
+    canary::copy_folder,
+    hall::{Hall, Member, PROGRAMME, Stated, json},
+    local::NOW,
 };
-use tempfile::TempDir;
 
-const PROGRAMME: &str = "id = 'kh-1'
-kind = 'regular_session'
-title = 'Kỳ họp thứ Nhất'
-[[item]]
-id = 'i1'
-title = 'Thảo luận về ngân sách'
-[[item]]
-id = 'i2'
-title = 'Công tác nhân sự'
-circle = 'thường trực'
-";
-
-/// An office with a published meeting, and people with a device each.
-struct Hall {
-    folder: TempDir,
-    office: Office,
-    meeting: MeetingId,
-    drawn: u64,
-}
-
-/// Somebody with a device.
-struct Member {
-    person: PersonId,
-    device: Local,
-}
-
-impl Hall {
-    fn new() -> Self {
-        let folder = folder();
-        let root = RootKey::draw().unwrap();
-        let office = Office::open_or_create(&folder.path().join("office"), &root).unwrap();
-        office.add_circle("thường trực").unwrap();
-        let file = folder.path().join("kh-1.toml");
-        fs::write(&file, PROGRAMME).unwrap();
-        office.import_files(&[file], NOW, |_| {}).unwrap();
-        let meeting = office.publish(Some("kh-1"), "", NOW).unwrap()[0].meeting;
-        Self {
-            folder,
-            office,
-            meeting,
-            drawn: 0,
-        }
-    }
-
-    fn member(&mut self, name: &str, role: Role) -> Member {
-        let person = self.office.add_person(name, role).unwrap().id;
-        self.enrol(person)
-    }
-
-    fn enrol(&mut self, person: PersonId) -> Member {
-        self.drawn += 1;
-        let mut seed = [3; 32];
-        seed[..8].copy_from_slice(&self.drawn.to_be_bytes());
-        let mut device = Local::enrol(&self.office, person, seed);
-        device.sync(&self.office).unwrap();
-        Member { person, device }
-    }
-
-    fn sync(&self, member: &mut Member) {
-        member.device.sync(&self.office).unwrap();
-    }
-
-    /// Lets each hand in and then read what the others have handed in.
-    fn meet(&self, members: &mut [&mut Member]) {
-        for _ in 0..2 {
-            for member in &mut *members {
-                self.sync(member);
-            }
-        }
-    }
-}
-
-impl Member {
-    fn ids(&mut self) -> (ActId, DocumentId) {
-        let (act, document) = (self.device.draw(), self.device.draw());
-        (ActId::from_bytes(act), DocumentId::from_bytes(document))
-    }
-
-    fn state(&mut self, meeting: MeetingId, kind: ActKind, withdraws: Option<ActId>) -> ActId {
-        let (id, document) = self.ids();
-        let act = Act {
-            id,
-            person: self.person,
-            meeting,
-            item: (kind != ActKind::Withdrawal).then(item),
-            kind,
-            text: "lời của đại biểu".into(),
-            addressee: None,
-            withdraws,
-            made_at: NOW,
-            ruling: None,
-        };
-        self.device.store.put_act(&act, document).unwrap();
-        id
-    }
-
-    fn floor(&mut self, meeting: MeetingId, ruling: FloorRuling) -> ActId {
-        self.try_floor(meeting, ruling).unwrap()
-    }
-
-    fn try_floor(&mut self, meeting: MeetingId, ruling: FloorRuling) -> Result<ActId, Error> {
-        let ids = self.ids();
-        let of = (meeting, Some(item()));
-        let put = &mut self.device.store;
-        put.put_floor_ruling(of, ruling, "lời điều hành".into(), ids, NOW)?;
-        Ok(ids.0)
-    }
-
-    fn rule(&mut self, meeting: MeetingId, ruling: Ruling, words: (&str, Option<&str>)) -> ActId {
-        self.try_rule(meeting, ruling, words).unwrap()
-    }
-
-    fn try_rule(
-        &mut self,
-        meeting: MeetingId,
-        ruling: Ruling,
-        (text, addressee): (&str, Option<&str>),
-    ) -> Result<ActId, Error> {
-        let statement = Statement {
-            item: None,
-            ruling,
-            text: text.to_owned(),
-            addressee: addressee.map(str::to_owned),
-        };
-        let ids = self.ids();
-        self.device.store.put_ruling(meeting, statement, ids, NOW)?;
-        Ok(ids.0)
-    }
-
-    fn course(&self, meeting: MeetingId) -> Course {
-        self.device.store.course(meeting).unwrap()
-    }
-
-    fn list(&self, meeting: MeetingId) -> Vec<PersonId> {
-        let list = self.course(meeting).speaking_list(Some(&item()));
-        list.iter().map(|speaker| speaker.person).collect()
-    }
-
-    fn follow_up(&self) -> FollowUp {
-        self.device.store.follow_up().unwrap()
-    }
-
-    /// Returns what became of an act of his.
-    fn act_state(&self, act: ActId) -> ActState {
-        let acts = self.device.store.acts(None).unwrap();
-        let acted = acts.into_iter().find(|acted| acted.act.id == act);
-        acted.unwrap().state
-    }
-
-    /// Sends what waits, and loses the reply.
-    fn lose_reply(&mut self, office: &Office) {
-        let store = &mut self.device.store;
-        let signer = store.signer();
-        let mut session = Session::new(store.parties().unwrap(), signer.as_ref(), 7);
-        session.handle(NOW, Input::Wanted);
-        while let Some(output) = session.poll() {
-            let input = match output {
-                Output::Load => Input::Loaded(Box::new(store.work([5; 32]).unwrap())),
-                Output::Save(step) => {
-                    store.save(&step).unwrap();
-                    Input::Saved
-                }
-                Output::Send(request) => {
-                    office.sync(&request, NOW).unwrap();
-                    Input::Failed(Code::OfficeUnreachable.into())
-                }
-                Output::Finished(_) => return,
-            };
-            session.handle(NOW, input);
-        }
-    }
+fn hall() -> Hall {
+    Hall::new("kh-1", PROGRAMME)
 }
 
 fn item() -> ItemId {
     "i1".parse().unwrap()
 }
 
-fn json(course: &Course) -> String {
-    serde_json::to_string(course).unwrap()
-}
-
 #[test]
 fn sixty_registrations_made_offline_in_three_places_are_one_list_on_every_device() {
-    let mut hall = Hall::new();
+    let mut hall = hall();
     let meeting = hall.meeting;
     let mut chair = hall.member("Chủ tọa", Role::Chair);
     let mut members: Vec<Member> = (0..60)
@@ -253,7 +77,7 @@ fn sixty_registrations_made_offline_in_three_places_are_one_list_on_every_device
             .map(|n| members[*n].person)
             .collect()
     };
-    assert_eq!(chair.list(meeting), expected);
+    assert_eq!(chair.list(meeting, "i1"), expected);
     // The chair goes on while nobody hears of it, and all see the same once they do.
     chair.floor(meeting, FloorRuling::TakeFloor);
     let first = registrations[order[12]];
@@ -283,20 +107,20 @@ fn sixty_registrations_made_offline_in_three_places_are_one_list_on_every_device
         .copied()
         .filter(|person| ![members[order[12]].person, members[order[0]].person].contains(person))
         .collect();
-    assert_eq!(chair.list(meeting), left);
+    assert_eq!(chair.list(meeting, "i1"), left);
     hall.sync(&mut chair);
     let shown = json(&chair.course(meeting));
     for n in order.iter().rev() {
         hall.sync(&mut members[*n]);
         assert_eq!(json(&members[*n].course(meeting)), shown, "device {n}");
-        assert_eq!(members[*n].list(meeting), left);
+        assert_eq!(members[*n].list(meeting, "i1"), left);
     }
     assert_eq!(json(&hall.office.course("kh-1").unwrap()), shown);
 }
 
 #[test]
 fn acts_of_every_kind_sent_ten_times_from_two_devices_of_one_person_are_in_the_record_once() {
-    let mut hall = Hall::new();
+    let mut hall = hall();
     let meeting = hall.meeting;
     let mut secretary = hall.member("Thư ký 1", Role::Secretary);
     let mut first = hall.member("Chủ tọa", Role::Chair);
@@ -349,7 +173,7 @@ fn acts_of_every_kind_sent_ten_times_from_two_devices_of_one_person_are_in_the_r
 
 #[test]
 fn what_two_holders_of_the_floor_did_while_cut_off_is_resolved_by_term_and_seen_by_all() {
-    let mut hall = Hall::new();
+    let mut hall = hall();
     let meeting = hall.meeting;
     let mut chair = hall.member("Chủ tọa", Role::Chair);
     let mut secretary = hall.member("Thư ký 1", Role::Secretary);
@@ -364,7 +188,9 @@ fn what_two_holders_of_the_floor_did_while_cut_off_is_resolved_by_term_and_seen_
     hall.sync(&mut chair);
     hall.sync(&mut secretary);
     // Nobody but the holder rules the floor.
-    let error = secretary.try_floor(meeting, FloorRuling::Open).unwrap_err();
+    let error = secretary
+        .try_floor((meeting, None), FloorRuling::Open)
+        .unwrap_err();
     assert_eq!(error.code(), Code::NotAllowed);
     // The network ends. The chair goes on on his tablet; in the hall the secretary takes over.
     chair.floor(
@@ -394,7 +220,7 @@ fn what_two_holders_of_the_floor_did_while_cut_off_is_resolved_by_term_and_seen_
             registration: of_alice,
         },
     );
-    assert_eq!(chair.list(meeting), []);
+    assert_eq!(chair.list(meeting, "i1"), []);
     assert_eq!(secretary.course(meeting).floor.term, 2);
     hall.sync(&mut secretary);
     hall.meet(&mut [&mut chair, &mut secretary, &mut alice, &mut bob]);
@@ -430,7 +256,9 @@ fn what_two_holders_of_the_floor_did_while_cut_off_is_resolved_by_term_and_seen_
         ]
     );
     // Whoever lost the floor takes it back under the next term.
-    let error = chair.try_floor(meeting, FloorRuling::Open).unwrap_err();
+    let error = chair
+        .try_floor((meeting, None), FloorRuling::Open)
+        .unwrap_err();
     assert_eq!(error.code(), Code::NotAllowed);
     chair.floor(meeting, FloorRuling::TakeFloor);
     assert_eq!(chair.course(meeting).floor.term, 3);
@@ -438,7 +266,7 @@ fn what_two_holders_of_the_floor_did_while_cut_off_is_resolved_by_term_and_seen_
 
 #[test]
 fn whoever_has_spoken_registers_anew_with_a_place_of_his_own() {
-    let mut hall = Hall::new();
+    let mut hall = hall();
     let meeting = hall.meeting;
     let mut chair = hall.member("Chủ tọa", Role::Chair);
     let mut alice = hall.member("Alice", Role::Delegate);
@@ -469,7 +297,7 @@ fn whoever_has_spoken_registers_anew_with_a_place_of_his_own() {
         receipt.number
     });
     assert_eq!(numbers, [Some(1), None, Some(2)]);
-    assert_eq!(chair.list(meeting), [alice.person]);
+    assert_eq!(chair.list(meeting, "i1"), [alice.person]);
     let acts = hall.office.acts("kh-1").unwrap();
     assert!(
         acts.iter().all(|act| !act.withdrawn),
@@ -480,7 +308,7 @@ fn whoever_has_spoken_registers_anew_with_a_place_of_his_own() {
 #[test]
 fn why_somebody_is_absent_is_in_no_file_of_anybody_but_the_office() {
     const REASON: &str = "nằm viện 7KQ2Z";
-    let mut hall = Hall::new();
+    let mut hall = hall();
     let meeting = hall.meeting;
     let mut secretary = hall.member("Thư ký 1", Role::Secretary);
     let mut other = hall.member("Thư ký 2", Role::Secretary);
@@ -504,18 +332,9 @@ fn why_somebody_is_absent_is_in_no_file_of_anybody_but_the_office() {
         assert!(roll.people[&bob.person].is_disputed());
         assert_eq!((roll.present(), roll.has_quorum()), (0, Some(false)));
     }
-    let is_kept = |member: &Member| {
-        files_below(member.device.folder())
-            .into_iter()
-            .map(|file| fs::read(file).unwrap())
-            .any(|bytes| {
-                bytes
-                    .windows(REASON.len())
-                    .any(|it| it == REASON.as_bytes())
-            })
-    };
-    assert!(is_kept(&secretary) && is_kept(&other));
-    assert!(![&chair, &alice, &bob].into_iter().any(is_kept));
+    assert!(secretary.keeps(REASON) && other.keeps(REASON));
+    let others = [&chair, &alice, &bob];
+    assert!(!others.into_iter().any(|it| it.keeps(REASON)));
     let reasons = hall.office.roll_reasons("kh-1").unwrap();
     assert_eq!(reasons.len(), 1);
     assert_eq!(reasons[0].text, REASON);
@@ -523,7 +342,7 @@ fn why_somebody_is_absent_is_in_no_file_of_anybody_but_the_office() {
 
 #[test]
 fn what_is_not_for_somebodys_role_to_state_is_refused_here_and_at_the_office() {
-    let mut hall = Hall::new();
+    let mut hall = hall();
     let meeting = hall.meeting;
     let mut chair = hall.member("Chủ tọa", Role::Chair);
     let mut secretary = hall.member("Thư ký 1", Role::Secretary);
@@ -538,39 +357,23 @@ fn what_is_not_for_somebodys_role_to_state_is_refused_here_and_at_the_office() {
     assert_eq!(error.code(), Code::NotAllowed);
     let answered = |state| Ruling::Recorded(Recorded::Question { question, state });
     // A device that does not keep to its role.
-    let forged = |member: &mut Member, item: Option<&str>, kind, ruling: Option<Ruling>| {
-        let (id, document) = member.ids();
-        let act = Act {
-            id,
-            person: member.person,
-            meeting,
-            item: item.map(|item| item.parse().unwrap()),
-            kind,
-            text: String::new(),
-            addressee: None,
-            withdraws: None,
-            made_at: NOW,
+    let forged = |member: &mut Member, kind, ruling| {
+        member.put(Stated {
             ruling,
-        };
-        member.device.store.put_act(&act, document).unwrap();
-        id
+            ..Stated::of(meeting, kind)
+        })
     };
     let ruled = ActKind::Ruling;
-    let concludes = forged(&mut alice, None, ruled, Some(conclusion.clone()));
-    let not_his = forged(
-        &mut bob,
-        None,
-        ruled,
-        Some(answered(QuestionState::Accepted)),
-    );
-    let registers = forged(&mut secretary, None, ActKind::SpeakingRegistration, None);
-    let nothing = forged(&mut secretary, None, ruled, None);
-    let both = forged(&mut chair, None, ActKind::QuestionSlip, Some(conclusion));
+    let concludes = forged(&mut alice, ruled, Some(conclusion.clone()));
+    let not_his = forged(&mut bob, ruled, Some(answered(QuestionState::Accepted)));
+    let registers = forged(&mut secretary, ActKind::SpeakingRegistration, None);
+    let nothing = forged(&mut secretary, ruled, None);
+    let both = forged(&mut chair, ActKind::QuestionSlip, Some(conclusion));
     let seats = RollRuling::Seats {
         total: 2,
         quorum: 3,
     };
-    let impossible = forged(&mut chair, None, ruled, Some(Ruling::Roll(seats)));
+    let impossible = forged(&mut chair, ruled, Some(Ruling::Roll(seats)));
     hall.meet(&mut [&mut alice, &mut bob, &mut chair, &mut secretary]);
     for (member, act, expected) in [
         (&alice, concludes, "role"),
@@ -604,7 +407,7 @@ fn what_is_not_for_somebodys_role_to_state_is_refused_here_and_at_the_office() {
 
 #[test]
 fn nothing_is_made_known_of_an_item_that_only_a_circle_reads() {
-    let mut hall = Hall::new();
+    let mut hall = hall();
     let meeting = hall.meeting;
     let mut chair = hall.member("Chủ tọa", Role::Chair);
     let mut alice = hall.member("Alice", Role::Delegate);
@@ -640,7 +443,7 @@ fn nothing_is_made_known_of_an_item_that_only_a_circle_reads() {
 
 #[test]
 fn tasks_and_petitions_are_followed_by_everybody_of_the_body() {
-    let mut hall = Hall::new();
+    let mut hall = hall();
     let meeting = hall.meeting;
     let mut chair = hall.member("Chủ tọa", Role::Chair);
     let mut secretary = hall.member("Thư ký 1", Role::Secretary);
@@ -729,7 +532,7 @@ fn tasks_and_petitions_are_followed_by_everybody_of_the_body() {
 #[test]
 fn records_that_an_office_lost_come_back_with_their_numbers_and_new_ones_wait_until_it_has_healed()
 {
-    let mut hall = Hall::new();
+    let mut hall = hall();
     let meeting = hall.meeting;
     let mut chair = hall.member("Chủ tọa", Role::Chair);
     let mut alice = hall.member("Alice", Role::Delegate);
@@ -777,7 +580,7 @@ fn records_that_an_office_lost_come_back_with_their_numbers_and_new_ones_wait_un
 
 #[test]
 fn a_guest_who_is_shut_out_of_a_meeting_keeps_nothing_of_its_course() {
-    let mut hall = Hall::new();
+    let mut hall = hall();
     let meeting = hall.meeting;
     let mut chair = hall.member("Chủ tọa", Role::Chair);
     let mut guest = hall.member("Khách mời", Role::Guest);
@@ -791,21 +594,15 @@ fn a_guest_who_is_shut_out_of_a_meeting_keeps_nothing_of_its_course() {
     );
     hall.meet(&mut [&mut chair, &mut guest]);
     assert_eq!(guest.course(meeting).conclusions[0].text, words);
-    let is_kept = |member: &Member| {
-        files_below(member.device.folder())
-            .into_iter()
-            .map(|file| fs::read(file).unwrap())
-            .any(|bytes| bytes.windows(words.len()).any(|it| it == words.as_bytes()))
-    };
-    assert!(is_kept(&guest));
+    assert!(guest.keeps(words));
     hall.office.withdraw(guest.person, audience, NOW).unwrap();
     hall.meet(&mut [&mut guest]);
-    assert!(!is_kept(&guest));
+    assert!(!guest.keeps(words));
 }
 
 #[test]
 fn an_act_of_before_is_read_as_it_was_and_has_no_ruling() {
-    let hall = Hall::new();
+    let hall = hall();
     let act = Act {
         id: ActId::from_bytes([1; 16]),
         person: PersonId::from_bytes([2; 16]),
