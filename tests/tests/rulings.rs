@@ -9,6 +9,7 @@ use nghisu_core::{
     meeting::{
         ItemId,
         act::{Act, ActKind, SignedAct},
+        canonical_json,
         course::Why,
         ruling::{
             FloorRuling, PetitionRuling, Presence, Recorded, RollRuling, Ruling, Statement,
@@ -116,6 +117,28 @@ fn sixty_registrations_made_offline_in_three_places_are_one_list_on_every_device
         assert_eq!(members[*n].list(meeting, "i1"), left);
     }
     assert_eq!(json(&hall.office.course("kh-1").unwrap()), shown);
+    // What a device shows of the log is what the office prints of it.
+    let view = hall.office.export(&[members[7].person], None).unwrap();
+    let view = canonical_json(&view[0]);
+    assert_eq!(members[7].device.store.view().unwrap(), view);
+    assert!(
+        view.contains("\"ruling\":\"refuse\""),
+        "records are among it"
+    );
+}
+
+#[test]
+fn a_ruling_of_one_meeting_says_nothing_of_another() {
+    let mut hall = hall();
+    let first = hall.meeting;
+    hall.publish("kh-2", &PROGRAMME.replace("kh-1", "kh-2"));
+    let second = hall.meeting;
+    let mut chair = hall.member("Chủ tọa", Role::Chair);
+    chair.floor(first, FloorRuling::TakeFloor);
+    let terms = |chair: &Member| [first, second].map(|it| chair.course(it).floor.term);
+    assert_eq!(terms(&chair), [1, 0]);
+    hall.meet(&mut [&mut chair]);
+    assert_eq!(terms(&chair), [1, 0]);
 }
 
 #[test]

@@ -193,6 +193,23 @@ fn two_who_held_the_floor_while_cut_off_are_resolved_by_term_and_nothing_is_lost
 }
 
 #[test]
+fn of_terms_that_were_overtaken_the_newer_one_counts_first() {
+    let course = Course::of(
+        [registers(1, 1)],
+        [
+            floor(CHAIR, 1, 3, FloorRuling::TakeFloor),
+            floor(SECRETARY, 2, 1, refuse(1)),
+            floor(3, 3, 2, grant(1)),
+        ],
+    );
+    assert_eq!(state(&course, 1), SpeakingState::Granted);
+    assert_eq!(
+        aside(&course),
+        [(3, Why::Overtaken, true), (2, Why::Overtaken, false)]
+    );
+}
+
+#[test]
 fn of_two_who_take_the_floor_under_one_term_the_first_at_the_office_holds_it() {
     let course = Course::of(
         [registers(1, 1), registers(2, 2)],
