@@ -1,7 +1,8 @@
 //! The main job, told as a story: published at the office, read and annotated offline, and back.
 //!
 //! Everything is real and on this machine: an office over HTTPS, a device for each delegate with a
-//! store of its own, a cable for each device that counts bytes and is pulled. At the end a second
+//! store of its own, a cable for each device that counts bytes and is pulled. Then the chair holds a
+//! sitting on a device that is cut off. At the end a second
 //! office process reads a copy of the folder and every device is compared with what it prints. Then one
 //! device is lost, and a new one opens the delegate's notes with the code on paper.
 
@@ -9,6 +10,7 @@ mod link;
 mod loss;
 mod office;
 mod report;
+mod sitting;
 mod vault;
 
 use std::{
@@ -138,9 +140,10 @@ async fn play(options: &Options, folder: &Path) -> Result<bool> {
     story.sealing(&cost, &back);
     story.seen_by_one(&world.devices, meeting).await?;
 
+    let sitting_equal = story.sitting(&world.hold_sitting(meeting).await?);
     let notes_equal = world.notes_are_equal().await?;
     let (checked, mut world) = world.check_against_copy(options).await?;
-    let mut ok = story.checked(&checked, notes_equal) && digits_equal;
+    let mut ok = story.checked(&checked, notes_equal) && digits_equal && sitting_equal;
     ok &= story.lost(&world.lose_second().await?);
     ok &= story.restored(&world.restore(code).await?);
     if options.serve {

@@ -277,8 +277,8 @@ impl Story {
         let (epoch_before, epoch) = lost.epochs;
         let (members_before, members) = lost.members;
         self.say(
-            &format!("8. {name} bị mất: văn phòng thu hồi máy."),
-            &format!("8. {name} is lost: the office revokes it."),
+            &format!("9. {name} bị mất: văn phòng thu hồi máy."),
+            &format!("9. {name} is lost: the office revokes it."),
         );
         self.say(
             &format!(
@@ -320,8 +320,8 @@ impl Story {
             ..
         } = restored;
         self.say(
-            &format!("9. Máy A cũng tắt. Đại biểu 01 ghi danh một máy mới và nhập mã trên giấy {code}:"),
-            &format!("9. Device A is off, too. Delegate 01 enrols a new one and types the code from paper {code}:"),
+            &format!("10. Máy A cũng tắt. Đại biểu 01 ghi danh một máy mới và nhập mã trên giấy {code}:"),
+            &format!("10. Device A is off, too. Delegate 01 enrols a new one and types the code from paper {code}:"),
         );
         self.say(
             &format!("   {mark} trước khi có mã: {before_code} ghi chú; sau đó {equal}/{accepted} ghi chú văn phòng đã nhận, từng chữ như cũ"),

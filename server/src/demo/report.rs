@@ -259,7 +259,7 @@ impl Story {
         let mark = |ok: bool| if ok { "✓" } else { "✗" };
         let log = checked.refused.is_none();
         let rows = log && checked.differing.is_empty();
-        self.say("7. Kiểm tra:", "7. Checks:");
+        self.say("8. Kiểm tra:", "8. Checks:");
         self.say(
             &format!(
                 "   {} nhật ký {entries} mục của bản sao còn nguyên vẹn",
@@ -308,11 +308,11 @@ impl Story {
         let folder = folder.display();
         self.say(
             &format!(
-                "10. Văn phòng vẫn mở tại https://{address}, dữ liệu ở {folder}. Ctrl-C để dừng.\n   \
+                "11. Văn phòng vẫn mở tại https://{address}, dữ liệu ở {folder}. Ctrl-C để dừng.\n   \
                  Ghi danh thêm một máy của Đại biểu 01 (trong 15 phút): {invitation}"
             ),
             &format!(
-                "10. The office stays open at https://{address}, its data is in {folder}. Ctrl-C stops it.\n   \
+                "11. The office stays open at https://{address}, its data is in {folder}. Ctrl-C stops it.\n   \
                  Enrol one more device of delegate 01 (within 15 minutes): {invitation}"
             ),
         );
