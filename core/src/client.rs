@@ -708,7 +708,6 @@ async fn open_store(
     Ok((thread, begun))
 }
 
-/// Hashes the beginning of a file that is there already, and returns its length; 0 if it is too long.
 #[expect(
     clippy::disallowed_methods,
     reason = "the shell reads the clock here and passes it on"

@@ -8,7 +8,7 @@
 //! | [`store`] | one SQLite file and the papers beside it |
 //! | [`sync`] | log, envelopes, the wire; the device's half of the conversation |
 //! | [`trust`] | keys, enrolment, and the one function that decides who may what |
-//! | [`meeting`] | programmes, acts, publications, and what changed between two programmes |
+//! | [`meeting`] | programmes, publications and what changed between two; acts, rulings, and how a meeting stands |
 //! | [`document`] | Automerge, wrapped once |
 //! | [`error`] [`ids`] [`time`] [`limits`] [`cbor`] | the ground |
 //!

@@ -25,6 +25,9 @@ pub const WITHDRAWN_KEYS_MAX: usize = 256;
 pub const BACKFILL_RANGES_MAX: usize = 64;
 /// Bytes of an act or a record.
 pub const RECORD_PAYLOAD_BYTES_MAX: usize = 8 << 10;
+/// Terms of the floor that a device may be ahead of the office: each that is cut off takes one, and none can
+/// use all of them up.
+pub const TERMS_AHEAD_MAX: u32 = 100;
 /// Bytes of a change by a secretary or a group member: what the gate tries at once.
 pub const DRAFT_PAYLOAD_BYTES_MAX: usize = 64 << 10;
 /// Bytes of a change written by the office: a programme of some hundred items, published at once.

@@ -9,6 +9,7 @@
 //! - [`order`]: order as a short text on every item, since a map of items has no positions and a
 //!   list cannot be merged without doubling what two people moved.
 //! - [`act`]: what a delegate states, and [`speaking`]: who speaks next after all of them.
+//! - [`ruling`]: what the chair and the secretaries state, and [`course`]: how a meeting stands after all of it.
 //! - [`states`]: how far a thing is and which step may follow; [`deadlines`]: by which day, counted by the
 //!   body's own rules; [`follow_up`]: what is still open, and the agenda that follows from it.
 //! - [`glossary`]: the one identifier and the one Vietnamese name of each thing.

@@ -210,7 +210,9 @@ fn what_two_holders_of_the_floor_did_while_cut_off_is_resolved_by_term_and_seen_
     chair.floor(meeting, FloorRuling::TakeFloor);
     hall.sync(&mut chair);
     hall.sync(&mut secretary);
-    // Nobody but the holder rules the floor.
+    // Nobody but the holder rules the floor, and he need not take it again.
+    let error = chair.try_floor((meeting, None), FloorRuling::TakeFloor);
+    assert_eq!(error.unwrap_err().code(), Code::NotAllowed);
     let error = secretary
         .try_floor((meeting, None), FloorRuling::Open)
         .unwrap_err();
@@ -396,6 +398,11 @@ fn what_is_not_for_somebodys_role_to_state_is_refused_here_and_at_the_office() {
         total: 2,
         quorum: 3,
     };
+    let far = Ruling::Floor {
+        term: 101,
+        ruling: FloorRuling::TakeFloor,
+    };
+    let far = forged(&mut chair, ruled, Some(far));
     let impossible = forged(&mut chair, ruled, Some(Ruling::Roll(seats)));
     hall.meet(&mut [&mut alice, &mut bob, &mut chair, &mut secretary]);
     for (member, act, expected) in [
@@ -405,6 +412,7 @@ fn what_is_not_for_somebodys_role_to_state_is_refused_here_and_at_the_office() {
         (&secretary, nothing, "malformed"),
         (&chair, both, "malformed"),
         (&chair, impossible, "malformed"),
+        (&chair, far, "malformed"),
     ] {
         let reason = expected.to_owned();
         assert_eq!(member.act_state(act), ActState::Refused { reason });

@@ -50,7 +50,7 @@ const FAULTS: [&str; 26] = [
 ];
 /// How often it must have met each outcome and each kind of entry that exists.
 const OUTCOMES_MIN: u64 = 100;
-const OUTCOMES: [&str; 21] = [
+const OUTCOMES: [&str; 22] = [
     "accepted",
     "refused: act_id_reused",
     "refused: after_refused",
@@ -61,6 +61,7 @@ const OUTCOMES: [&str; 21] = [
     "refused: not_yet",
     "refused: not_yours",
     "refused: office_writes",
+    "refused: role",
     "refused: signature",
     "refused: stale",
     "refused: too_large",
@@ -74,7 +75,7 @@ const OUTCOMES: [&str; 21] = [
     "stopped: signature",
 ];
 /// Bundles, audits and tombstones are written by nobody yet. What was given back counts as what it is, too.
-const ENTRIES: [&str; 16] = [
+const ENTRIES: [&str; 17] = [
     "Act",
     "Backup",
     "Certificate",
@@ -86,6 +87,7 @@ const ENTRIES: [&str; 16] = [
     "Order",
     "Publication",
     "Receipts",
+    "Record",
     "Returned",
     "Revocation",
     "Snapshot",

@@ -37,8 +37,8 @@ impl Client {
     /// [`FloorRuling::TakeFloor`], under the next one. It is signed and on disk when this returns.
     ///
     /// # Errors
-    /// [`Code::NotAllowed`](crate::Code::NotAllowed) where another device holds the floor; otherwise as
-    /// [`Client::rule`].
+    /// [`Code::NotAllowed`](crate::Code::NotAllowed) where another device holds the floor, or this one would
+    /// take it from itself; otherwise as [`Client::rule`].
     pub async fn rule_floor(
         &self,
         meeting: MeetingId,

@@ -580,6 +580,8 @@ mod word {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn record(ruling: Ruling) -> Record {
@@ -615,6 +617,33 @@ mod tests {
         });
         let bytes = cbor::encode(&record(seats));
         assert!(Record::decode(&bytes, Feed::RollPrivate(meeting), log).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_a_record_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let log = LogId::from_bytes([3; 16]);
+            let _ = Record::decode(&bytes, Feed::Task(log), log);
+        }
+
+        #[test]
+        fn a_record_with_a_byte_changed_is_another_one_or_none(at: proptest::sample::Index, by in 1..=255u8) {
+            let (meeting, log) = (MeetingId::from_bytes([1; 16]), LogId::from_bytes([3; 16]));
+            let given = record(Ruling::Petition(PetitionRuling::PetitionStep {
+                petition: ActId::from_bytes([4; 16]),
+                state: PetitionState::Transferred,
+                due: "2026-12-24".parse().ok(),
+            }));
+            let feed = given.ruling.feed(meeting, log);
+            let mut bytes = cbor::encode(&given);
+            let read = Record::decode(&bytes, feed, log);
+            prop_assert_eq!(read.as_ref().ok(), Some(&given));
+            let at = at.index(bytes.len());
+            bytes[at] ^= by;
+            if let Ok(other) = Record::decode(&bytes, feed, log) {
+                prop_assert_ne!(other, given);
+            }
+        }
     }
 
     #[test]

@@ -165,7 +165,8 @@ impl Store {
     /// under the next one.
     ///
     /// # Errors
-    /// As [`Store::put_ruling`]; [`Code::NotAllowed`] also where this device does not hold the floor.
+    /// As [`Store::put_ruling`]; [`Code::NotAllowed`] also where this device does not hold the floor, or
+    /// would take it from itself.
     pub fn put_floor_ruling(
         &mut self,
         (meeting, item): (MeetingId, Option<ItemId>),
@@ -179,7 +180,11 @@ impl Store {
             .holder
             .is_some_and(|holder| holder.device == Some(self.device()));
         let term = match (ruling, holds) {
-            (FloorRuling::TakeFloor, _) => floor.term.saturating_add(1),
+            (FloorRuling::TakeFloor, true) => {
+                let detail = "this device holds the floor; expected another ruling";
+                return Err(Error::new(Code::NotAllowed, detail));
+            }
+            (FloorRuling::TakeFloor, false) => floor.term.saturating_add(1),
             (_, true) => floor.term,
             (_, false) => {
                 let detail = "this device does not hold the floor; expected it to be taken first";

@@ -3,11 +3,12 @@
 use nghisu_core::{
     Code, Error, Result, cbor,
     ids::{ActId, DeviceId, DocumentId, Feed, Hash, Kind, LogId, MeetingId},
+    limits::TERMS_AHEAD_MAX,
     meeting::{
         ItemId,
         act::{Act, ActKind, SignedAct},
         course::{Course, FollowUp},
-        ruling::{Author, Record, Statement},
+        ruling::{Author, FloorRuling, Record, Ruling, Statement},
     },
     sync::{envelope::Envelope, healing::ReturnedEntry},
     time::Timestamp,
@@ -129,7 +130,7 @@ pub(super) fn why_not(tx: &Tx<'_>, role: Role, act: &Act) -> Result<Option<&'sta
         // What delegates state a secretary does not.
         (None, _) => return Ok((role == Role::Secretary).then_some("role")),
     };
-    if ruling.check().is_err() {
+    if ruling.check().is_err() || is_far_ahead(tx, act.meeting, ruling)? {
         return Ok(Some("malformed"));
     }
     let allowed = officer
@@ -145,6 +146,17 @@ pub(super) fn why_not(tx: &Tx<'_>, role: Role, act: &Act) -> Result<Option<&'sta
     match &act.item {
         Some(item) if !is_open(tx, act.meeting, item)? => Ok(Some("closed_item")),
         Some(_) | None => Ok(None),
+    }
+}
+
+/// Says whether a ruling names a term that nobody can have come to.
+fn is_far_ahead(tx: &Tx<'_>, meeting: MeetingId, ruling: &Ruling) -> Result<bool> {
+    match ruling {
+        Ruling::Floor { term, .. } => {
+            let known = tx.newest_term(meeting)?;
+            Ok(u64::from(*term) > known + u64::from(TERMS_AHEAD_MAX))
+        }
+        Ruling::Roll(_) | Ruling::Recorded(_) | Ruling::Task(_) | Ruling::Petition(_) => Ok(false),
     }
 }
 
@@ -208,6 +220,13 @@ fn write(log: &mut Appending<'_>, record: &mut Record, words: String) -> Result<
 /// Notes what follows from a record that stands in the log.
 fn note(tx: &Tx<'_>, feed: Feed, record: &Record) -> Result<()> {
     tx.add_record(record.act, feed, record.number)?;
+    if let Ruling::Floor {
+        term,
+        ruling: FloorRuling::TakeFloor,
+    } = record.ruling
+    {
+        tx.note_term(record.meeting, term)?;
+    }
     match record.ruling.ends() {
         // Whoever registers again gets a place of his own.
         Some(registration) => tx.end_registration(registration),

@@ -147,6 +147,7 @@ impl World {
                 "meeting_unknown" => was_out || self.put_back > 0,
                 "item_unknown" => act.item.is_some(),
                 "not_yours" => true,
+                "role" => self.is_secretary(act.person) && act.stated != acts::Stated::Ruled,
                 _ => false,
             },
             _ => false,
@@ -214,6 +215,7 @@ impl World {
 pub(super) fn stated(kind: ActKind, withdraws: Option<ActId>) -> acts::Stated {
     match (kind, withdraws) {
         (_, Some(withdrawn)) => acts::Stated::Withdraw(withdrawn),
+        (ActKind::Ruling, None) => acts::Stated::Ruled,
         (ActKind::SpeakingRegistration | ActKind::PointOfOrder | ActKind::CheckIn, None) => {
             acts::Stated::Once(kind)
         }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use nghisu_core::{
-    ids::{Audience, DocumentId},
+    ids::{ActId, Audience, DocumentId, MeetingId},
     store::{Note, VaultState},
 };
 
@@ -288,6 +288,9 @@ impl World {
                 self.acts.check_healed(*meeting, &shown)
             };
             checked.map_err(|why| format!("S10: device {node}: {why}"))?;
+            if self.epochless == 0 && !was_out {
+                self.check_ruled(node, *meeting)?;
+            }
         }
         let of_node = self.numbers_held.iter().filter(|it| {
             let out = |turn: &Turn| {
@@ -306,6 +309,28 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// What was ruled in a meeting is known to a device as to the office.
+    fn check_ruled(&self, node: usize, meeting: MeetingId) -> Verdict {
+        let of_device = self.nodes[node].read().course(meeting);
+        let of_office = self.desk.office().course(&meeting.to_string());
+        let (of_device, of_office) = match (of_device, of_office) {
+            (Ok(of_device), Ok(of_office)) => (of_device, of_office),
+            (Err(error), _) | (_, Err(error)) => {
+                return Err(format!("S10: device {node}: {error}"));
+            }
+        };
+        if of_device.conclusions != of_office.conclusions {
+            return Err(format!(
+                "S10: device {node} knows of {:?}, and the office of {:?}",
+                of_device.conclusions, of_office.conclusions
+            ));
+        }
+        let known: Vec<ActId> = of_device.conclusions.iter().map(|it| it.act).collect();
+        self.acts
+            .check_ruled(meeting, &known, self.put_back > 0)
+            .map_err(|why| format!("S10: device {node}: {why}"))
     }
 
     /// The office has every act of whoever is alive, and every one that it had said to have.

@@ -6,6 +6,7 @@ use nghisu_core::{
     meeting::{
         ItemId,
         act::{Act, ActKind},
+        ruling::{Recorded, Ruling},
     },
     store::{NoteTarget, Splice},
 };
@@ -13,7 +14,7 @@ use nghisu_core::{
 use super::{
     checks::stated,
     dice::Dice,
-    model::{Verdict, acts, notes::Typing},
+    model::{Verdict, access::Post, acts, notes::Typing},
     run::World,
 };
 
@@ -332,6 +333,9 @@ impl World {
             })
             .map(|(id, _)| *id)
             .collect();
+        if self.is_secretary(person) && !dice.one_in(4) {
+            return self.put_act(node, meeting, (ActKind::Ruling, None, None));
+        }
         let (kind, item, withdraws) = match (dice.below(5), dice.pick(&mine)) {
             (0, Some(other)) => (ActKind::Withdrawal, None, Some(*other)),
             (0..3, _) => (ActKind::SpeakingRegistration, item, None),
@@ -343,6 +347,12 @@ impl World {
     /// Says whether somebody is a delegate from the beginning on.
     pub(super) fn is_delegate(&self, person: PersonId) -> bool {
         self.access.people[..2].iter().any(|(id, _)| *id == person)
+    }
+
+    /// Says whether somebody is a secretary.
+    pub(super) fn is_secretary(&self, person: PersonId) -> bool {
+        let mut people = self.access.people.iter();
+        people.any(|(id, post)| *id == person && *post == Post::Secretary)
     }
 
     /// Returns the first meeting of which a delegate's device shows the item that all who take part read.
@@ -407,7 +417,7 @@ impl World {
             addressee: None,
             withdraws,
             made_at: self.nodes[node].clock(self.now),
-            ruling: None,
+            ruling: (kind == ActKind::Ruling).then_some(Ruling::Recorded(Recorded::Conclusion)),
         };
         let document = DocumentId::from_bytes(self.nodes[node].draw());
         if let Err(error) = self.nodes[node].store().put_act(&act, document) {

@@ -9,6 +9,11 @@ CREATE TABLE record_given (
     feed BLOB NOT NULL,
     number INTEGER NOT NULL
 ) STRICT;
+-- The newest term of each meeting's floor.
+CREATE TABLE floor_term (
+    meeting BLOB PRIMARY KEY,
+    term INTEGER NOT NULL
+) STRICT;
 -- Registrations whose author has spoken or was refused: another one does not join them.
 CREATE TABLE registration_ended (
     act BLOB PRIMARY KEY

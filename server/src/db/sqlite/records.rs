@@ -2,7 +2,7 @@
 
 use nghisu_core::{
     Result,
-    ids::{ActId, Feed},
+    ids::{ActId, Feed, MeetingId},
     sync::healing::SerialNumber,
 };
 
@@ -42,6 +42,26 @@ impl Tx<'_> {
         self.run(
             "INSERT OR IGNORE INTO registration_ended (act) VALUES (?)",
             [act.as_bytes()],
+        )
+        .map(drop)
+    }
+
+    /// Returns the newest term of a meeting's floor; 0 while nobody has taken it.
+    pub(crate) fn newest_term(&self, meeting: MeetingId) -> Result<u64> {
+        let newest = self.one(
+            "SELECT term FROM floor_term WHERE meeting = ?",
+            [meeting.as_bytes()],
+            |row| uint(row, 0),
+        )?;
+        Ok(newest.unwrap_or(0))
+    }
+
+    /// Notes that somebody has taken the floor.
+    pub(crate) fn note_term(&self, meeting: MeetingId, term: u32) -> Result<()> {
+        self.run(
+            "INSERT INTO floor_term (meeting, term) VALUES (?1, ?2)
+             ON CONFLICT (meeting) DO UPDATE SET term = max(term, ?2)",
+            (meeting.as_bytes(), term),
         )
         .map(drop)
     }

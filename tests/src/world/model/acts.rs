@@ -17,6 +17,8 @@ pub(in crate::world) enum Stated {
     /// What stands as often as it is stated.
     Each,
     Withdraw(ActId),
+    /// What is made known by a record in place of a receipt.
+    Ruled,
 }
 
 /// An act.
@@ -139,6 +141,7 @@ impl Acts {
         }
         let (mut number, mut refers_to) = (None, None);
         match act.stated {
+            Stated::Ruled => return Ok(()),
             Stated::Withdraw(other) => {
                 refers_to = Some(other);
                 if self.received.contains(&other) {
@@ -215,10 +218,10 @@ impl Acts {
                 return Err(format!("{other} and {act} hold number {number}"));
             }
         }
-        let due = self
-            .received
-            .iter()
-            .filter(|id| self.made.get(*id).is_some_and(|act| act.meeting == meeting));
+        let due = self.received.iter().filter(|id| {
+            let receipted = |act: &Act| act.meeting == meeting && act.stated != Stated::Ruled;
+            self.made.get(*id).is_some_and(receipted)
+        });
         for act in due {
             if !acts.contains(act) {
                 return Err(format!("{act} was received and has no receipt"));
@@ -236,6 +239,30 @@ impl Acts {
             .filter_map(|it| it.number)
             .filter(|number| !is_replaced(*number))
             .max()
+    }
+
+    /// In peace: what is known of a meeting's rulings. Each that the office has is known once, and none that
+    /// nobody made; where nothing was lost, no other one either.
+    pub(in crate::world) fn check_ruled(
+        &self,
+        meeting: MeetingId,
+        known: &[ActId],
+        lost: bool,
+    ) -> Verdict {
+        let once: BTreeSet<ActId> = known.iter().copied().collect();
+        if once.len() != known.len() {
+            return Err(format!("a ruling is known twice: {known:?}"));
+        }
+        let of_meeting = |act: &Act| act.meeting == meeting && act.stated == Stated::Ruled;
+        let made = self.made.iter().filter(|(_, act)| of_meeting(act));
+        let made: BTreeSet<ActId> = made.map(|(id, _)| *id).collect();
+        let due: BTreeSet<ActId> = made.intersection(&self.received).copied().collect();
+        if !due.is_subset(&once) || !once.is_subset(&made) || (!lost && once != due) {
+            return Err(format!(
+                "rulings {known:?} are known, and {due:?} were received"
+            ));
+        }
+        Ok(())
     }
 
     /// Returns the act that another one of the same person, item and kind joins.
