@@ -33,6 +33,7 @@ use nghisu_core::{
         act::{ReceiptBatch, SignedAct},
         canonical_json, content_hash,
         publication::{Publication, PublishedBy},
+        ruling::Record,
     },
     sync::{envelope::Envelope, publication::Publishers},
     trust::{
@@ -498,13 +499,18 @@ impl<R: Read + Seek> Checking<'_, R> {
             let is_act = header.kind == Kind::Act && self.contents.acts;
             let of_meeting =
                 header.feed.audience(self.contents.log) == Audience::Meeting(self.contents.meeting);
-            if header.feed.to_string() != line.feed || !(is_act || of_meeting) {
+            let follows = matches!(header.feed, Feed::Task(_) | Feed::Petition(_))
+                && header.kind == Kind::Record
+                && Record::decode(envelope.payload(), header.feed, self.contents.log)
+                    .is_ok_and(|record| record.meeting == self.contents.meeting);
+            if header.feed.to_string() != line.feed || !(is_act || of_meeting || follows) {
                 return Err(damaged(&line.entry, "it does not belong here"));
             }
             if is_act {
                 self.act(envelope.payload(), header.feed).map_err(wrong)?;
             }
-            let says = says(header.kind, envelope.payload()).map_err(wrong)?;
+            let place = (self.contents.log, header.feed);
+            let says = says(place, header.kind, envelope.payload()).map_err(wrong)?;
             let found = match &line.json {
                 Some(name) => Some(self.archive.read(name, PROGRAMME_BYTES_MAX)?),
                 None => None,
@@ -569,7 +575,15 @@ impl PublicationLine {
 
 /// Returns what an entry says as JSON, for people who have nothing but the file; `None` for a kind of
 /// which this form of bundle has no JSON.
-pub(crate) fn says(kind: Kind, payload: &[u8]) -> Result<Option<Value>> {
+pub(crate) fn says(
+    (log, feed): (LogId, Feed),
+    kind: Kind,
+    payload: &[u8],
+) -> Result<Option<Value>> {
+    if kind == Kind::Record {
+        let record = Record::decode(payload, feed, log)?;
+        return Ok(Some(json!(record)));
+    }
     if kind == Kind::Receipts {
         let batch: ReceiptBatch = cbor::decode_canonical(payload, "receipts")?;
         let receipts = batch.receipts.iter().map(|receipt| {
@@ -602,6 +616,7 @@ pub(crate) fn says(kind: Kind, payload: &[u8]) -> Result<Option<Value>> {
             "text": act.text,
             "addressee": act.addressee,
             "withdraws": act.withdraws,
+            "ruling": act.ruling,
             "made_at": act.made_at,
             "made_on": signed.made_on,
         })));

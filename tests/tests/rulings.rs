@@ -1,7 +1,7 @@
 //! What the chair and the secretaries rule, over devices that are away from each other and a real office.
 #![expect(clippy::unwrap_used, reason = "the helpers of the tests are tests too")]
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, io::Cursor};
 
 use nghisu_core::{
     Code,
@@ -21,7 +21,10 @@ use nghisu_core::{
     sync::healing::SerialNumber,
     trust::decide::Role,
 };
-use nghisu_server::{Office, office::Asked};
+use nghisu_server::{
+    Office, bundle,
+    office::{Asked, Beside},
+};
 use nghisu_tests::{
     canary::copy_folder,
     hall::{Hall, Member, PROGRAMME, Stated, json},
@@ -125,6 +128,46 @@ fn sixty_registrations_made_offline_in_three_places_are_one_list_on_every_device
         view.contains("\"ruling\":\"refuse\""),
         "records are among it"
     );
+}
+
+#[test]
+fn the_bundle_of_a_meeting_has_its_course_and_what_follows_and_no_reason_of_an_absence() {
+    let mut hall = hall();
+    let meeting = hall.meeting;
+    let mut chair = hall.member("Chủ tọa", Role::Chair);
+    let absent = RollRuling::Presence {
+        person: chair.person,
+        presence: Presence::Excused,
+    };
+    chair.rule(meeting, Ruling::Roll(absent), ("nằm viện 3KQ8Z", None));
+    let conclusion = Ruling::Recorded(Recorded::Conclusion);
+    chair.rule(meeting, conclusion.clone(), ("Kết luận 5WM2X", None));
+    let task = TaskRuling::Task {
+        conclusion: None,
+        due: None,
+    };
+    chair.rule(
+        meeting,
+        Ruling::Task(task),
+        ("Nhiệm vụ 9RT4B", Some("Ban Pháp chế")),
+    );
+    hall.sync(&mut chair);
+    hall.publish("kh-2", &PROGRAMME.replace("kh-1", "kh-2"));
+    hall.sync(&mut chair);
+    let task = Ruling::Task(task);
+    chair.rule(hall.meeting, task, ("Nhiệm vụ khác 2HD6N", None));
+    hall.sync(&mut chair);
+    let file = hall.folder.path().join("kh-1.zip");
+    let made = hall
+        .office
+        .bundle("kh-1", Beside::default(), &file, NOW)
+        .unwrap();
+    let bytes = fs::read(&file).unwrap();
+    let checked = bundle::check(Cursor::new(&bytes), None).unwrap();
+    assert_eq!(checked.contents, made);
+    let has = |words: &str| bytes.windows(words.len()).any(|it| it == words.as_bytes());
+    assert!(has("Kết luận 5WM2X") && has("Nhiệm vụ 9RT4B"));
+    assert!(!has("3KQ8Z") && !has("2HD6N"));
 }
 
 #[test]

@@ -391,6 +391,22 @@ impl Ruling {
         }
     }
 
+    /// Returns whom it names, beside its author.
+    pub const fn person(&self) -> Option<PersonId> {
+        match self {
+            Self::Roll(RollRuling::Presence { person, .. }) => Some(*person),
+            Self::Floor {
+                ruling: FloorRuling::Debate { asked_by },
+                ..
+            } => *asked_by,
+            Self::Floor { .. }
+            | Self::Roll(_)
+            | Self::Recorded(_)
+            | Self::Task(_)
+            | Self::Petition(_) => None,
+        }
+    }
+
     /// Returns who may state it.
     pub const fn author(&self) -> Author {
         match self {

@@ -18,6 +18,7 @@ use nghisu_core::{
         act::{ReceiptBatch, SignedAct},
         canonical_json, content_hash,
         publication::{Publication, PublishedBy, SignedPublication, programme_of},
+        ruling,
     },
     sync::{envelope::Envelope, healing::ReturnedEntry},
     time::Timestamp,
@@ -196,7 +197,8 @@ impl Gathered {
         }
         let of_meeting = entry.feed.audience(header.log) == Audience::Meeting(self.meeting);
         let is_act = self.beside.acts && header.kind == Kind::Act;
-        if (of_meeting || is_act) && self.seen.insert(envelope.id()) {
+        let follows = matches!(entry.feed, Feed::Task(_) | Feed::Petition(_));
+        if (of_meeting || is_act || follows) && self.seen.insert(envelope.id()) {
             self.take_entry(envelope)?;
         }
         Ok(())
@@ -255,6 +257,13 @@ impl Gathered {
         } else if header.kind == Kind::Receipts {
             let batch: ReceiptBatch = cbor::decode(payload, "receipts")?;
             people.extend(batch.receipts.iter().map(|receipt| receipt.person));
+        } else if header.kind == Kind::Record {
+            let record = ruling::Record::decode(payload, header.feed, header.log)?;
+            if record.meeting != self.meeting {
+                return Ok(());
+            }
+            people.extend(record.by.into_iter().chain(record.ruling.person()));
+            item = record.item.map(String::from);
         }
         self.entries.push(Entry {
             authors,
@@ -262,7 +271,7 @@ impl Gathered {
             feed: header.feed,
             people,
             item,
-            says: says(header.kind, payload)?,
+            says: says((header.log, header.feed), header.kind, payload)?,
         });
         Ok(())
     }
