@@ -104,6 +104,7 @@ errors! {
         PassphraseWrong PassphraseShort PassphraseMissing KeyFile KeyFilePlace PaperCopyWrong
         PublicationUnsigned PublicationStale PublicationKeyUnknown DeviceAmbiguous
         AudienceUnknown BackupDamaged BundleDamaged BundleForeign OfficeHealing
+        StepInvalid FloorNotHeld RecordUnknown StatementInvalid
     }
 }
 

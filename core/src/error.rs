@@ -365,6 +365,26 @@ codes! {
         vi: "Không có nhóm người nhận này.", remedy_vi: "Xem danh sách bằng `nghisu member list`.",
         en: "There is no such circle, group or meeting.", remedy_en: "See the list with `nghisu member list`.",
     }
+    /// A step that the life of a registration, a question, a task or a petition does not have.
+    StepInvalid = "step_invalid" {
+        vi: "Bước này không nối tiếp được từ trạng thái hiện tại.", remedy_vi: "Xem trạng thái bằng `nghisu course`, `nghisu task list` hoặc `nghisu petition list`; chưa có gì được ghi.",
+        en: "This step does not follow from how things stand.", remedy_en: "See that with `nghisu course`, `nghisu task list` or `nghisu petition list`; nothing was written.",
+    }
+    /// The office's console rules while somebody else, or nobody, holds the floor.
+    FloorNotHeld = "floor_not_held" {
+        vi: "Văn phòng không giữ quyền điều hành cuộc họp này.", remedy_vi: "Chạy `nghisu floor CUỘC-HỌP take` trước; chưa có gì được ghi.",
+        en: "The office's console does not hold the floor of this meeting.", remedy_en: "Run `nghisu floor MEETING take` first; nothing was written.",
+    }
+    /// No such registration, question, conclusion, task or petition.
+    RecordUnknown = "record_unknown" {
+        vi: "Không có đăng ký, phiếu, kết luận, nhiệm vụ hay kiến nghị này.", remedy_vi: "Xem số bằng `nghisu course` hoặc `nghisu acts`, xem mã bằng `nghisu task list` hoặc `nghisu petition list`.",
+        en: "There is no such registration, question, conclusion, task or petition.", remedy_en: "Find its number with `nghisu course` or `nghisu acts`, its id with `nghisu task list` or `nghisu petition list`.",
+    }
+    /// Figures or times that contradict each other.
+    StatementInvalid = "statement_invalid" {
+        vi: "Số liệu hoặc thời gian được nêu không thể đúng.", remedy_vi: "Sửa chỗ nêu trong ngoặc rồi chạy lại; chưa có gì được ghi.",
+        en: "The figures or times that were stated cannot be.", remedy_en: "Correct what stands in brackets and run it again; nothing was written.",
+    }
     /// Nothing to publish.
     NothingToPublish = "nothing_to_publish" {
         vi: "Không có thay đổi để công bố.", remedy_vi: "Nhập hoặc sửa chương trình trước.",

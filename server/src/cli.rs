@@ -3,15 +3,22 @@
 mod acts;
 mod bundle;
 mod calendar;
+mod course;
 mod devices;
+mod floor;
 mod invite;
 mod keys;
 mod member;
 mod oparl;
 mod passphrase;
+mod petition;
 mod proof;
 mod publish;
+mod record;
 mod restore;
+mod roll;
+mod ruling;
+mod task;
 
 use std::{
     io::Write,
@@ -124,6 +131,20 @@ enum Command {
     Calendar(calendar::CalendarArguments),
     /// Write the acts that were received on a meeting as a table
     Acts(acts::ActsArguments),
+    /// Show how a meeting stands: the floor, who speaks next, the roll, questions, votes, conclusions
+    Course(course::CourseArguments),
+    /// Rule over the floor of a meeting from the office's console
+    Floor(floor::FloorArguments),
+    /// Write down and show who is there
+    Roll(roll::RollArguments),
+    /// Write down speeches, votes, conclusions and what becomes of questions
+    Record(record::RecordArguments),
+    /// Give tasks, note what becomes of them, and list them
+    #[command(subcommand)]
+    Task(task::TaskCommand),
+    /// Make petitions of voters known, note what becomes of them, and list them
+    #[command(subcommand)]
+    Petition(petition::PetitionCommand),
     /// Check the log from its first entry, the proof that a device has written, or a bundle
     Verify(VerifyArguments),
     /// Copy the office to a folder while it runs: database and papers, every file checked, no keys
@@ -159,7 +180,12 @@ struct DemoArguments {
 #[derive(Debug, Args)]
 struct Data {
     /// Folder of the office
-    #[arg(long, value_name = "DIR", default_value = "./nghisu-data")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "./nghisu-data",
+        global = true
+    )]
     data: PathBuf,
 }
 
@@ -356,6 +382,12 @@ fn carry_out(command: Command, language: Language) -> Result<()> {
         Command::Bundle(arguments) => bundle::run(&arguments, language),
         Command::Calendar(arguments) => calendar::run(&arguments, language),
         Command::Acts(arguments) => acts::run(&arguments, language),
+        Command::Course(arguments) => course::run(&arguments, language),
+        Command::Floor(arguments) => floor::run(arguments, language),
+        Command::Roll(arguments) => roll::run(arguments, language),
+        Command::Record(arguments) => record::run(arguments, language),
+        Command::Task(command) => task::run(command, language),
+        Command::Petition(command) => petition::run(command, language),
     }
 }
 

@@ -7,6 +7,8 @@
 //! envelopes of its own, each with one original in it ([`ReturnedEntry`]): its signature says that the
 //! original stands there, and whose the original is its own signature says.
 
+use std::str::FromStr;
+
 use minicbor::{Decode, Encode, bytes::ByteVec};
 
 use crate::{
@@ -164,6 +166,11 @@ impl SerialNumber {
         Self(number)
     }
 
+    /// Returns the number as it travels.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
     /// Returns the number after `newest` in `epoch`; the first of that epoch if `newest` is of an
     /// earlier one, or 0.
     pub fn after(newest: u64, epoch: u32) -> u64 {
@@ -192,6 +199,33 @@ impl std::fmt::Display for SerialNumber {
             1 => write!(f, "{}", self.in_epoch()),
             epoch => write!(f, "{epoch}-{}", self.in_epoch()),
         }
+    }
+}
+
+/// A text that is no number.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("number {0:?}; expected one as it is printed: \"7\" or \"2-7\"")]
+pub struct NumberError(String);
+
+impl FromStr for SerialNumber {
+    type Err = NumberError;
+
+    /// Reads what is printed.
+    fn from_str(text: &str) -> std::result::Result<Self, NumberError> {
+        let digits = |text: &str| {
+            let all = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            all.then(|| text.parse::<u64>().ok()).flatten()
+        };
+        let read = || {
+            let (epoch, place) = match text.split_once('-') {
+                Some((epoch, place)) => (digits(epoch)?, digits(place)?),
+                None => (1, digits(text)?),
+            };
+            let known = (1..=u64::from(EPOCHS_MAX)).contains(&epoch);
+            let fits = (1..=NUMBERS_OF_EPOCH).contains(&place);
+            (known && fits).then(|| Self((epoch - 1) * NUMBERS_OF_EPOCH + place))
+        };
+        read().ok_or_else(|| NumberError(text.to_owned()))
     }
 }
 
@@ -257,6 +291,26 @@ mod tests {
         assert_eq!(SerialNumber::new(8).to_string(), "8");
         assert_eq!(SerialNumber::new(first).to_string(), "2-1");
         assert_eq!(SerialNumber::new(first + 41).to_string(), "2-42");
+    }
+
+    #[test]
+    fn a_number_is_read_as_it_is_printed_and_nothing_else_is_one() {
+        for number in [
+            1,
+            7,
+            NUMBERS_OF_EPOCH,
+            NUMBERS_OF_EPOCH + 1,
+            5 * NUMBERS_OF_EPOCH,
+        ] {
+            let printed = SerialNumber::new(number).to_string();
+            assert_eq!(printed.parse(), Ok(SerialNumber::new(number)), "{printed}");
+        }
+        for text in [
+            "", "0", "-1", "2-", "0-1", "2-0", "+7", "1000001", "2-7-1", "vii", "7 ",
+        ] {
+            let read: std::result::Result<SerialNumber, _> = text.parse();
+            assert!(read.is_err(), "{text}");
+        }
     }
 
     proptest! {

@@ -3,12 +3,12 @@
 use nghisu_core::{
     Code, Error, Result, cbor,
     ids::{ActId, DeviceId, DocumentId, Feed, Hash, Kind, LogId, MeetingId},
-    limits::TERMS_AHEAD_MAX,
+    limits::{RECORD_PAYLOAD_BYTES_MAX, TERMS_AHEAD_MAX},
     meeting::{
         ItemId,
         act::{Act, ActKind, SignedAct},
         course::{Course, FollowUp},
-        ruling::{Author, FloorRuling, Record, Ruling, Statement},
+        ruling::{Author, FloorRuling, PetitionRuling, Record, Ruling, Statement, TaskRuling},
     },
     sync::{envelope::Envelope, healing::ReturnedEntry},
     time::Timestamp,
@@ -23,7 +23,8 @@ impl Office {
     ///
     /// # Errors
     /// [`Code::MeetingUnknown`], [`Code::ItemUnknown`], also for an item that only a circle reads;
-    /// [`Code::Malformed`] as [`Ruling::check`]; [`Code::NotAllowed`] while the office heals.
+    /// [`Code::Malformed`] as [`Ruling::check`]; [`Code::TooLarge`] for more words than a record holds;
+    /// [`Code::NotAllowed`] while the office heals.
     pub fn rule(&self, meeting: &str, statement: Statement, now: Timestamp) -> Result<Record> {
         statement.ruling.check()?;
         let meeting = meeting.to_owned();
@@ -65,6 +66,10 @@ impl Office {
                 made_at: now,
                 received_at: now,
             };
+            let bytes = cbor::encode(&record).len();
+            if bytes > RECORD_PAYLOAD_BYTES_MAX {
+                return Err(Error::new(Code::TooLarge, format_args!("{bytes} bytes")));
+            }
             let words = std::mem::take(&mut record.text);
             write(&mut log, &mut record, words)?;
             log.finish()?;
@@ -115,6 +120,39 @@ impl Office {
             let petitions = records_of(tx, Feed::Petition(log), log)?;
             Ok(FollowUp::of(tasks.into_iter().chain(petitions)))
         })
+    }
+
+    /// Returns the meeting of the record by which a task or a petition began.
+    ///
+    /// # Errors
+    /// [`Code::RecordUnknown`], [`Code::LogDamaged`].
+    pub fn meeting_of_followed(&self, id: ActId) -> Result<MeetingId> {
+        self.db.read(|tx| {
+            let log = super::office_row(tx)?.log;
+            let mut records = records_of(tx, Feed::Task(log), log)?;
+            records.extend(records_of(tx, Feed::Petition(log), log)?);
+            let first = records
+                .into_iter()
+                .filter(|record| begins(record) == Some(id))
+                .min_by_key(Record::order);
+            first
+                .map(|record| record.meeting)
+                .ok_or_else(|| Error::new(Code::RecordUnknown, id))
+        })
+    }
+}
+
+/// Returns the task or petition that begins with a record.
+const fn begins(record: &Record) -> Option<ActId> {
+    match record.ruling {
+        Ruling::Task(TaskRuling::Task { .. })
+        | Ruling::Petition(PetitionRuling::Petition { heard: None }) => Some(record.act),
+        Ruling::Petition(PetitionRuling::Petition { heard }) => heard,
+        Ruling::Floor { .. }
+        | Ruling::Roll(_)
+        | Ruling::Recorded(_)
+        | Ruling::Task(TaskRuling::TaskStep { .. })
+        | Ruling::Petition(PetitionRuling::PetitionStep { .. }) => None,
     }
 }
 
