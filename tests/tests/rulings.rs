@@ -141,7 +141,7 @@ fn the_bundle_of_a_meeting_has_its_course_and_what_follows_and_no_reason_of_an_a
     };
     chair.rule(meeting, Ruling::Roll(absent), ("nằm viện 3KQ8Z", None));
     let conclusion = Ruling::Recorded(Recorded::Conclusion);
-    chair.rule(meeting, conclusion.clone(), ("Kết luận 5WM2X", None));
+    chair.rule(meeting, conclusion, ("Kết luận 5WM2X", None));
     let task = TaskRuling::Task {
         conclusion: None,
         due: None,
