@@ -178,6 +178,22 @@ impl Story {
         given
     }
 
+    /// Lets the secretary note a step in the life of a petition.
+    fn petition(
+        &mut self,
+        petition: ActId,
+        state: PetitionState,
+        due: Option<Day>,
+        words: (&str, Option<&str>),
+    ) {
+        let step = Ruling::Petition(PetitionRuling::PetitionStep {
+            petition,
+            state,
+            due,
+        });
+        self.secretary.rule(self.meeting, step, words);
+    }
+
     /// Lets everybody sync, and says whether all see the same.
     fn agree(&mut self, others: &mut [Member]) {
         for _ in 0..2 {
@@ -440,17 +456,9 @@ fn the_monthly_meeting_gives_tasks_urges_petitions_and_makes_the_next_agenda() {
     story.hall.sync(&mut story.chair);
     story.hall.sync(&mut story.secretary);
     let day = |text: &str| text.parse::<Day>().unwrap();
-    let mut step = |petition, state, due, words| {
-        let step = PetitionRuling::PetitionStep {
-            petition,
-            state,
-            due,
-        };
-        story.secretary.rule(meeting, Ruling::Petition(step), words);
-    };
     for petition in &petitions {
         let due = Some(day("2027-02-05"));
-        step(
+        story.petition(
             *petition,
             PetitionState::Transferred,
             due,
@@ -470,36 +478,28 @@ fn the_monthly_meeting_gives_tasks_urges_petitions_and_makes_the_next_agenda() {
             .secretary
             .rule(meeting, Ruling::Petition(known), (text, None));
     }
-    let mut step = |petition, state, due, words| {
-        let step = PetitionRuling::PetitionStep {
-            petition,
-            state,
-            due,
-        };
-        story.secretary.rule(meeting, Ruling::Petition(step), words);
-    };
     for petition in &petitions {
         let due = Some(day("2027-02-05"));
-        step(
+        story.petition(
             *petition,
             PetitionState::Transferred,
             due,
             ("", Some("UBND tỉnh")),
         );
-        step(
+        story.petition(
             *petition,
             PetitionState::Urged,
             None,
             ("Đôn đốc lần 1", None),
         );
     }
-    step(
+    story.petition(
         petitions[0],
         PetitionState::Resolved,
         None,
         ("Đã sửa", None),
     );
-    step(
+    story.petition(
         petitions[0],
         PetitionState::Reported,
         None,

@@ -642,6 +642,14 @@ fn records_that_an_office_lost_come_back_with_their_numbers_and_new_ones_wait_un
         shown[2].record.is_pending(),
         "no number while the office heals"
     );
+    let statement = Statement {
+        item: None,
+        ruling: vote(43),
+        text: "Nghị quyết 4".into(),
+        addressee: None,
+    };
+    let error = hall.office.rule("kh-1", statement, NOW).unwrap_err();
+    assert_eq!(error.code(), Code::OfficeHealing);
     hall.office.finish_healing(NOW).unwrap();
     hall.meet(&mut [&mut chair, &mut alice]);
     let votes = alice.course(meeting).votes;

@@ -27,7 +27,7 @@ use super::{
     states::{History, PetitionState, QuestionState, SpeakingState, State, Step},
 };
 use crate::{
-    ids::{ActId, DeviceId, PersonId},
+    ids::{ActId, DeviceId, Feed, MeetingId, PersonId},
     limits::UTC_OFFSET_MS,
     time::{Day, Timestamp},
 };
@@ -229,6 +229,15 @@ impl Attendance {
 }
 
 impl Course {
+    /// Returns the feeds whose records make the course of a meeting.
+    pub const fn feeds(meeting: MeetingId) -> [Feed; 3] {
+        [
+            Feed::Floor(meeting),
+            Feed::Roll(meeting),
+            Feed::Record(meeting),
+        ]
+    }
+
     /// Works out how a meeting stands. `receipts` are those that count (see [`Receipt::that_counts`]) and
     /// `records` those of the meeting, each in whatever order; one that came twice counts once.
     pub fn of(

@@ -359,7 +359,7 @@ pub struct Statement {
 pub enum Author {
     /// The chair and secretaries.
     Officer,
-    /// The delegate who put this question; secretaries for him.
+    /// The delegate who put this question; the chair and secretaries for him.
     Asker(ActId),
 }
 

@@ -78,11 +78,7 @@ impl Store {
     pub fn course(&self, meeting: MeetingId) -> Result<Course> {
         self.programme(meeting)?;
         let mut records = Vec::new();
-        for feed in [
-            Feed::Floor(meeting),
-            Feed::Roll(meeting),
-            Feed::Record(meeting),
-        ] {
+        for feed in Course::feeds(meeting) {
             records.extend(self.records(Some(feed))?.into_iter().map(|(_, it)| it));
         }
         let known = records.iter().map(|record| record.act).collect();

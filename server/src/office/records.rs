@@ -24,7 +24,7 @@ impl Office {
     /// # Errors
     /// [`Code::MeetingUnknown`], [`Code::ItemUnknown`], also for an item that only a circle reads;
     /// [`Code::Malformed`] as [`Ruling::check`]; [`Code::TooLarge`] for more words than a record holds;
-    /// [`Code::NotAllowed`] while the office heals.
+    /// [`Code::OfficeHealing`].
     pub fn rule(&self, meeting: &str, statement: Statement, now: Timestamp) -> Result<Record> {
         statement.ruling.check()?;
         let meeting = meeting.to_owned();
@@ -34,10 +34,7 @@ impl Office {
         self.db.write(move |tx| {
             let mut log = Appending::begin(tx, &keys, now)?;
             if tx.is_healing()? {
-                return Err(Error::new(
-                    Code::NotAllowed,
-                    "the office heals; expected `nghisu heal --finish` first",
-                ));
+                return Err(Code::OfficeHealing.into());
             }
             let meeting = find_meeting(tx, &meeting)?.id;
             if let Some(item) = &statement.item
@@ -86,11 +83,7 @@ impl Office {
             let meeting = find_meeting(tx, meeting)?.id;
             let log = super::office_row(tx)?.log;
             let mut records = Vec::new();
-            for feed in [
-                Feed::Floor(meeting),
-                Feed::Roll(meeting),
-                Feed::Record(meeting),
-            ] {
+            for feed in Course::feeds(meeting) {
                 records.extend(records_of(tx, feed, log)?);
             }
             Ok(Course::of(counting_receipts(tx, meeting)?, records))
