@@ -9,6 +9,7 @@ mod editor;
 mod enrol;
 mod http;
 mod listen;
+mod minutes;
 mod orders;
 mod pace;
 mod papers;

@@ -23,6 +23,8 @@ use automerge::{
     ActorId, AutoCommit, Change, ChangeHash, LoadOptions, ObjId, ObjType, ROOT, ReadDoc,
     ScalarValue, TextEncoding, Value, transaction::Transactable,
 };
+use minicbor::{Decode, Encode};
+use serde::Serialize;
 use serde_json::{Map, Number};
 
 use crate::{
@@ -39,13 +41,16 @@ pub struct Document {
 
 /// A change of a text: at `position`, `delete` units go and `insert` comes.
 /// Units are UTF-16 code units of the text as it is after the splices before it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct Splice {
     /// Where, in UTF-16 code units.
+    #[n(0)]
     pub position: usize,
     /// How many UTF-16 code units go.
+    #[n(1)]
     pub delete: usize,
     /// What comes.
+    #[n(2)]
     pub insert: String,
 }
 

@@ -543,6 +543,8 @@ pub enum Kind {
     Returned,
     /// What the office makes known of a ruling.
     Record,
+    /// The text of minutes: for the chair who is to approve it, or as it was approved.
+    Minutes,
     /// A kind of a later version: kept, passed on, not understood.
     Other(u16),
 }
@@ -571,6 +573,7 @@ impl Kind {
             Self::Returned => 18,
             Self::Incarnation => 20,
             Self::Record => 21,
+            Self::Minutes => 22,
             Self::Other(number) => number,
         }
     }
@@ -598,6 +601,7 @@ impl Kind {
             18 => Self::Returned,
             20 => Self::Incarnation,
             21 => Self::Record,
+            22 => Self::Minutes,
             other => Self::Other(other),
         }
     }

@@ -28,6 +28,13 @@ pub const RECORD_PAYLOAD_BYTES_MAX: usize = 8 << 10;
 /// Terms of the floor that a device may be ahead of the office: each that is cut off takes one, and none can
 /// use all of them up.
 pub const TERMS_AHEAD_MAX: u32 = 100;
+/// Acts that together have made a text of minutes in which something is typed: as many as type at once.
+pub const MINUTES_BASE_MAX: usize = 32;
+/// Bytes of what is typed into the minutes and stated as one act: with all else it stays under
+/// [`RECORD_PAYLOAD_BYTES_MAX`].
+pub const MINUTES_TYPED_BYTES_MAX: usize = 4 << 10;
+/// UTF-8 bytes of the text of minutes: one entry of the office's.
+pub const MINUTES_TEXT_BYTES_MAX: usize = 512 << 10;
 /// Bytes of a change by a secretary or a group member: what the gate tries at once.
 pub const DRAFT_PAYLOAD_BYTES_MAX: usize = 64 << 10;
 /// Bytes of a change written by the office: a programme of some hundred items, published at once.

@@ -10,6 +10,7 @@
 //!   list cannot be merged without doubling what two people moved.
 //! - [`act`]: what a delegate states, and [`speaking`]: who speaks next after all of them.
 //! - [`ruling`]: what the chair and the secretaries state, and [`course`]: how a meeting stands after all of it.
+//! - [`minutes`]: what secretaries type, and the text that the chair approves.
 //! - [`states`]: how far a thing is and which step may follow; [`deadlines`]: by which day, counted by the
 //!   body's own rules; [`follow_up`]: what is still open, and the agenda that follows from it.
 //! - [`glossary`]: the one identifier and the one Vietnamese name of each thing.
@@ -25,6 +26,7 @@ pub mod course;
 pub mod deadlines;
 pub mod follow_up;
 pub mod glossary;
+pub mod minutes;
 pub mod order;
 pub mod programme;
 pub mod publication;

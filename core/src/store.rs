@@ -20,6 +20,7 @@ mod inbox;
 mod incarnation;
 mod listing;
 mod membership;
+mod minutes;
 mod notes;
 mod orders;
 mod outbox;
@@ -137,6 +138,7 @@ pub struct Store {
     /// Whether documents were made anew since the listeners heard of changes.
     rebuilt: bool,
     followed: RefCell<Option<vault::Followed>>,
+    minutes: Option<minutes::Known>,
     giving_way: Option<Arc<OnceLock<Code>>>,
     _lock: File,
 }
@@ -184,6 +186,7 @@ impl Store {
             snapshot_entries: SNAPSHOT_ENTRIES,
             rebuilt: false,
             followed: RefCell::new(None),
+            minutes: None,
             giving_way: None,
             _lock: lock,
         };

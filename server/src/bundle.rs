@@ -32,6 +32,7 @@ use nghisu_core::{
         Programme,
         act::{ReceiptBatch, SignedAct},
         canonical_json, content_hash,
+        minutes::MinutesText,
         publication::{Publication, PublishedBy},
         ruling::Record,
     },
@@ -583,6 +584,16 @@ pub(crate) fn says(
     if kind == Kind::Record {
         let record = Record::decode(payload, feed, log)?;
         return Ok(Some(json!(record)));
+    }
+    if kind == Kind::Minutes {
+        let minutes = MinutesText::decode(payload, feed)?;
+        return Ok(Some(json!({
+            "meeting": minutes.meeting,
+            "text": minutes.text,
+            "laid": minutes.laid,
+            "laid_at": minutes.laid_at,
+            "approved": minutes.approved,
+        })));
     }
     if kind == Kind::Receipts {
         let batch: ReceiptBatch = cbor::decode_canonical(payload, "receipts")?;

@@ -59,6 +59,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("db/migrations/0011_cadence.sql"),
     include_str!("db/migrations/0012_abandoned.sql"),
     include_str!("db/migrations/0013_records.sql"),
+    include_str!("db/migrations/0014_minutes.sql"),
 ];
 
 /// What the writer does within a savepoint.

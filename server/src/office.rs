@@ -28,6 +28,7 @@ mod incarnation;
 pub(crate) mod keys;
 mod late;
 mod log;
+mod minutes;
 pub mod oparl;
 pub(crate) mod orders;
 mod page;

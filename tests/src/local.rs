@@ -68,6 +68,7 @@ pub fn sync_at(
 ) -> Result<Report> {
     let mut report = Report::default();
     store.prepare_snapshots(now)?;
+    store.state_typed(now)?;
     for round in 0..SYNC_ROUNDS_MAX {
         let prepared = store.prepare_vault(dice.draw(), now)?;
         let again = store.take_vault_again()? || prepared;

@@ -16,9 +16,11 @@ use ciborium::Value;
 use minicbor::bytes::ByteVec;
 use nghisu_core::{
     cbor,
+    document::Splice,
     ids::{ActId, Audience, DocumentId, Kind, MeetingId, PersonId},
     meeting::{
         act::{Act, ActKind, SignedAct},
+        minutes::{MinutesRuling, text_hash},
         ruling::{
             FloorRuling, PetitionRuling, Presence, Recorded, RollRuling, Ruling, Statement,
             TaskRuling, VoteResult,
@@ -113,6 +115,7 @@ impl Sent {
             }
             Kind::Receipts => self.add("receipts", payload),
             Kind::Record => self.add("record", payload),
+            Kind::Minutes => self.add("minutes", payload),
             Kind::Publication => {
                 let Value::Map(fields) = value(&payload) else {
                     panic!("no map");
@@ -190,6 +193,9 @@ fn live() -> Sent {
     third.record();
     third.sync(&office).unwrap();
     rule_everything(&mut third, meeting, person);
+    third.sync(&office).unwrap();
+    office.lay_minutes(&meeting.to_string(), NOW).unwrap();
+    office.approve_minutes(&meeting.to_string(), NOW).unwrap();
     third.sync(&office).unwrap();
     sent.conversation(&third.recorded());
     publish(&office, place.path(), "Thảo luận");
@@ -345,6 +351,17 @@ fn rule_everything(device: &mut Local, meeting: MeetingId, person: PersonId) {
             state: PetitionState::Urged,
             due: None,
         }),
+        Ruling::Minutes(MinutesRuling::Typed {
+            base: Vec::new(),
+            splices: vec![Splice {
+                position: 0,
+                delete: 0,
+                insert: "Biên bản".into(),
+            }],
+        }),
+        Ruling::Minutes(MinutesRuling::Laid {
+            content: text_hash("Biên bản"),
+        }),
     ];
     for (number, ruling) in (100..).zip(rulings) {
         let statement = Statement {
@@ -443,6 +460,8 @@ fn all_that_devices_and_an_office_send_fits_the_schema() {
         "vote-result",
         "task-ruling",
         "petition-ruling",
+        "minutes-ruling",
+        "splice",
         "day",
         "covers",
         "receipt",
@@ -560,6 +579,7 @@ const SCHEMA_OPTIONAL: &[(&str, i128)] = &[
     ("record", 5),
     ("record", 6),
     ("record", 7),
+    ("minutes", 4),
     ("certificate", 7),
     ("enrolment-reply", 2),
     ("enrolment-request", 5),

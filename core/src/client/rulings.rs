@@ -74,7 +74,7 @@ impl Client {
     }
 }
 
-fn ids() -> Result<(ActId, DocumentId)> {
+pub(super) fn ids() -> Result<(ActId, DocumentId)> {
     let (act, document) = (random()?, random()?);
     Ok((ActId::from_bytes(act), DocumentId::from_bytes(document)))
 }

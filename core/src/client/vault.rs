@@ -28,6 +28,8 @@ impl Client {
     ) -> Result<Report> {
         let mut report = Report::default();
         store.call(|store| store.prepare_snapshots(clock())).await?;
+        let stated = store.call(|store| store.state_typed(clock())).await?;
+        self.tell(stated.into_iter().collect());
         for round in 0..SYNC_ROUNDS_MAX {
             let dice = random()?;
             let again = store

@@ -13,7 +13,7 @@ use crate::{
     error::{Code, Error, Language, Result},
     ids::{ActId, DeviceId, Hash, MeetingId, PersonId, domain},
     limits::RECORD_PAYLOAD_BYTES_MAX,
-    meeting::{programme::ItemId, ruling::Ruling},
+    meeting::{minutes::MinutesRuling, programme::ItemId, ruling::Ruling},
     time::Timestamp,
 };
 
@@ -227,6 +227,20 @@ impl Act {
     /// over the content alone, without signature and device.
     pub fn content_hash(&self) -> Hash {
         Hash::of(domain::ACT, &[&cbor::encode(self)])
+    }
+
+    /// Returns the words that its author has written: what is typed into minutes is no text beside it.
+    pub fn words(&self) -> String {
+        match &self.ruling {
+            Some(Ruling::Minutes(MinutesRuling::Typed { splices, .. })) => {
+                let words = splices.iter().map(|splice| splice.insert.as_str());
+                words
+                    .filter(|words| !words.is_empty())
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            }
+            Some(_) | None => self.text.clone(),
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use serde::Serialize;
 use super::{
     act::{ActKind, Receipt},
     follow_up::{Followed, Petition, Task},
+    minutes::MinutesRuling,
     programme::ItemId,
     ruling::{
         FloorRuling, PetitionRuling, Presence, Record, Recorded, RollRuling, Ruling, TaskRuling,
@@ -51,6 +52,8 @@ pub struct Course {
     pub votes: Vec<Vote>,
     /// Conclusions, in order.
     pub conclusions: Vec<Record>,
+    /// The chair's approval of the minutes.
+    pub minutes: Option<Record>,
     /// What did not count, or was stated under a term that had been overtaken.
     pub set_aside: Vec<SetAside>,
     #[serde(skip)]
@@ -263,8 +266,13 @@ impl Course {
                 Ruling::Floor { term, ruling } => overtaken.push((Reverse(term), ruling, record)),
                 Ruling::Roll(ruling) => course.roll.take(ruling),
                 Ruling::Recorded(recorded) => course.take(recorded, record),
-                // They are the body's.
-                Ruling::Task(_) | Ruling::Petition(_) => {}
+                Ruling::Minutes(MinutesRuling::Approved { .. }) => {
+                    course.minutes.get_or_insert(record);
+                }
+                // What is being written is no part of the course, and the others are the body's.
+                Ruling::Minutes(MinutesRuling::Typed { .. } | MinutesRuling::Laid { .. })
+                | Ruling::Task(_)
+                | Ruling::Petition(_) => {}
             }
         }
         // Newer terms first; the sort is stable, so the order of numbers stays within each.
@@ -519,7 +527,9 @@ impl FollowUp {
                 stepped.map_err(|_| Why::Step)
             }
             // They are one meeting's.
-            Ruling::Floor { .. } | Ruling::Roll(_) | Ruling::Recorded(_) => Ok(()),
+            Ruling::Floor { .. } | Ruling::Roll(_) | Ruling::Recorded(_) | Ruling::Minutes(_) => {
+                Ok(())
+            }
         }
     }
 }

@@ -85,7 +85,10 @@ mod tests {
         meeting::{
             ItemType, Kind,
             act::ActKind,
-            states::{OpinionState, PetitionState, QuestionState, SpeakingState, State, TaskState},
+            states::{
+                MinutesState, OpinionState, PetitionState, QuestionState, SpeakingState, State,
+                TaskState,
+            },
         },
     };
 
@@ -132,6 +135,7 @@ mod tests {
             PetitionState::OF,
             TaskState::OF,
             OpinionState::OF,
+            MinutesState::OF,
         ] {
             assert!(vietnamese(life).is_some(), "{life}");
         }

@@ -15,6 +15,7 @@ use crate::{
     ids::{ActId, DeviceId, Feed, Hash, LogId, MeetingId, PersonId},
     meeting::{
         act::Act,
+        minutes::MinutesRuling,
         programme::ItemId,
         states::{PetitionState, QuestionState, State, TaskState},
     },
@@ -49,6 +50,9 @@ pub enum Ruling {
     /// Of a petition of voters.
     #[n(5)]
     Petition(#[n(0)] PetitionRuling),
+    /// Of the minutes.
+    #[n(6)]
+    Minutes(#[n(0)] MinutesRuling),
 }
 
 /// What the holder of the floor states.
@@ -359,8 +363,24 @@ pub struct Statement {
 pub enum Author {
     /// The chair and secretaries.
     Officer,
+    /// Secretaries.
+    Secretary,
+    /// The chair.
+    Chair,
     /// The delegate who put this question; the chair and secretaries for him.
     Asker(ActId),
+}
+
+impl Author {
+    /// Says whether a secretary, the chair, or somebody who is neither may state it by what he is; who asked
+    /// a question may besides.
+    pub const fn allows(self, secretary: bool, chair: bool) -> bool {
+        match self {
+            Self::Officer | Self::Asker(_) => secretary || chair,
+            Self::Secretary => secretary,
+            Self::Chair => chair,
+        }
+    }
 }
 
 impl Ruling {
@@ -372,6 +392,7 @@ impl Ruling {
             Self::Recorded(_) => Feed::Record(meeting),
             Self::Task(_) => Feed::Task(log),
             Self::Petition(_) => Feed::Petition(log),
+            Self::Minutes(ruling) => ruling.feed(meeting),
         }
     }
 
@@ -387,7 +408,8 @@ impl Ruling {
             | Self::Roll(_)
             | Self::Recorded(_)
             | Self::Task(_)
-            | Self::Petition(_) => None,
+            | Self::Petition(_)
+            | Self::Minutes(_) => None,
         }
     }
 
@@ -403,7 +425,8 @@ impl Ruling {
             | Self::Roll(_)
             | Self::Recorded(_)
             | Self::Task(_)
-            | Self::Petition(_) => None,
+            | Self::Petition(_)
+            | Self::Minutes(_) => None,
         }
     }
 
@@ -420,6 +443,10 @@ impl Ruling {
             | Self::Recorded(_)
             | Self::Task(_)
             | Self::Petition(_) => Author::Officer,
+            Self::Minutes(MinutesRuling::Typed { .. } | MinutesRuling::Laid { .. }) => {
+                Author::Secretary
+            }
+            Self::Minutes(MinutesRuling::Approved { .. }) => Author::Chair,
         }
     }
 
@@ -463,6 +490,10 @@ impl Ruling {
                 state: PetitionState::Recorded | PetitionState::Received,
                 ..
             }) => "a state in which a life begins; expected one that follows",
+            Self::Minutes(ruling) => match ruling.wrong() {
+                Some(wrong) => wrong,
+                None => return Ok(()),
+            },
             Self::Floor { .. }
             | Self::Roll(_)
             | Self::Recorded(_)

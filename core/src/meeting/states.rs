@@ -118,6 +118,16 @@ states! {
         Refused = "refused" "không được chấp nhận" "refused" => [],
     }
 
+    /// Biên bản.
+    MinutesState of "minutes" {
+        /// Being written.
+        Writing = "writing" "đang ghi" "being written" => [Laid],
+        /// Laid before the chair, as they then stood; they can be again.
+        Laid = "laid" "đã trình chủ tọa" "laid before the chair" => [Laid, Approved],
+        /// Approved by the chair.
+        Approved = "approved" "đã thông qua" "approved" => [],
+    }
+
     /// Phiếu chất vấn.
     QuestionState of "question_slip" {
         /// Written and not handed in.
@@ -247,6 +257,10 @@ mod tests {
         withdrawn:
         refused:
 
+        writing: laid
+        laid: laid approved
+        approved:
+
         drafted: submitted
         submitted: received
         received: grouped answered_orally answered_in_writing
@@ -315,6 +329,7 @@ mod tests {
     #[test]
     fn every_state_of_every_life_is_reached_and_has_words_of_its_own() {
         holds::<SpeakingState>();
+        holds::<MinutesState>();
         holds::<QuestionState>();
         holds::<PetitionState>();
         holds::<TaskState>();
@@ -330,6 +345,7 @@ mod tests {
             .collect();
         let lives = [
             written::<SpeakingState>(),
+            written::<MinutesState>(),
             written::<QuestionState>(),
             written::<PetitionState>(),
             written::<TaskState>(),

@@ -128,12 +128,18 @@ impl Store {
     ) -> Result<Changed> {
         statement.ruling.check()?;
         let certificate = self.identity()?.ok_or(Code::NotEnrolled)?.certificate;
-        let officer = match certificate.role {
-            Role::Secretary | Role::Chair => true,
-            Role::Delegate | Role::Guest => false,
-        };
-        if !officer && statement.ruling.author() == Author::Officer {
-            let detail = "a ruling; expected the chair or a secretary";
+        let (secretary, chair) = (
+            certificate.role == Role::Secretary,
+            certificate.role == Role::Chair,
+        );
+        // Who asked a question the office knows.
+        let author = statement.ruling.author();
+        if !author.allows(secretary, chair) && !matches!(author, Author::Asker(_)) {
+            let detail = match author {
+                Author::Officer | Author::Asker(_) => "a ruling; expected the chair or a secretary",
+                Author::Secretary => "a ruling of secretaries; expected one of them",
+                Author::Chair => "a ruling of the chair; expected him",
+            };
             return Err(Error::new(Code::NotAllowed, detail));
         }
         let Statement {

@@ -26,6 +26,7 @@ use crate::{
     ids::{DeviceId, DocumentId, Feed, Hash, Kind, LogId, MeetingId, PersonId},
     meeting::{
         act::{ReceiptBatch, SignedAct},
+        minutes::MinutesText,
         ruling::Record,
     },
     sync::{
@@ -245,6 +246,9 @@ impl Store {
                 let (feed, log) = (envelope.header().feed, envelope.header().log);
                 Record::decode(envelope.payload(), feed, log).map(|_| ())
             }
+            Kind::Minutes => {
+                MinutesText::decode(envelope.payload(), envelope.header().feed).map(|_| ())
+            }
             Kind::Revocation => {
                 crate::cbor::decode::<Revocation>(envelope.payload(), "revocation").map(|_| ())
             }
@@ -398,6 +402,11 @@ fn keep(
         (Kind::Record, feed) => {
             let record = Record::decode(envelope.payload(), feed, header.log)?;
             changed.insert(Changed::Acts(record.meeting));
+            Ok(())
+        }
+        (Kind::Minutes, feed) => {
+            let minutes = MinutesText::decode(envelope.payload(), feed)?;
+            changed.insert(Changed::Acts(minutes.meeting));
             Ok(())
         }
         _ => Ok(()),

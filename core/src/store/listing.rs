@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, Transaction};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -314,27 +314,17 @@ impl Store {
         if let Some(item) = &act.item {
             self.check_item(act.meeting, item)?;
         }
+        let content = self.sign_act(act)?;
+        self.write(|transaction| write_act(transaction, act, &content, document))?;
+        Ok(Changed::Acts(act.meeting))
+    }
+
+    /// Signs an act.
+    pub(super) fn sign_act(&self, act: &Act) -> Result<Vec<u8>> {
         let signed_act = SignedAct::sign(act, self.device(), |domain, message| {
             self.signer().sign(domain, message)
         })?;
-        let content = signed_act.encode();
-        self.write(|transaction| {
-            transaction
-                .execute(
-                    "INSERT INTO act (id, content, meeting, state) VALUES (?1, ?2, ?3, 'written')",
-                    (act.id.as_bytes(), &content, act.meeting.as_bytes()),
-                )
-                .map_err(sql)?;
-            put_pending(
-                transaction,
-                Feed::Outbox(person),
-                document,
-                Kind::Act,
-                &content,
-                act.made_at,
-            )
-        })?;
-        Ok(Changed::Acts(act.meeting))
+        Ok(signed_act.encode())
     }
 
     fn check_item(&self, meeting: MeetingId, item: &ItemId) -> Result<()> {
@@ -585,4 +575,20 @@ fn merged(parts: &[(Part, Value)]) -> Option<Value> {
 
 pub(super) fn json_of(text: &str) -> Result<Value> {
     serde_json::from_str(text).map_err(|error| Error::new(Code::DatabaseCorrupt, error))
+}
+/// Stores an act that was signed, to be handed in.
+pub(super) fn write_act(
+    transaction: &Transaction<'_>,
+    act: &Act,
+    content: &[u8],
+    document: DocumentId,
+) -> Result<()> {
+    transaction
+        .execute(
+            "INSERT INTO act (id, content, meeting, state) VALUES (?1, ?2, ?3, 'written')",
+            (act.id.as_bytes(), content, act.meeting.as_bytes()),
+        )
+        .map_err(sql)?;
+    let feed = Feed::Outbox(act.person);
+    put_pending(transaction, feed, document, Kind::Act, content, act.made_at)
 }

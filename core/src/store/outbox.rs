@@ -445,7 +445,7 @@ fn put_not_sent(
 ) -> Result<()> {
     let header = envelope.header();
     let text = if header.kind == Kind::Act {
-        SignedAct::decode(envelope.payload())?.1.text
+        SignedAct::decode(envelope.payload())?.1.words()
     } else {
         let query = "SELECT text FROM note WHERE id = ?1";
         let text: Option<String> = transaction

@@ -121,6 +121,16 @@ reasons! {
         vi: "Mục này chỉ dành cho một nhóm; nội dung điều hành thì mọi người dự họp đều đọc được.", remedy_vi: "Ghi mà không nêu mục, hoặc lập văn bản riêng.",
         en: "Only a circle reads this item, and all who take part read what is ruled.", remedy_en: "State it without the item, or write it elsewhere.",
     }
+    /// The chair has approved the minutes.
+    MinutesApproved = "minutes_approved" {
+        vi: "Chủ tọa đã thông qua biên bản nên không sửa được nữa.", remedy_vi: "Ghi phần còn thiếu thành một mục riêng của hồ sơ cuộc họp.",
+        en: "The chair has approved the minutes, so nothing is typed into them any more.", remedy_en: "Record what is missing by itself.",
+    }
+    /// The minutes are not those that were on the screen.
+    MinutesChanged = "minutes_changed" {
+        vi: "Văn phòng có biên bản khác với bản đang hiện trên thiết bị này.", remedy_vi: "Đồng bộ, đọc lại biên bản rồi trình hoặc thông qua lại.",
+        en: "The office has other minutes than this device showed.", remedy_en: "Sync, read the minutes again, then lay them before the chair or approve them again.",
+    }
     /// The office does not take this kind of thing yet.
     NotYet = "not_yet" {
         vi: "Văn phòng chưa nhận loại nội dung này.", remedy_vi: "Chép phần chữ ra và gửi văn phòng bằng cách khác.",

@@ -211,7 +211,8 @@ fn presence_of(record: &Record) -> Option<Presence> {
         | Ruling::Floor { .. }
         | Ruling::Recorded(_)
         | Ruling::Task(_)
-        | Ruling::Petition(_) => None,
+        | Ruling::Petition(_)
+        | Ruling::Minutes(_) => None,
     }
 }
 

@@ -248,7 +248,15 @@ impl Gathered {
         let (mut authors, mut people, mut item) = (vec![header.device], Vec::new(), None);
         if header.kind == Kind::Act {
             let (signed, act) = SignedAct::decode(payload)?;
-            if act.meeting != self.meeting {
+            // How minutes came to be is for the office alone.
+            let of_meeting = match &act.ruling {
+                Some(ruling) => {
+                    ruling.feed(act.meeting, header.log).audience(header.log)
+                        != Audience::Office(header.log)
+                }
+                None => true,
+            };
+            if act.meeting != self.meeting || !of_meeting {
                 return Ok(());
             }
             authors.push(signed.made_on);

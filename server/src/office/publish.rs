@@ -186,7 +186,7 @@ impl Office {
 /// # Errors
 /// [`Code::OfficeHealing`] while the office takes back what it has lost: a number given now could be one
 /// that a device still brings.
-fn no_healing(tx: &Tx<'_>) -> Result<()> {
+pub(super) fn no_healing(tx: &Tx<'_>) -> Result<()> {
     if tx.is_healing()? {
         return Err(Code::OfficeHealing.into());
     }

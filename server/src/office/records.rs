@@ -8,6 +8,7 @@ use nghisu_core::{
         ItemId,
         act::{Act, ActKind, SignedAct},
         course::{Course, FollowUp},
+        minutes::MinutesRuling,
         ruling::{Author, FloorRuling, PetitionRuling, Record, Ruling, Statement, TaskRuling},
     },
     sync::{envelope::Envelope, healing::ReturnedEntry},
@@ -15,8 +16,14 @@ use nghisu_core::{
     trust::decide::Role,
 };
 
-use super::{Office, acts::counting_receipts, log::Appending, publish::find_meeting};
-use crate::db::Tx;
+use super::{
+    Office,
+    acts::counting_receipts,
+    log::Appending,
+    minutes,
+    publish::{find_meeting, no_healing},
+};
+use crate::{clock, db::Tx};
 
 impl Office {
     /// Makes a ruling of the office's own known.
@@ -28,14 +35,10 @@ impl Office {
     pub fn rule(&self, meeting: &str, statement: Statement, now: Timestamp) -> Result<Record> {
         statement.ruling.check()?;
         let meeting = meeting.to_owned();
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).map_err(|error| Error::new(Code::Internal, error))?;
         let keys = self.keys.clone();
         self.db.write(move |tx| {
             let mut log = Appending::begin(tx, &keys, now)?;
-            if tx.is_healing()? {
-                return Err(Code::OfficeHealing.into());
-            }
+            no_healing(tx)?;
             let meeting = find_meeting(tx, &meeting)?.id;
             if let Some(item) = &statement.item
                 && !is_open(tx, meeting, item)?
@@ -48,21 +51,8 @@ impl Office {
                 text,
                 addressee,
             } = statement;
-            let feed = ruling.feed(meeting, log.office.log);
-            let mut record = Record {
-                meeting,
-                number: tx.next_record(feed, log.office.epoch)?,
-                item,
-                ruling,
-                text,
-                addressee,
-                by: None,
-                device: None,
-                act: ActId::from_bytes(id),
-                act_hash: Hash::ZERO,
-                made_at: now,
-                received_at: now,
-            };
+            let mut record = draw_record(&log, meeting, ruling)?;
+            (record.item, record.text, record.addressee) = (item, text, addressee);
             let bytes = cbor::encode(&record).len();
             if bytes > RECORD_PAYLOAD_BYTES_MAX {
                 return Err(Error::new(Code::TooLarge, format_args!("{bytes} bytes")));
@@ -145,16 +135,13 @@ const fn begins(record: &Record) -> Option<ActId> {
         | Ruling::Roll(_)
         | Ruling::Recorded(_)
         | Ruling::Task(TaskRuling::TaskStep { .. })
-        | Ruling::Petition(PetitionRuling::PetitionStep { .. }) => None,
+        | Ruling::Petition(PetitionRuling::PetitionStep { .. })
+        | Ruling::Minutes(_) => None,
     }
 }
 
 /// Returns why the author of an act may not state its ruling, if so.
 pub(super) fn why_not(tx: &Tx<'_>, role: Role, act: &Act) -> Result<Option<&'static str>> {
-    let officer = match role {
-        Role::Secretary | Role::Chair => true,
-        Role::Delegate | Role::Guest => false,
-    };
     let ruling = match (&act.ruling, act.kind) {
         (Some(ruling), ActKind::Ruling) => ruling,
         (Some(_), _) | (None, ActKind::Ruling) => return Ok(Some("malformed")),
@@ -164,15 +151,19 @@ pub(super) fn why_not(tx: &Tx<'_>, role: Role, act: &Act) -> Result<Option<&'sta
     if ruling.check().is_err() || is_far_ahead(tx, act.meeting, ruling)? {
         return Ok(Some("malformed"));
     }
-    let allowed = officer
-        || match ruling.author() {
-            Author::Officer => false,
+    let author = ruling.author();
+    let allowed = author.allows(role == Role::Secretary, role == Role::Chair)
+        || match author {
+            Author::Officer | Author::Secretary | Author::Chair => false,
             Author::Asker(question) => tx.act(question)?.is_some_and(|question| {
                 question.person == act.person && question.kind == ActKind::QuestionSlip
             }),
         };
     if !allowed {
         return Ok(Some("role"));
+    }
+    if let Ruling::Minutes(of_minutes) = ruling {
+        return minutes::why_not(tx, (act.meeting, of_minutes));
     }
     match &act.item {
         Some(item) if !is_open(tx, act.meeting, item)? => Ok(Some("closed_item")),
@@ -187,7 +178,11 @@ fn is_far_ahead(tx: &Tx<'_>, meeting: MeetingId, ruling: &Ruling) -> Result<bool
             let known = tx.newest_term(meeting)?;
             Ok(u64::from(*term) > known + u64::from(TERMS_AHEAD_MAX))
         }
-        Ruling::Roll(_) | Ruling::Recorded(_) | Ruling::Task(_) | Ruling::Petition(_) => Ok(false),
+        Ruling::Roll(_)
+        | Ruling::Recorded(_)
+        | Ruling::Task(_)
+        | Ruling::Petition(_)
+        | Ruling::Minutes(_) => Ok(false),
     }
 }
 
@@ -210,6 +205,12 @@ pub(super) fn make_known(
     let Some(mut record) = Record::of(act, made_on, 0, received_at) else {
         return Ok(());
     };
+    // One that has waited may not hold any more: it then stays in its author's outbox.
+    if let Ruling::Minutes(of_minutes) = &record.ruling
+        && minutes::why_not(log.tx, (act.meeting, of_minutes))?.is_some()
+    {
+        return Ok(());
+    }
     let feed = record.ruling.feed(act.meeting, log.office.log);
     record.number = log.tx.next_record(feed, log.office.epoch)?;
     record.text = String::new();
@@ -229,7 +230,7 @@ pub(super) fn make_known_at(
 }
 
 /// Writes a record with its words, or these for the office alone.
-fn write(log: &mut Appending<'_>, record: &mut Record, words: String) -> Result<()> {
+pub(super) fn write(log: &mut Appending<'_>, record: &mut Record, words: String) -> Result<()> {
     let feed = record.ruling.feed(record.meeting, log.office.log);
     let document = document_of(record.meeting);
     if record.ruling.is_private() {
@@ -245,7 +246,38 @@ fn write(log: &mut Appending<'_>, record: &mut Record, words: String) -> Result<
         record.text = words;
     }
     log.write(feed, document, Kind::Record, cbor::encode(record))?;
-    note(log.tx, feed, record)
+    note(log.tx, feed, record)?;
+    match &record.ruling {
+        Ruling::Minutes(of_minutes) => minutes::send(log, record, of_minutes),
+        Ruling::Floor { .. }
+        | Ruling::Roll(_)
+        | Ruling::Recorded(_)
+        | Ruling::Task(_)
+        | Ruling::Petition(_) => Ok(()),
+    }
+}
+
+/// Begins a record of the office's own, with its number.
+pub(super) fn draw_record(
+    log: &Appending<'_>,
+    meeting: MeetingId,
+    ruling: Ruling,
+) -> Result<Record> {
+    let feed = ruling.feed(meeting, log.office.log);
+    Ok(Record {
+        meeting,
+        number: log.tx.next_record(feed, log.office.epoch)?,
+        item: None,
+        ruling,
+        text: String::new(),
+        addressee: None,
+        by: None,
+        device: None,
+        act: ActId::from_bytes(clock::random()?),
+        act_hash: Hash::ZERO,
+        made_at: log.now,
+        received_at: log.now,
+    })
 }
 
 /// Notes what follows from a record that stands in the log.
@@ -257,6 +289,9 @@ fn note(tx: &Tx<'_>, feed: Feed, record: &Record) -> Result<()> {
     } = record.ruling
     {
         tx.note_term(record.meeting, term)?;
+    }
+    if let Ruling::Minutes(MinutesRuling::Approved { .. }) = record.ruling {
+        tx.note_approved_minutes(record.meeting)?;
     }
     match record.ruling.ends() {
         // Whoever registers again gets a place of his own.
@@ -274,7 +309,7 @@ pub(super) fn record_back(tx: &Tx<'_>, feed: Feed, log: LogId, payload: &[u8]) -
 }
 
 /// Returns a feed's records, in the order of the log.
-fn records_of(tx: &Tx<'_>, feed: Feed, log: LogId) -> Result<Vec<Record>> {
+pub(super) fn records_of(tx: &Tx<'_>, feed: Feed, log: LogId) -> Result<Vec<Record>> {
     envelopes_of(tx, feed)?
         .into_iter()
         .filter(|envelope| envelope.header().kind == Kind::Record)
@@ -302,6 +337,6 @@ fn original(bytes: &[u8]) -> Result<Envelope> {
 }
 
 /// A meeting's records are one document in each feed, known to all by the meeting's own id.
-const fn document_of(meeting: MeetingId) -> DocumentId {
+pub(super) const fn document_of(meeting: MeetingId) -> DocumentId {
     DocumentId::from_bytes(*meeting.as_bytes())
 }

@@ -228,6 +228,7 @@ fn of_office(
         | Kind::Epoch
         | Kind::Backup
         | Kind::Returned
+        | Kind::Minutes
         | Kind::Other(_) => Ok(()),
     }
 }

@@ -56,8 +56,10 @@ impl World {
         });
         self.coverage.count("deeds", "sync");
         let at = self.nodes[node].clock(self.now);
-        match self.nodes[node].store().prepare_snapshots(at) {
-            Ok(()) => self.begin_round(node),
+        let store = self.nodes[node].store();
+        let prepared = store.prepare_snapshots(at);
+        match prepared.and_then(|()| store.state_typed(at)) {
+            Ok(_) => self.begin_round(node),
             Err(error) => self.ended(node, Err(error)),
         }
     }

@@ -66,6 +66,25 @@ impl Tx<'_> {
         .map(drop)
     }
 
+    /// Notes that the minutes of a meeting are approved.
+    pub(crate) fn note_approved_minutes(&self, meeting: MeetingId) -> Result<()> {
+        self.run(
+            "INSERT OR IGNORE INTO minutes_approved (meeting) VALUES (?)",
+            [meeting.as_bytes()],
+        )
+        .map(drop)
+    }
+
+    /// Says whether the minutes of a meeting are approved.
+    pub(crate) fn has_approved_minutes(&self, meeting: MeetingId) -> Result<bool> {
+        let found = self.one(
+            "SELECT 1 FROM minutes_approved WHERE meeting = ?",
+            [meeting.as_bytes()],
+            |row| uint(row, 0),
+        )?;
+        Ok(found.is_some())
+    }
+
     /// Says whether a ruling is made known.
     pub(crate) fn is_recorded(&self, act: ActId) -> Result<bool> {
         let found = self.one(
