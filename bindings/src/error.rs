@@ -87,7 +87,7 @@ errors! {
     /// The file of a paper is not here. Fetch papers.
     PaperNotHere { PaperMissing PaperDamaged }
     /// What was given cannot be used. Correct it.
-    InvalidInput { PositionInvalid TooLarge Malformed AddressInvalid ProgrammeFile }
+    InvalidInput { PositionInvalid TooLarge Malformed AddressInvalid ProgrammeFile DraftStepInvalid }
     /// The app stopped it with a `CancelHandle`. Nothing is half done; call again at any time.
     Cancelled { Cancelled }
     /// The device is paused. Resume it.

@@ -385,6 +385,11 @@ codes! {
         vi: "Số liệu hoặc thời gian được nêu không thể đúng.", remedy_vi: "Sửa chỗ nêu trong ngoặc rồi chạy lại; chưa có gì được ghi.",
         en: "The figures or times that were stated cannot be.", remedy_en: "Correct what stands in brackets and run it again; nothing was written.",
     }
+    /// A step of a draft that does not make sense in it.
+    DraftStepInvalid = "draft_step_invalid" {
+        vi: "Không sửa dự thảo như vậy được.", remedy_vi: "Sửa chỗ nêu trong ngoặc rồi làm lại; dự thảo chưa thay đổi.",
+        en: "The draft cannot be changed so.", remedy_en: "Correct what stands in brackets and do it again; the draft has not changed.",
+    }
     /// Nothing to publish.
     NothingToPublish = "nothing_to_publish" {
         vi: "Không có thay đổi để công bố.", remedy_vi: "Nhập hoặc sửa chương trình trước.",

@@ -112,3 +112,13 @@ pub const UTC_OFFSET_MS: u64 = 7 * 60 * 60 * 1000;
 pub const CLOCK_DIFFERENCE_SHOWN_MS: u64 = 2 * 60 * 1000;
 /// Bytes of a programme file that is imported.
 pub const PROGRAMME_FILE_BYTES_MAX: u64 = 16 << 20;
+/// Bytes of a title that a step writes into a draft: two pages of text are no title.
+pub const DRAFT_TITLE_BYTES_MAX: usize = 4 << 10;
+/// Bytes of a number, a circle's name or a place that a step writes into a draft.
+pub const DRAFT_NAME_BYTES_MAX: usize = 512;
+/// Items of a draft that steps add to: a session of several days has some hundred.
+pub const DRAFT_ITEMS_MAX: usize = 1_000;
+/// Papers of a draft that steps add to.
+pub const DRAFT_PAPERS_MAX: usize = 2_000;
+/// Minutes that an item is expected to take: a week.
+pub const DRAFT_MINUTES_MAX: u32 = 10_000;

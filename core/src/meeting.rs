@@ -8,6 +8,7 @@
 //! - [`canonical`]: the one way to write JSON that is hashed and signed.
 //! - [`order`]: order as a short text on every item, since a map of items has no positions and a
 //!   list cannot be merged without doubling what two people moved.
+//! - [`drafting`]: the steps by which several secretaries write a draft at once.
 //! - [`act`]: what a delegate states, and [`speaking`]: who speaks next after all of them.
 //! - [`ruling`]: what the chair and the secretaries state, and [`course`]: how a meeting stands after all of it.
 //! - [`minutes`]: what secretaries type, and the text that the chair approves.
@@ -24,6 +25,7 @@ pub mod canonical;
 pub mod changes;
 pub mod course;
 pub mod deadlines;
+pub mod drafting;
 pub mod follow_up;
 pub mod glossary;
 pub mod minutes;

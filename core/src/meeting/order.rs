@@ -195,6 +195,11 @@ fn digits(key: &str) -> Option<Vec<u8>> {
     })
 }
 
+/// Says whether a text is a key.
+pub(super) fn is_key(key: &str) -> bool {
+    digits(key).is_some()
+}
+
 fn text(digits: &[u8]) -> String {
     digits
         .iter()

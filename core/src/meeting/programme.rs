@@ -461,6 +461,9 @@ pub struct Paper {
     /// Its text, for search and for finding the place of a note again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text_file: Option<PaperFile>,
+    /// The item that alone has it, where a step gave it to one; see [`super::drafting`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<ItemId>,
     /// The paper that it takes the place of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supersedes: Option<PaperId>,
