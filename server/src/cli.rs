@@ -7,7 +7,9 @@ mod course;
 mod devices;
 mod floor;
 mod invite;
+mod item;
 mod keys;
+mod meeting;
 mod member;
 mod oparl;
 mod passphrase;
@@ -100,6 +102,14 @@ enum Command {
         #[command(flatten)]
         data: Data,
     },
+    /// Begin drafts of meetings, and edit what they say of the meeting
+    #[command(subcommand)]
+    Meeting(meeting::MeetingCommand),
+    /// Write the items of a draft one step at a time, and list them
+    #[command(subcommand)]
+    Item(item::ItemCommand),
+    /// Begin the draft of a monthly agenda with the tasks and petitions that are open
+    Agenda(meeting::AgendaArguments),
     /// Publish drafts to the delegates, or prepare and sign that
     Publish(PublishArguments),
     /// Show what the office has
@@ -358,6 +368,9 @@ fn carry_out(command: Command, language: Language) -> Result<()> {
         Command::Invite(arguments) => invite(&arguments, language),
         Command::Device(command) => device(command, language),
         Command::Import { files, data } => import(&data.data, &files, language),
+        Command::Meeting(command) => meeting::run(command, language),
+        Command::Item(command) => item::run(command, language),
+        Command::Agenda(arguments) => meeting::agenda(&arguments, language),
         Command::Publish(arguments) => publish::run(&arguments, language),
         Command::Status { data, json } => status(&data.data, json, language),
         Command::Export {
@@ -539,21 +552,26 @@ fn status(data: &Path, json: bool, language: Language) -> Result<()> {
         ),
     })?;
     for meeting in &status.meetings {
-        let state = match (meeting.published, meeting.differs) {
-            (None, _) => say(language, "bản thảo", "draft").to_owned(),
-            (Some(number), false) => format!("{} {number}", say(language, "công bố", "published")),
-            (Some(number), true) => format!(
-                "{} {number}, {}",
-                say(language, "công bố", "published"),
-                say(language, "có thay đổi", "draft differs")
-            ),
-        };
+        let state = how_far(meeting, language);
         out(&format!(
             "{}  {}  {}  [{state}]",
             meeting.meeting, meeting.external_id, meeting.title
         ))?;
     }
     Ok(())
+}
+
+/// Says how far a meeting is.
+fn how_far(meeting: &MeetingStatus, language: Language) -> String {
+    match (meeting.published, meeting.differs) {
+        (None, _) => say(language, "bản thảo", "draft").to_owned(),
+        (Some(number), false) => format!("{} {number}", say(language, "công bố", "published")),
+        (Some(number), true) => format!(
+            "{} {number}, {}",
+            say(language, "công bố", "published"),
+            say(language, "có thay đổi", "draft differs")
+        ),
+    }
 }
 
 fn meeting_json(meeting: &MeetingStatus) -> serde_json::Value {

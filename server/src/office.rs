@@ -92,7 +92,9 @@ pub use healing::{Doubled, Healing, Holder};
 pub use keys::Publications;
 pub use orders::status_name;
 pub use papers_back::MissingPaper;
-pub use publish::{Difference, ImportedDraft, MeetingStatus, Proposal, Published, Review};
+pub use publish::{
+    Difference, Draft, Drafted, ImportedDraft, MeetingStatus, Proposal, Published, Review,
+};
 pub use rights::{Asked, Member};
 
 /// An office, open. Several may be open on one folder, also in several processes.

@@ -173,6 +173,37 @@ fn an_item_that_becomes_closed_goes_from_the_others_and_comes_back_once_it_is_op
 }
 
 #[test]
+fn what_commands_write_step_by_step_reaches_devices_and_an_item_that_one_closes_goes_from_the_others()
+ {
+    let hall = Hall::new(&PROGRAMME.replace(CIRCLE, ""));
+    let item = |arguments: &[&str]| hall.office.must(&[&["item"], arguments].concat());
+    assert!(is_in(CLOSED, &kept(&hall.other)));
+
+    let added = item(&["add", "kh-1", "Chất vấn", "--after", "i1", "--number", "1a"]);
+    item(&["retitle", "kh-1", "i1", "Khai mạc kỳ họp"]);
+    hall.sync();
+    assert_eq!(titles(&show(&hall.other)), ["Khai mạc", CLOSED]);
+    hall.office.must(&["publish"]);
+    hall.sync();
+    let order = ["Khai mạc kỳ họp", "Chất vấn", CLOSED];
+    assert_eq!(titles(&show(&hall.other)), order);
+
+    item(&["close", "kh-1", "i2", "--circle", "thường trực"]);
+    item(&["move", "kh-1", added.trim(), "--first"]);
+    let printed = hall.office.must(&["publish"]);
+    hall.sync();
+
+    assert!(printed.contains("was readable before"), "{printed}");
+    assert_eq!(titles(&show(&hall.other)), ["Chất vấn", "Khai mạc kỳ họp"]);
+    assert_eq!(
+        titles(&show(&hall.member)),
+        ["Chất vấn", "Khai mạc kỳ họp", CLOSED]
+    );
+    let paper = hall.other.error(&["paper", &meeting(&hall.other), "p1"]);
+    assert_eq!(paper, "paper_missing");
+}
+
+#[test]
 fn an_export_says_of_each_what_his_device_shows() {
     let hall = Hall::new(PROGRAMME);
     for (device, person) in [(&hall.member, "Đại biểu 01"), (&hall.other, "Đại biểu 02")]

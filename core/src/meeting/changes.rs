@@ -512,7 +512,8 @@ impl Timing {
         }
     }
 
-    fn of_item(item: &Item) -> Self {
+    /// Returns the time of an item.
+    pub fn of_item(item: &Item) -> Self {
         Self {
             when: item.when.clone(),
             end: item.end.clone(),
@@ -520,7 +521,8 @@ impl Timing {
         }
     }
 
-    fn text(&self, language: Language) -> String {
+    /// Says it to people.
+    pub fn text(&self, language: Language) -> String {
         let (until, minutes) = match language {
             Language::Vietnamese => ("đến", "phút"),
             Language::English => ("until", "min"),

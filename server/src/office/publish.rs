@@ -1,10 +1,11 @@
-//! Programmes: drafts as they are imported, and publications as delegates receive them.
+//! Programmes: drafts as they are imported or written step by step, and publications as delegates receive them.
 //!
 //! Delegates never receive a draft's history. What they receive is written by the office as the
 //! difference to what was last published, in a document of its own lineage: a sentence that was
 //! deleted before a publication is in nobody's file.
 
 mod back;
+mod drafting;
 mod parts;
 mod proposal;
 mod write;
@@ -15,7 +16,7 @@ use nghisu_core::{
     Code, Error, Result,
     document::Document,
     ids::{Feed, Kind, MeetingId},
-    meeting::{Programme, content_hash, publication::Publication},
+    meeting::{Programme, content_hash, drafting::settled, publication::Publication},
     time::Timestamp,
     trust::{keys::DeviceSigner, office::OnlineKey},
 };
@@ -33,6 +34,7 @@ use parts::{Worked, differs, work_out};
 use write::{Author, change_document, close_papers, write_part};
 
 pub(super) use back::{Back, change_back, publication_back};
+pub use drafting::{Draft, Drafted};
 pub use proposal::{Difference, Proposal, Review};
 pub(super) use write::paper_title;
 
@@ -265,7 +267,7 @@ fn draft(tx: &Tx<'_>, meeting: MeetingId) -> Result<Option<Programme>> {
     };
     // Nothing is written, so any actor will do.
     let document = Document::load(&row.saved, *row.id.as_bytes())?;
-    Programme::from_json(&document.to_json()?).map(Some)
+    settled(&document.to_json()?).map(Some)
 }
 
 fn write_draft(
@@ -292,35 +294,45 @@ fn write_draft(
     };
     let previous = draft(tx, meeting.id)?;
     import::place_items(&mut programme, previous.as_ref());
-    let content = programme.to_json();
-    let unchanged = previous
-        .is_some_and(|previous| content_hash(&previous.to_json()) == content_hash(&content));
-    for circle in programme
-        .items
-        .values()
-        .filter_map(|item| item.circle.as_deref())
-    {
-        tx.circle_named(circle)
-            .map_err(|error| about(&error, &meeting.external_id))?;
-    }
-    let feed = Feed::Draft(meeting.id);
-    let change = if unchanged {
-        None
-    } else {
-        change_document(tx, Author::of(&log.office, online), feed, &content)
-            .map_err(|error| about(&error, &meeting.external_id))?
-    };
-    let changed = change.is_some();
-    if let Some(change) = change {
-        log.write(feed, change.id, Kind::Changes, change.payload.clone())?;
-        tx.set_document(feed, &change.row())?;
-    }
+    let changed = write_programme(log, online, &meeting, previous.as_ref(), &programme)?;
     Ok(ImportedDraft {
         meeting: meeting.id,
         external_id: meeting.external_id,
         title: programme.meeting.title,
         changed,
     })
+}
+
+/// Makes the draft of a meeting equal to `programme`; the circles that it names are made. Returns whether it
+/// was another one.
+fn write_programme(
+    log: &mut Appending<'_>,
+    online: &dyn DeviceSigner,
+    meeting: &MeetingRow,
+    previous: Option<&Programme>,
+    programme: &Programme,
+) -> Result<bool> {
+    let tx = log.tx;
+    let content = programme.to_json();
+    let items = programme.items.values();
+    for circle in items.filter_map(|item| item.circle.as_deref()) {
+        tx.circle_named(circle)
+            .map_err(|error| about(&error, &meeting.external_id))?;
+    }
+    let unchanged = previous
+        .is_some_and(|previous| content_hash(&previous.to_json()) == content_hash(&content));
+    if unchanged {
+        return Ok(false);
+    }
+    let feed = Feed::Draft(meeting.id);
+    let change = change_document(tx, Author::of(&log.office, online), feed, &content)
+        .map_err(|error| about(&error, &meeting.external_id))?;
+    let Some(change) = change else {
+        return Ok(false);
+    };
+    log.write(feed, change.id, Kind::Changes, change.payload.clone())?;
+    tx.set_document(feed, &change.row())?;
+    Ok(true)
 }
 
 fn about(error: &Error, external_id: &str) -> Error {
