@@ -4,6 +4,7 @@
 //! draws random numbers, and passes both on. Every call may be cancelled by dropping its future: what
 //! it had begun to write is then written whole or not at all.
 
+mod drafts;
 mod driver;
 mod editor;
 mod enrol;

@@ -35,8 +35,8 @@ pub const MINUTES_BASE_MAX: usize = 32;
 pub const MINUTES_TYPED_BYTES_MAX: usize = 4 << 10;
 /// UTF-8 bytes of the text of minutes: one entry of the office's.
 pub const MINUTES_TEXT_BYTES_MAX: usize = 512 << 10;
-/// Bytes of a change by a secretary or a group member: what the gate tries at once.
-pub const DRAFT_PAYLOAD_BYTES_MAX: usize = 64 << 10;
+/// Bytes of a change by a member of a group.
+pub const GROUP_PAYLOAD_BYTES_MAX: usize = 64 << 10;
 /// Bytes of a change written by the office: a programme of some hundred items, published at once.
 pub const OFFICE_PAYLOAD_BYTES_MAX: usize = 768 << 10;
 /// Bytes of a payload in a person's own notes.

@@ -13,6 +13,7 @@ mod cipher;
 mod course;
 mod devices;
 mod documents;
+mod drafts;
 mod durability;
 mod editing;
 mod healing;
@@ -65,6 +66,7 @@ pub use crate::document::Splice;
 pub use alerts::{Alert, AlertKind};
 pub use cipher::DatabaseKey;
 pub use devices::{Asking, FormerKey, PendingEnrolment};
+pub use drafts::Draft;
 pub use durability::Durability;
 pub use editing::Shown;
 pub use listing::{ActState, Acted, MeetingRow, NotSent, Note, Programmed, Receipted};
@@ -82,7 +84,7 @@ pub enum Changed {
     Meeting(crate::ids::MeetingId),
     /// A note.
     Note(DocumentId),
-    /// Acts or receipts of a meeting.
+    /// Acts or receipts of a meeting, how it stands, its minutes, or its draft.
     Acts(crate::ids::MeetingId),
     /// Files of papers arrived.
     Papers,

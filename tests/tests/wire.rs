@@ -22,8 +22,8 @@ use nghisu_core::{
         act::{Act, ActKind, SignedAct},
         minutes::{MinutesRuling, text_hash},
         ruling::{
-            FloorRuling, PetitionRuling, Presence, Recorded, RollRuling, Ruling, Statement,
-            TaskRuling, VoteResult,
+            DraftRuling, FloorRuling, PetitionRuling, Presence, Recorded, RollRuling, Ruling,
+            Statement, TaskRuling, VoteResult,
         },
         states::{PetitionState, QuestionState, TaskState},
     },
@@ -280,6 +280,9 @@ fn put_act(device: &mut Local, person: PersonId, meeting: MeetingId, number: usi
     device.store.put_act(&act, document).unwrap();
 }
 
+/// A step in a draft, as it travels.
+const STEP: &str = r#"{"of":"item","item":"i1","step":{"retitle":{"title":"Khai mạc"}}}"#;
+
 /// States a ruling of every kind, with what may be left out and without.
 fn rule_everything(device: &mut Local, meeting: MeetingId, person: PersonId) {
     let act = ActId::from_bytes([1; 16]);
@@ -361,6 +364,18 @@ fn rule_everything(device: &mut Local, meeting: MeetingId, person: PersonId) {
         }),
         Ruling::Minutes(MinutesRuling::Laid {
             content: text_hash("Biên bản"),
+        }),
+        Ruling::Draft(DraftRuling::DraftStep {
+            step: Box::new(serde_json::from_str(STEP).unwrap()),
+            place: None,
+        }),
+        Ruling::Draft(DraftRuling::DraftStep {
+            step: Box::new(serde_json::from_str(STEP).unwrap()),
+            place: Some("V".into()),
+        }),
+        Ruling::Draft(DraftRuling::Publish {
+            base: 1,
+            content: text_hash(""),
         }),
     ];
     for (number, ruling) in (100..).zip(rulings) {
@@ -461,6 +476,7 @@ fn all_that_devices_and_an_office_send_fits_the_schema() {
         "task-ruling",
         "petition-ruling",
         "minutes-ruling",
+        "draft-ruling",
         "splice",
         "day",
         "covers",

@@ -271,6 +271,7 @@ impl Course {
                 }
                 // What is being written is no part of the course, and the others are the body's.
                 Ruling::Minutes(MinutesRuling::Typed { .. } | MinutesRuling::Laid { .. })
+                | Ruling::Draft(_)
                 | Ruling::Task(_)
                 | Ruling::Petition(_) => {}
             }
@@ -527,9 +528,11 @@ impl FollowUp {
                 stepped.map_err(|_| Why::Step)
             }
             // They are one meeting's.
-            Ruling::Floor { .. } | Ruling::Roll(_) | Ruling::Recorded(_) | Ruling::Minutes(_) => {
-                Ok(())
-            }
+            Ruling::Floor { .. }
+            | Ruling::Roll(_)
+            | Ruling::Recorded(_)
+            | Ruling::Minutes(_)
+            | Ruling::Draft(_) => Ok(()),
         }
     }
 }

@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// One step by which a draft is written.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "of", rename_all = "snake_case")]
 pub enum DraftStep {
     /// About an item.
@@ -62,7 +62,7 @@ pub enum DraftStep {
 }
 
 /// A step about an item.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ItemStep {
     /// It is new, and its id is one that no item has or had.
@@ -113,7 +113,7 @@ pub enum ItemStep {
 }
 
 /// A step about a paper.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PaperStep {
     /// It is new and has no file yet, and its id is one that no paper has or had.
@@ -143,7 +143,7 @@ pub enum PaperStep {
 }
 
 /// A step about the meeting itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MeetingStep {
     /// It has another title.
@@ -174,7 +174,7 @@ pub enum MeetingStep {
 }
 
 /// What a new item says.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewItem {
     /// Title.
     pub title: String,
@@ -203,6 +203,63 @@ pub fn apply(programme: &mut Programme, step: &DraftStep) -> Result<()> {
         DraftStep::Paper { paper, step } => apply_to_paper(programme, paper, step),
         DraftStep::Meeting { step } => apply_to_meeting(&mut programme.meeting, step),
     }
+}
+
+/// Takes a step that was taken elsewhere. Where the item behind which something was put is gone meanwhile, it
+/// stands where its author saw it: `key` is the order key that it had there. What is gone is not removed twice.
+///
+/// # Errors
+/// As [`apply`].
+pub fn apply_elsewhere(
+    programme: &mut Programme,
+    step: &DraftStep,
+    key: Option<&str>,
+) -> Result<()> {
+    let is_gone = match step {
+        DraftStep::Item {
+            item,
+            step: ItemStep::Remove,
+        } => !programme.items.contains_key(item),
+        DraftStep::Paper {
+            paper,
+            step: PaperStep::Remove,
+        } => !programme.papers.contains_key(paper),
+        DraftStep::Item { .. } | DraftStep::Paper { .. } | DraftStep::Meeting { .. } => false,
+    };
+    if is_gone {
+        return Ok(());
+    }
+    let mut step = step.clone();
+    if let (
+        DraftStep::Item {
+            item,
+            step: ItemStep::Add { after, .. } | ItemStep::Move { after },
+        },
+        Some(key),
+    ) = (&mut step, key)
+        && let Some(gone) = after
+        && !programme.items.contains_key(gone)
+    {
+        let before = programme
+            .items_in_order()
+            .into_iter()
+            .rfind(|(id, it)| *id != item && (it.order_key.as_str(), *id) < (key, &*item));
+        *after = before.map(|(id, _)| id.clone());
+    }
+    apply(programme, &step)
+}
+
+/// Returns the order key that a step has given to its item in `programme`, in which it was taken.
+pub fn place_of(programme: &Programme, step: &DraftStep) -> Option<String> {
+    let DraftStep::Item {
+        item,
+        step: ItemStep::Add { .. } | ItemStep::Move { .. },
+    } = step
+    else {
+        return None;
+    };
+    let item = programme.items.get(item)?;
+    Some(item.order_key.clone())
 }
 
 fn apply_to_item(programme: &mut Programme, id: &ItemId, step: &ItemStep) -> Result<()> {
@@ -786,6 +843,50 @@ mod tests {
             _ if before != after => into.push(path.to_owned()),
             _ => {}
         }
+    }
+
+    #[test]
+    fn what_was_put_behind_an_item_that_is_gone_stands_where_its_author_saw_it() {
+        let titled = |title: &str| NewItem {
+            title: title.into(),
+            ..NewItem::default()
+        };
+        let add = |id: &str, after: Option<&str>| DraftStep::Item {
+            item: id.parse().unwrap(),
+            step: ItemStep::Add {
+                after: after.map(|it| it.parse().unwrap()),
+                new: titled(id),
+            },
+        };
+        let mut seen = Programme::default();
+        for (id, after) in [
+            ("a", None),
+            ("b", Some("a")),
+            ("c", Some("b")),
+            ("d", Some("c")),
+        ] {
+            apply(&mut seen, &add(id, after)).unwrap();
+        }
+        let mut now = seen.clone();
+        let remove = |id: &str| DraftStep::Item {
+            item: id.parse().unwrap(),
+            step: ItemStep::Remove,
+        };
+        for gone in ["b", "c"] {
+            apply(&mut now, &remove(gone)).unwrap();
+        }
+        let new = add("e", Some("c"));
+        apply(&mut seen, &new).unwrap();
+        let key = place_of(&seen, &new);
+        assert!(apply(&mut now.clone(), &new).is_err());
+        apply_elsewhere(&mut now, &new, key.as_deref()).unwrap();
+        let order: Vec<&str> = now
+            .items_in_order()
+            .into_iter()
+            .map(|(id, _)| id.as_str())
+            .collect();
+        assert_eq!(order, ["a", "e", "d"]);
+        assert_eq!(place_of(&now, &remove("a")), None);
     }
 
     #[test]

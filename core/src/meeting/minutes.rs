@@ -278,7 +278,8 @@ impl Transcript {
             | Ruling::Roll(_)
             | Ruling::Recorded(_)
             | Ruling::Task(_)
-            | Ruling::Petition(_) => Ok(()),
+            | Ruling::Petition(_)
+            | Ruling::Draft(_) => Ok(()),
         }
     }
 

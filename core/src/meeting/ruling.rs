@@ -15,6 +15,8 @@ use crate::{
     ids::{ActId, DeviceId, Feed, Hash, LogId, MeetingId, PersonId},
     meeting::{
         act::Act,
+        canonical_json,
+        drafting::DraftStep,
         minutes::MinutesRuling,
         programme::ItemId,
         states::{PetitionState, QuestionState, State, TaskState},
@@ -53,6 +55,9 @@ pub enum Ruling {
     /// Of the minutes.
     #[n(6)]
     Minutes(#[n(0)] MinutesRuling),
+    /// Of the draft of a programme.
+    #[n(7)]
+    Draft(#[n(0)] DraftRuling),
 }
 
 /// What the holder of the floor states.
@@ -221,6 +226,32 @@ pub enum PetitionRuling {
         /// By the end of which day whoever has it answers.
         #[n(2)]
         due: Option<Day>,
+    },
+}
+
+/// What is ruled of the draft of a programme.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+#[serde(rename_all = "snake_case", tag = "ruling")]
+pub enum DraftRuling {
+    /// A step is taken in it.
+    #[n(1)]
+    DraftStep {
+        /// The step.
+        #[cbor(n(0), with = "step")]
+        step: Box<DraftStep>,
+        /// The order key that its item had then, where it has put it somewhere.
+        #[n(1)]
+        place: Option<String>,
+    },
+    /// It is published as its author saw it. The text is the note that goes with the publication.
+    #[n(2)]
+    Publish {
+        /// The number of the publication that all who take part had by then; 0 for none.
+        #[n(0)]
+        base: u64,
+        /// The draft, as [`content_hash`](super::content_hash) names it.
+        #[n(1)]
+        content: Hash,
     },
 }
 
@@ -393,6 +424,7 @@ impl Ruling {
             Self::Task(_) => Feed::Task(log),
             Self::Petition(_) => Feed::Petition(log),
             Self::Minutes(ruling) => ruling.feed(meeting),
+            Self::Draft(_) => Feed::Draft(meeting),
         }
     }
 
@@ -409,7 +441,8 @@ impl Ruling {
             | Self::Recorded(_)
             | Self::Task(_)
             | Self::Petition(_)
-            | Self::Minutes(_) => None,
+            | Self::Minutes(_)
+            | Self::Draft(_) => None,
         }
     }
 
@@ -426,7 +459,8 @@ impl Ruling {
             | Self::Recorded(_)
             | Self::Task(_)
             | Self::Petition(_)
-            | Self::Minutes(_) => None,
+            | Self::Minutes(_)
+            | Self::Draft(_) => None,
         }
     }
 
@@ -443,9 +477,8 @@ impl Ruling {
             | Self::Recorded(_)
             | Self::Task(_)
             | Self::Petition(_) => Author::Officer,
-            Self::Minutes(MinutesRuling::Typed { .. } | MinutesRuling::Laid { .. }) => {
-                Author::Secretary
-            }
+            Self::Minutes(MinutesRuling::Typed { .. } | MinutesRuling::Laid { .. })
+            | Self::Draft(_) => Author::Secretary,
             Self::Minutes(MinutesRuling::Approved { .. }) => Author::Chair,
         }
     }
@@ -498,7 +531,8 @@ impl Ruling {
             | Self::Roll(_)
             | Self::Recorded(_)
             | Self::Task(_)
-            | Self::Petition(_) => return Ok(()),
+            | Self::Petition(_)
+            | Self::Draft(_) => return Ok(()),
         };
         Err(Error::new(Code::Malformed, wrong))
     }
@@ -598,6 +632,28 @@ impl Record {
     /// Returns what records are sorted by: the same for whoever has them, in whatever order they came.
     pub const fn order(&self) -> (u64, Timestamp, ActId) {
         (self.number, self.received_at, self.act)
+    }
+}
+
+/// Steps travel as canonical JSON, as they stand in files.
+mod step {
+    use super::*;
+
+    pub(super) fn encode<C, W: encode::Write>(
+        step: &DraftStep,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> std::result::Result<(), encode::Error<W::Error>> {
+        let json = serde_json::to_value(step).unwrap_or_default();
+        e.str(&canonical_json(&json))?.ok()
+    }
+
+    pub(super) fn decode<C>(
+        d: &mut Decoder<'_>,
+        _: &mut C,
+    ) -> std::result::Result<Box<DraftStep>, decode::Error> {
+        serde_json::from_str(d.str()?)
+            .map_err(|error| decode::Error::message(format_args!("a step: {error}")))
     }
 }
 

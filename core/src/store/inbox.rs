@@ -404,6 +404,10 @@ fn keep(
             changed.insert(Changed::Acts(record.meeting));
             Ok(())
         }
+        (Kind::Changes, Feed::Draft(meeting)) => {
+            changed.insert(Changed::Acts(meeting));
+            Ok(())
+        }
         (Kind::Minutes, feed) => {
             let minutes = MinutesText::decode(envelope.payload(), feed)?;
             changed.insert(Changed::Acts(minutes.meeting));

@@ -18,6 +18,7 @@ use crate::{
         act::{Act, Receipt, SignedAct},
         canonical_json, changes,
         publication::{Part, PublishedBy, leading, merge, programme_feed},
+        ruling::Ruling,
         view::{act_json, meeting_json, receipt_json, record_json},
     },
     time::Timestamp,
@@ -308,7 +309,12 @@ impl Store {
         if act.person != person {
             return Err(Error::new(Code::NotAllowed, "an act of somebody else"));
         }
-        if merged(&self.parts(act.meeting)?).is_none() {
+        // A draft is written before anything is published.
+        let known = match &act.ruling {
+            Some(Ruling::Draft(_)) => self.has_draft(act.meeting)?,
+            Some(_) | None => merged(&self.parts(act.meeting)?).is_some(),
+        };
+        if !known {
             return Err(Error::new(Code::MeetingUnknown, act.meeting));
         }
         if let Some(item) = &act.item {

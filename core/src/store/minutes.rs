@@ -94,7 +94,7 @@ impl Store {
                 set_aside: Vec::new(),
             }));
         }
-        if self.writes_minutes()? {
+        if self.is_secretary()? {
             return self.minutes_written(meeting).map(Some);
         }
         Ok(sent
@@ -197,7 +197,7 @@ impl Store {
                 .collect::<Result<Vec<MeetingId>>>()?
         };
         // Whoever is no secretary any more keeps what he has typed, for whoever makes him one again.
-        if meetings.is_empty() || !self.writes_minutes()? {
+        if meetings.is_empty() || !self.is_secretary()? {
             return Ok(Vec::new());
         }
         let mut changed = Vec::new();
@@ -281,17 +281,23 @@ impl Store {
         Ok(transcript.standing(typed as u64))
     }
 
-    fn writes_minutes(&self) -> Result<bool> {
+    /// # Errors
+    /// [`Code::NotAllowed`] for who is no secretary.
+    pub(super) fn check_secretary(&self) -> Result<()> {
+        match self.is_secretary()? {
+            true => Ok(()),
+            false => Err(Error::new(Code::NotAllowed, "expected a secretary")),
+        }
+    }
+
+    fn is_secretary(&self) -> Result<bool> {
         let identity = self.identity()?.ok_or(Code::NotEnrolled)?;
         Ok(identity.certificate.role == Role::Secretary)
     }
 
     fn check_writes_minutes(&self, meeting: MeetingId) -> Result<()> {
         self.programme(meeting)?;
-        if !self.writes_minutes()? {
-            let detail = "the minutes; expected a secretary";
-            return Err(Error::new(Code::NotAllowed, detail));
-        }
+        self.check_secretary()?;
         let sent = self.minutes_sent(meeting)?;
         if sent.iter().any(|it| it.approved.is_some()) {
             let detail =

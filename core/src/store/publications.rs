@@ -187,7 +187,7 @@ impl Store {
         Ok(content)
     }
 
-    fn shown_number(&self, feed: Feed) -> Result<Option<u64>> {
+    pub(super) fn shown_number(&self, feed: Feed) -> Result<Option<u64>> {
         self.connection
             .prepare_cached("SELECT number FROM programme WHERE feed = ?1")
             .and_then(|mut statement| {

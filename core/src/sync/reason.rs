@@ -131,6 +131,31 @@ reasons! {
         vi: "Văn phòng có biên bản khác với bản đang hiện trên thiết bị này.", remedy_vi: "Đồng bộ, đọc lại biên bản rồi trình hoặc thông qua lại.",
         en: "The office has other minutes than this device showed.", remedy_en: "Sync, read the minutes again, then lay them before the chair or approve them again.",
     }
+    /// What the step is about is not there any more, or is another by now.
+    DraftStep = "draft_step" {
+        vi: "Phần dự thảo mà bước sửa này nhắm tới đã bị người khác bỏ hoặc sửa.", remedy_vi: "Đồng bộ, xem lại dự thảo rồi sửa lại nếu vẫn cần.",
+        en: "Somebody else has removed or changed what this step in the draft is about.", remedy_en: "Sync, look at the draft again, and take the step again if it is still needed.",
+    }
+    /// The draft is not the one that was on the screen.
+    DraftChanged = "draft_changed" {
+        vi: "Dự thảo ở văn phòng khác với bản đang hiện trên thiết bị khi bạn công bố.", remedy_vi: "Đồng bộ, xem lại dự thảo rồi công bố lại.",
+        en: "The office's draft is not the one that this device showed when it was published.", remedy_en: "Sync, look at the draft again, and publish it again.",
+    }
+    /// Somebody has published meanwhile.
+    PublicationStale = "publication_stale" {
+        vi: "Đã có người công bố bản mới hơn bản mà thiết bị này biết.", remedy_vi: "Đồng bộ, xem bản mới rồi công bố lại nếu vẫn cần.",
+        en: "Somebody has published since this device last synced.", remedy_en: "Sync, look at what was published, and publish again if it is still needed.",
+    }
+    /// Nothing differs from what is published.
+    NothingToPublish = "nothing_to_publish" {
+        vi: "Dự thảo không khác bản đã công bố.", remedy_vi: "Không cần làm gì.",
+        en: "The draft does not differ from what is published.", remedy_en: "There is nothing to do.",
+    }
+    /// Publications need a secretary's signature here.
+    SecretarySigns = "secretary_signs" {
+        vi: "Ở cơ quan này mỗi bản công bố phải có chữ ký của thư ký.", remedy_vi: "Nhờ văn phòng chạy `nghisu publish` để lập và ký bản công bố.",
+        en: "Publications of this office need a secretary's signature.", remedy_en: "Have the office prepare and sign it with `nghisu publish`.",
+    }
     /// The office does not take this kind of thing yet.
     NotYet = "not_yet" {
         vi: "Văn phòng chưa nhận loại nội dung này.", remedy_vi: "Chép phần chữ ra và gửi văn phòng bằng cách khác.",

@@ -766,7 +766,7 @@ impl<'s> Session<'s> {
             if !by_office
                 && !matches!(
                     envelope.header().feed,
-                    Feed::Notes(_) | Feed::Outbox(_) | Feed::Group(_) | Feed::Draft(_)
+                    Feed::Notes(_) | Feed::Outbox(_) | Feed::Group(_)
                 )
             {
                 return Err(Error::new(Code::NotAllowed, "only the office writes there"));

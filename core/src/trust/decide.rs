@@ -192,8 +192,10 @@ fn append(person: PersonId, role: Role, feed: Feed, kind: Kind, state: State) ->
             &[Kind::Act],
         ),
         Feed::Group(_) => (state.member && role != Role::Guest, &[Kind::Changes]),
-        Feed::Draft(_) | Feed::MinutesDraft(_) => (role == Role::Secretary, &[Kind::Changes]),
-        Feed::Body(_)
+        // What secretaries write there they state in their outboxes.
+        Feed::Draft(_)
+        | Feed::MinutesDraft(_)
+        | Feed::Body(_)
         | Feed::Programme(_)
         | Feed::CircleProgramme(..)
         | Feed::Receipts(_)

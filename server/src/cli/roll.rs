@@ -212,7 +212,8 @@ fn presence_of(record: &Record) -> Option<Presence> {
         | Ruling::Recorded(_)
         | Ruling::Task(_)
         | Ruling::Petition(_)
-        | Ruling::Minutes(_) => None,
+        | Ruling::Minutes(_)
+        | Ruling::Draft(_) => None,
     }
 }
 

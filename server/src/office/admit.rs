@@ -11,12 +11,13 @@ use nghisu_core::{
     Result,
     ids::{ActId, DeviceId, Feed, Hash, Kind, LogId, MeetingId, PersonId, domain},
     limits::{
-        DRAFT_PAYLOAD_BYTES_MAX, ENVELOPES_PER_DEVICE_AND_DAY_MAX, OFFICE_PAYLOAD_BYTES_MAX,
+        ENVELOPES_PER_DEVICE_AND_DAY_MAX, GROUP_PAYLOAD_BYTES_MAX, OFFICE_PAYLOAD_BYTES_MAX,
         RECORD_PAYLOAD_BYTES_MAX,
     },
     meeting::{
         ItemId,
         act::{Act, ActKind, Receipt, SignedAct},
+        ruling::Ruling,
     },
     sync::{
         envelope::{Chain, Envelope},
@@ -32,6 +33,7 @@ use nghisu_core::{
 use super::{
     incarnation, late,
     log::{Appending, Place},
+    publish::has_draft,
     records,
     returned::Returning,
     rights::state_of,
@@ -287,8 +289,8 @@ fn judge(
     }
     match (header.feed, header.kind) {
         (Feed::Outbox(_), Kind::Act) => judge_act(tx, actor, envelope),
-        // Drafts and group notes carry changes that others would have to open: the office takes
-        // none of them from a device until it can try each one where a harmful one harms nobody.
+        // Group notes carry changes that others would have to open: the office takes none of them from
+        // a device until it can try each one where a harmful one harms nobody.
         (Feed::Group(_), Kind::Changes) => Ok(Judged::Refused("not_yet")),
         _ => Ok(Judged::Refused("kind")),
     }
@@ -297,9 +299,11 @@ fn judge(
 const fn payload_bytes_max(feed: Feed, note_bytes_max: usize) -> usize {
     match feed {
         Feed::Notes(_) => note_bytes_max,
-        Feed::Draft(_) | Feed::MinutesDraft(_) | Feed::Group(_) => DRAFT_PAYLOAD_BYTES_MAX,
+        Feed::Group(_) => GROUP_PAYLOAD_BYTES_MAX,
         Feed::Outbox(_) => RECORD_PAYLOAD_BYTES_MAX,
-        Feed::Body(_)
+        Feed::Draft(_)
+        | Feed::MinutesDraft(_)
+        | Feed::Body(_)
         | Feed::Programme(_)
         | Feed::CircleProgramme(..)
         | Feed::Receipts(_)
@@ -366,10 +370,16 @@ pub(super) fn judge_act(tx: &Tx<'_>, actor: Actor, envelope: &Envelope) -> Resul
     let state = state_of(tx, envelope.header().log, act.person, programme)?;
     // An act that had its receipt was judged before the office was restored.
     let lost = tx.settled_act(act.id)?.is_some();
+    // A draft is written before anything is published.
+    let of_draft = matches!(act.ruling, Some(Ruling::Draft(_))) && role == Role::Secretary;
+    let is_there = match of_draft {
+        true => has_draft(tx, act.meeting)?,
+        false => {
+            decide(actor, readable, state) == Decision::Allow && tx.is_published(act.meeting)?
+        }
+    };
     // Who has no access to a meeting is told neither whether it exists nor what its items are.
-    if !lost
-        && (decide(actor, readable, state) != Decision::Allow || !tx.is_published(act.meeting)?)
-    {
+    if !lost && !is_there {
         return Ok(Judged::Refused("meeting_unknown"));
     }
     if let Some(item) = &act.item

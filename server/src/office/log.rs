@@ -111,6 +111,11 @@ impl<'t> Appending<'t> {
         Ok(place)
     }
 
+    /// Returns the key with which the office signs.
+    pub(crate) fn signer(&self) -> &'t dyn DeviceSigner {
+        self.signer
+    }
+
     /// Writes, signs and appends an envelope of the office itself.
     pub(crate) fn write(
         &mut self,

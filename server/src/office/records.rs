@@ -21,7 +21,7 @@ use super::{
     acts::counting_receipts,
     log::Appending,
     minutes,
-    publish::{find_meeting, no_healing},
+    publish::{self, find_meeting, no_healing},
 };
 use crate::{clock, db::Tx};
 
@@ -136,7 +136,8 @@ const fn begins(record: &Record) -> Option<ActId> {
         | Ruling::Recorded(_)
         | Ruling::Task(TaskRuling::TaskStep { .. })
         | Ruling::Petition(PetitionRuling::PetitionStep { .. })
-        | Ruling::Minutes(_) => None,
+        | Ruling::Minutes(_)
+        | Ruling::Draft(_) => None,
     }
 }
 
@@ -162,12 +163,29 @@ pub(super) fn why_not(tx: &Tx<'_>, role: Role, act: &Act) -> Result<Option<&'sta
     if !allowed {
         return Ok(Some("role"));
     }
-    if let Ruling::Minutes(of_minutes) = ruling {
-        return minutes::why_not(tx, (act.meeting, of_minutes));
+    if let Some(reason) = does_not_hold(tx, act.meeting, (ruling, &act.text))? {
+        return Ok(Some(reason));
     }
     match &act.item {
         Some(item) if !is_open(tx, act.meeting, item)? => Ok(Some("closed_item")),
         Some(_) | None => Ok(None),
+    }
+}
+
+/// Returns why a ruling, with its words, does not hold as things stand, if so.
+fn does_not_hold(
+    tx: &Tx<'_>,
+    meeting: MeetingId,
+    (ruling, words): (&Ruling, &str),
+) -> Result<Option<&'static str>> {
+    match ruling {
+        Ruling::Minutes(of_minutes) => minutes::why_not(tx, (meeting, of_minutes)),
+        Ruling::Draft(of_draft) => publish::why_not(tx, meeting, (of_draft, words)),
+        Ruling::Floor { .. }
+        | Ruling::Roll(_)
+        | Ruling::Recorded(_)
+        | Ruling::Task(_)
+        | Ruling::Petition(_) => Ok(None),
     }
 }
 
@@ -182,7 +200,8 @@ fn is_far_ahead(tx: &Tx<'_>, meeting: MeetingId, ruling: &Ruling) -> Result<bool
         | Ruling::Recorded(_)
         | Ruling::Task(_)
         | Ruling::Petition(_)
-        | Ruling::Minutes(_) => Ok(false),
+        | Ruling::Minutes(_)
+        | Ruling::Draft(_) => Ok(false),
     }
 }
 
@@ -206,9 +225,8 @@ pub(super) fn make_known(
         return Ok(());
     };
     // One that has waited may not hold any more: it then stays in its author's outbox.
-    if let Ruling::Minutes(of_minutes) = &record.ruling
-        && minutes::why_not(log.tx, (act.meeting, of_minutes))?.is_some()
-    {
+    let ruling = (&record.ruling, act.text.as_str());
+    if does_not_hold(log.tx, act.meeting, ruling)?.is_some() {
         return Ok(());
     }
     let feed = record.ruling.feed(act.meeting, log.office.log);
@@ -249,6 +267,7 @@ pub(super) fn write(log: &mut Appending<'_>, record: &mut Record, words: String)
     note(log.tx, feed, record)?;
     match &record.ruling {
         Ruling::Minutes(of_minutes) => minutes::send(log, record, of_minutes),
+        Ruling::Draft(of_draft) => publish::carry_out(log, record, of_draft),
         Ruling::Floor { .. }
         | Ruling::Roll(_)
         | Ruling::Recorded(_)

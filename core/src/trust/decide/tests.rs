@@ -20,9 +20,7 @@ petition         | read             | delegate secretary chair guest
 task             | read             | delegate secretary chair guest
 
 draft            | read             | secretary
-draft            | append changes   | secretary
 minutes-draft    | read             | secretary
-minutes-draft    | append changes   | secretary
 roll-private     | read             | secretary
 
 programme        | read             | member:delegate member:secretary member:chair member:guest

@@ -1,0 +1,122 @@
+//! Drafts that secretaries write on their devices: steps and publications that arrive as rulings.
+
+use nghisu_core::{
+    Code, Result,
+    ids::{Feed, MeetingId},
+    meeting::{
+        Programme, content_hash,
+        drafting::{DraftStep, ItemStep, apply_elsewhere},
+        ruling::{DraftRuling, Record},
+    },
+};
+
+use super::{
+    Author, NOTE_CHARS_MAX, differs, draft, find_meeting, publishes, work_out, write_part,
+    write_programme,
+};
+use crate::{
+    db::Tx,
+    office::{log::Appending, office_row},
+};
+
+/// Says whether a meeting has a draft.
+pub(in crate::office) fn has_draft(tx: &Tx<'_>, meeting: MeetingId) -> Result<bool> {
+    Ok(tx.document(Feed::Draft(meeting))?.is_some())
+}
+
+/// Returns why a ruling of a draft, with its words, does not hold as the draft stands, if so.
+pub(in crate::office) fn why_not(
+    tx: &Tx<'_>,
+    meeting: MeetingId,
+    (ruling, words): (&DraftRuling, &str),
+) -> Result<Option<&'static str>> {
+    // What devices still bring back comes before it.
+    if tx.is_healing()? {
+        return Ok(None);
+    }
+    let Some(draft) = draft(tx, meeting)? else {
+        return Ok(Some("meeting_unknown"));
+    };
+    match ruling {
+        DraftRuling::DraftStep { step, place } => {
+            let follows = takes(tx, &draft, (step, place.as_deref()))?.is_some();
+            Ok((!follows).then_some("draft_step"))
+        }
+        DraftRuling::Publish { base, content } => {
+            let newest = tx.newest_publication(Feed::Programme(meeting))?;
+            let newest = newest.map_or(0, |(_, newest)| newest.number);
+            Ok(if !publishes(&office_row(tx)?)? {
+                Some("secretary_signs")
+            } else if words.chars().count() > NOTE_CHARS_MAX {
+                Some("too_large")
+            } else if newest != *base {
+                Some("publication_stale")
+            } else if content_hash(&draft.to_json()) != *content {
+                Some("draft_changed")
+            } else if !differs(tx, meeting, &draft)? {
+                Some("nothing_to_publish")
+            } else {
+                None
+            })
+        }
+    }
+}
+
+/// Returns the draft after a step, if it follows.
+fn takes(
+    tx: &Tx<'_>,
+    draft: &Programme,
+    (step, place): (&DraftStep, Option<&str>),
+) -> Result<Option<Programme>> {
+    let circle = match step {
+        DraftStep::Item {
+            step: ItemStep::Close { circle },
+            ..
+        } => Some(circle),
+        DraftStep::Item {
+            step: ItemStep::Add { new, .. },
+            ..
+        } => new.circle.as_ref(),
+        DraftStep::Item { .. } | DraftStep::Paper { .. } | DraftStep::Meeting { .. } => None,
+    };
+    let mut after = draft.clone();
+    let taken = circle
+        .map_or(Ok(()), |circle| tx.circle(circle).map(drop))
+        .and_then(|()| apply_elsewhere(&mut after, step, place));
+    match taken {
+        Ok(()) => Ok(Some(after)),
+        Err(error) if error.code() == Code::Storage => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Carries out a ruling of a draft whose record stands in the log. What does not follow changes nothing.
+pub(in crate::office) fn carry_out(
+    log: &mut Appending<'_>,
+    record: &Record,
+    ruling: &DraftRuling,
+) -> Result<()> {
+    let (tx, signer) = (log.tx, log.signer());
+    let meeting = find_meeting(tx, &record.meeting.to_string())?;
+    let Some(before) = draft(tx, meeting.id)? else {
+        return Ok(());
+    };
+    match ruling {
+        DraftRuling::DraftStep { step, place } => {
+            if let Some(after) = takes(tx, &before, (step, place.as_deref()))? {
+                write_programme(log, signer, &meeting, Some(&before), &after)?;
+            }
+        }
+        DraftRuling::Publish { .. } => {
+            let author = Author::of(&log.office, signer);
+            if let Some(worked) = work_out(tx, author, &meeting, &record.text, log.now)? {
+                worked
+                    .parts
+                    .iter()
+                    .try_for_each(|part| write_part(log, part))?;
+                super::close_papers(tx, worked.meeting)?;
+            }
+        }
+    }
+    Ok(())
+}
