@@ -11,6 +11,7 @@ mod item;
 mod keys;
 mod meeting;
 mod member;
+mod minutes;
 mod oparl;
 mod passphrase;
 mod petition;
@@ -149,6 +150,9 @@ enum Command {
     Roll(roll::RollArguments),
     /// Write down speeches, votes, conclusions and what becomes of questions
     Record(record::RecordArguments),
+    /// Write the minutes of a meeting, lay them before the chair, and approve them
+    #[command(subcommand)]
+    Minutes(minutes::MinutesCommand),
     /// Give tasks, note what becomes of them, and list them
     #[command(subcommand)]
     Task(task::TaskCommand),
@@ -399,6 +403,7 @@ fn carry_out(command: Command, language: Language) -> Result<()> {
         Command::Floor(arguments) => floor::run(arguments, language),
         Command::Roll(arguments) => roll::run(arguments, language),
         Command::Record(arguments) => record::run(arguments, language),
+        Command::Minutes(command) => minutes::run(command, language),
         Command::Task(command) => task::run(command, language),
         Command::Petition(command) => petition::run(command, language),
     }

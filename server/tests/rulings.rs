@@ -640,3 +640,46 @@ fn a_petition_on_an_item_of_a_circle_is_not_made_known() {
         "{refusal}"
     );
 }
+
+#[test]
+fn minutes_are_written_from_a_file_laid_before_the_chair_and_approved() {
+    let hall = Hall::new();
+    let file = hall.folder.path().join("bien-ban.txt");
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write("Khai mạc lúc 8 giờ.\n\nBế mạc.\n");
+    let written = ["minutes", "write", "kh-1", "bien-ban.txt"];
+    assert!(hall.must(&written).starts_with("being written  "));
+    assert_eq!(
+        hall.must(&["minutes", "show", "kh-1"]),
+        "Khai mạc lúc 8 giờ.\n\nBế mạc."
+    );
+    let shown = hall.json(&["minutes", "show", "kh-1"]);
+    let seen = shown["sha256"].as_str().unwrap();
+    // Somebody else types meanwhile: what was written from the text before does not undo it.
+    write("Khai mạc lúc 8 giờ 30.\n\nBế mạc.\n");
+    hall.must(&written);
+    write("Khai mạc lúc 8 giờ.\n\nBế mạc lúc 17 giờ.\n");
+    let refused = hall.refused(&[&written[..], &["--seen", seen]].concat(), 1);
+    assert!(refused.contains("does not follow"), "{refused}");
+    let refused = hall.refused(&["minutes", "write", "kh-1", "khong-co.txt"], 1);
+    assert!(refused.contains("khong-co.txt"), "{refused}");
+    let refused = hall.refused(&["minutes", "approve", "kh-1"], 1);
+    assert!(refused.contains("does not follow"), "{refused}");
+    let laid = hall.must(&["minutes", "lay", "kh-1", "--lang", "vi"]);
+    assert!(laid.starts_with("đã trình chủ tọa  "), "{laid}");
+    assert_eq!(hall.json(&["minutes", "show", "kh-1"])["state"], "laid");
+    let approved = hall.must(&["minutes", "approve", "kh-1"]);
+    assert!(approved.starts_with("approved  "), "{approved}");
+    for again in [
+        &written[..],
+        &["minutes", "lay", "kh-1"],
+        &["minutes", "approve", "kh-1"],
+    ] {
+        let refused = hall.refused(again, 1);
+        assert!(refused.contains("does not follow"), "{refused}");
+    }
+    let shown = hall.json(&["minutes", "show", "kh-1"]);
+    assert_eq!(shown["text"], "Khai mạc lúc 8 giờ 30.\n\nBế mạc.\n");
+    assert_eq!(shown["approved"]["by"], Value::Null);
+    assert_eq!(hall.json(&["minutes", "show", "kh-2"])["text"], "");
+}

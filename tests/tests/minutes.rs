@@ -200,7 +200,10 @@ fn minutes_that_two_secretaries_type_offline_are_frozen_at_approval_and_nobody_e
     let minutes = shown(&mut bob, meeting);
     let error = try_type(&mut bob, (meeting, &minutes), splice(0, 0, "x")).unwrap_err();
     assert_eq!(error.code(), Code::NotAllowed);
-    let error = hall.office.write_minutes("kh-1", "khác", NOW).unwrap_err();
+    let error = hall
+        .office
+        .write_minutes("kh-1", ("khác", None), NOW)
+        .unwrap_err();
     assert_eq!(error.code(), Code::StepInvalid);
 
     for words in [DELETED, ALSO_DELETED] {

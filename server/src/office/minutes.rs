@@ -37,12 +37,18 @@ impl Office {
         })
     }
 
-    /// Makes the minutes of a meeting say `text`: what differs is typed into them, by words.
+    /// Makes the minutes of a meeting say `text`: what differs is typed into them, by words. `seen` is the name
+    /// of the text from which it was written, if that is to be compared.
     ///
     /// # Errors
-    /// [`Code::StepInvalid`] once they are approved, [`Code::TooLarge`], [`Code::MeetingUnknown`],
+    /// [`Code::StepInvalid`] once they are approved, or if they are not what was seen any more; [`Code::TooLarge`], [`Code::MeetingUnknown`],
     /// [`Code::OfficeHealing`].
-    pub fn write_minutes(&self, meeting: &str, text: &str, now: Timestamp) -> Result<Minutes> {
+    pub fn write_minutes(
+        &self,
+        meeting: &str,
+        (text, seen): (&str, Option<Hash>),
+        now: Timestamp,
+    ) -> Result<Minutes> {
         if text.len() > MINUTES_TEXT_BYTES_MAX {
             return Err(Error::new(
                 Code::TooLarge,
@@ -57,6 +63,13 @@ impl Office {
             let meeting = find_meeting(tx, &meeting)?.id;
             check_not_approved(tx, meeting)?;
             let transcript = transcript(&log, meeting)?;
+            let is = text_hash(transcript.text());
+            if seen.is_some_and(|seen| seen != is) {
+                return Err(Error::new(
+                    Code::StepInvalid,
+                    format_args!("the minutes are {is} by now"),
+                ));
+            }
             let mut base = transcript.version();
             let changes = brought_over(transcript.text(), &text, transcript.text());
             for splices in batches(changes.iter().flat_map(pieces)) {
