@@ -76,6 +76,8 @@ errors! {
     KeyUnavailable { KeyMissing }
     /// The person may not do this.
     NotAllowed { NotAllowed StateSecret }
+    /// Another device, or none, holds the floor. Take it first, if that is meant.
+    FloorNotHeld { FloorNotHeld }
     /// A newer version wrote or said this. Update the app; nothing is lost.
     UpdateNeeded { NewerProtocol DatabaseNewer }
     /// There is no space left. Free some and try again.
@@ -87,7 +89,9 @@ errors! {
     /// The file of a paper is not here. Fetch papers.
     PaperNotHere { PaperMissing PaperDamaged }
     /// What was given cannot be used. Correct it.
-    InvalidInput { PositionInvalid TooLarge Malformed AddressInvalid ProgrammeFile DraftStepInvalid }
+    InvalidInput {
+        PositionInvalid TooLarge Malformed AddressInvalid ProgrammeFile DraftStepInvalid StatementInvalid
+    }
     /// The app stopped it with a `CancelHandle`. Nothing is half done; call again at any time.
     Cancelled { Cancelled }
     /// The device is paused. Resume it.
@@ -104,7 +108,7 @@ errors! {
         PassphraseWrong PassphraseShort PassphraseMissing KeyFile KeyFilePlace PaperCopyWrong
         PublicationUnsigned PublicationStale PublicationKeyUnknown DeviceAmbiguous
         AudienceUnknown BackupDamaged BundleDamaged BundleForeign OfficeHealing
-        StepInvalid FloorNotHeld RecordUnknown StatementInvalid
+        StepInvalid RecordUnknown
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! - `records` holds the values that cross: immutable, one record a screen.
 //! - `cancel` stops calls that wait for the network.
+//! - `course` is how a meeting stands, and what the chair and secretaries rule.
 //! - `devices` are those of one owner, and whether this one may be used.
 //! - `editor` is a note on a screen that other devices write too.
 //! - `enrolment` shows the six digits and waits for the office.
@@ -19,6 +20,7 @@
 //! [`CancelHandle`].
 
 mod cancel;
+mod course;
 mod devices;
 mod editor;
 mod enrolment;
@@ -55,10 +57,14 @@ pub use own_data::StorageUse;
 pub use pace::{SyncListener, SyncPace, SyncProblem, SyncStatus};
 pub use publications::{Alert, AlertKind, PublishedBy};
 pub use records::{
-    Act, ActKind, ActState, Change, DeviceConfig, DeviceStatus, Downloaded, Durability, Heading,
-    Identity, Language, MeetingSummary, NotSent, Note, NoteTarget, Outcome, OutcomeTask, Paper,
-    PaperFile, Participant, ProgrammeItem, ProgrammeScreen, Receipt, Role, Salvage, Splice,
-    SyncReport, Word,
+    Act, ActKind, ActState, Allotted, Attendance, BeforeOthers, Change, Course, DayStep,
+    DeviceConfig, DeviceStatus, Downloaded, Durability, Floor, FloorRuling, FollowUp,
+    FollowedPetition, FollowedTask, Heading, Holder, Identity, Language, MeetingSummary, NotSent,
+    Note, NoteTarget, Outcome, OutcomeTask, Paper, PaperFile, Participant, PetitionState, Presence,
+    ProgrammeItem, ProgrammeScreen, Question, QuestionState, Receipt, RecordedSpeech, RecordedVote,
+    Registration, Role, Roll, Ruled, Ruling, RulingRecord, Salvage, SetAside, Speaker,
+    SpeakingList, SpeakingState, Splice, Spoke, Step, SyncReport, TaskState, VoteResult,
+    WhySetAside, Word,
 };
 pub use signer::{DeviceSigner, SignerError};
 pub use vault::{VaultState, VaultStatus, WaitingDevice};

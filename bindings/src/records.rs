@@ -4,7 +4,9 @@
 //! more than the fields of a record do. Ids are texts as the core prints them. Times are milliseconds
 //! of Unix time in UTC. What people read comes in the language that was asked for.
 
+mod course;
 mod programme;
+mod ruling;
 
 use nghisu_core::{
     Code, Error, client,
@@ -18,9 +20,18 @@ use nghisu_core::{
 
 use crate::devices::Standing;
 
+pub use course::{
+    Allotted, Attendance, BeforeOthers, Course, DayStep, Floor, FollowUp, FollowedPetition,
+    FollowedTask, Holder, Question, RecordedSpeech, RecordedVote, Registration, Roll, RulingRecord,
+    SetAside, Speaker, SpeakingList, Spoke, Step, WhySetAside,
+};
 pub use programme::{
     Heading, MeetingSummary, Outcome, OutcomeTask, Paper, PaperFile, Participant, ProgrammeItem,
     ProgrammeScreen, Word,
+};
+pub use ruling::{
+    FloorRuling, PetitionState, Presence, QuestionState, Ruled, Ruling, SpeakingState, TaskState,
+    VoteResult,
 };
 
 /// Where a device keeps what it has, and what it is called.
@@ -224,7 +235,8 @@ pub enum Change {
         /// The note.
         note: String,
     },
-    /// Acts or receipts of a meeting.
+    /// Acts or receipts of a meeting, or how it stands: its course, and the tasks and petitions of which
+    /// something was stated in it.
     Acts {
         /// The meeting.
         meeting: String,

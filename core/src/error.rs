@@ -370,10 +370,10 @@ codes! {
         vi: "Bước này không nối tiếp được từ trạng thái hiện tại.", remedy_vi: "Xem trạng thái bằng `nghisu course`, `nghisu task list` hoặc `nghisu petition list`; chưa có gì được ghi.",
         en: "This step does not follow from how things stand.", remedy_en: "See that with `nghisu course`, `nghisu task list` or `nghisu petition list`; nothing was written.",
     }
-    /// The office's console rules while somebody else, or nobody, holds the floor.
+    /// Somebody rules the floor while somebody else, or nobody, holds it.
     FloorNotHeld = "floor_not_held" {
-        vi: "Văn phòng không giữ quyền điều hành cuộc họp này.", remedy_vi: "Chạy `nghisu floor CUỘC-HỌP take` trước; chưa có gì được ghi.",
-        en: "The office's console does not hold the floor of this meeting.", remedy_en: "Run `nghisu floor MEETING take` first; nothing was written.",
+        vi: "Nơi này không giữ quyền điều hành cuộc họp.", remedy_vi: "Nhận quyền điều hành trước, tại văn phòng bằng `nghisu floor CUỘC-HỌP take`; chưa có gì được ghi.",
+        en: "The floor of this meeting is not held here.", remedy_en: "Take it first, at the office with `nghisu floor MEETING take`; nothing was written.",
     }
     /// No such registration, question, conclusion, task or petition.
     RecordUnknown = "record_unknown" {
@@ -382,8 +382,8 @@ codes! {
     }
     /// Figures or times that contradict each other.
     StatementInvalid = "statement_invalid" {
-        vi: "Số liệu hoặc thời gian được nêu không thể đúng.", remedy_vi: "Sửa chỗ nêu trong ngoặc rồi chạy lại; chưa có gì được ghi.",
-        en: "The figures or times that were stated cannot be.", remedy_en: "Correct what stands in brackets and run it again; nothing was written.",
+        vi: "Số liệu hoặc thời gian được nêu không thể đúng.", remedy_vi: "Sửa chỗ nêu trong ngoặc rồi thử lại; chưa có gì được ghi.",
+        en: "The figures or times that were stated cannot be.", remedy_en: "Correct what stands in brackets and try again; nothing was written.",
     }
     /// A step of a draft that does not make sense in it.
     DraftStepInvalid = "draft_step_invalid" {

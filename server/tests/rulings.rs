@@ -226,7 +226,7 @@ fn the_console_rules_only_while_it_holds_the_floor() {
     let holder = &hall.course()["floor"]["holder"];
     assert_eq!(holder["person"], chair.person.to_string());
     let refusal = hall.refused(&["floor", "kh-1", "open", "i1"], 1);
-    let words = "The office's console does not hold the floor of this meeting. [held by Chủ tọa] Run `nghisu floor MEETING take` first";
+    let words = "The floor of this meeting is not held here. [held by Chủ tọa] Take it first, at the office with `nghisu floor MEETING take`";
     assert!(refusal.starts_with(words), "{refusal}");
     let refusal = hall.refused(&["floor", "kh-1", "close", "--lang", "vi"], 1);
     assert!(refusal.contains("[đang điều hành: Chủ tọa]"), "{refusal}");

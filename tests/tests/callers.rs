@@ -14,8 +14,8 @@ use std::{
 
 use nghisu::{
     ActKind, CancelHandle, Change, ChangeListener, Device, DeviceConfig, EnrolmentListener,
-    Language, LogLevel, LogLine, LogListener, NghisuError, NoteTarget, ProgressListener, Splice,
-    SyncListener, SyncStatus,
+    FloorRuling, Language, LogLevel, LogLine, LogListener, NghisuError, NoteTarget,
+    ProgressListener, Ruling, Splice, SyncListener, SyncStatus,
 };
 use nghisu_tests::{disk::Disk, process::Office, vfs};
 use rusqlite::Connection;
@@ -147,7 +147,8 @@ fn no_call_of_an_app_enters_sqlite_on_the_thread_that_makes_it() {
     read_and_write(&mut calls, &phone);
     type_and_listen(&mut calls, &phone);
     let_others_in(&mut calls, &office, &phone, folder.path());
-    let desk = another(&mut calls, &office, &folder.path().join("desk"));
+    preside(&mut calls, &office, &folder.path().join("secretary"));
+    let desk = another(&mut calls, &office, "alice", &folder.path().join("desk"));
     must!(calls, desk.start_vault_over());
 
     let made: BTreeSet<_> = calls.0.iter().map(ToString::to_string).collect();
@@ -270,10 +271,31 @@ fn type_and_listen(calls: &mut Calls, phone: &Arc<Device>) {
     must!(calls, phone.resume());
 }
 
-/// Opens another device of the same person, which is not in the vault.
-fn another(calls: &mut Calls, office: &Office, folder: &Path) -> Arc<Device> {
+/// Rules as a secretary does.
+fn preside(calls: &mut Calls, office: &Office, folder: &Path) {
+    office.must(&["person", "add", "Thư ký 1", "--role", "secretary"]);
+    let device = another(calls, office, "Thư ký 1", folder);
+    let language = Language::Vietnamese;
+    let meeting = must!(calls, device.meetings(language))[0].id.clone();
+    let ruling = FloorRuling::TakeFloor;
+    must!(
+        calls,
+        device.rule_floor(meeting.clone(), ruling, None, String::new())
+    );
+    let words = "Giao các Ban thực hiện".to_owned();
+    must!(
+        calls,
+        device.rule(meeting.clone(), Ruling::Conclusion, None, words, None)
+    );
+    let course = must!(calls, device.course(meeting, language));
+    assert!(course.floor.holder.unwrap().is_this);
+    must!(calls, device.follow_up(language));
+}
+
+/// Opens a device of a person, which is not in the vault.
+fn another(calls: &mut Calls, office: &Office, person: &str, folder: &Path) -> Arc<Device> {
     let device = open(calls, folder);
-    let invitation = office.invite("alice", office.address());
+    let invitation = office.invite(person, office.address());
     must!(calls, device.enrol(invitation));
     must!(calls, device.sync_now(None));
     device
@@ -283,8 +305,8 @@ fn let_others_in(calls: &mut Calls, office: &Office, phone: &Arc<Device>, folder
     must!(calls, phone.vault());
     let code = must!(calls, phone.recovery_code()).unwrap();
     must!(calls, phone.recovery_code_written());
-    let tablet = another(calls, office, &folder.join("tablet"));
-    let laptop = another(calls, office, &folder.join("laptop"));
+    let tablet = another(calls, office, "alice", &folder.join("tablet"));
+    let laptop = another(calls, office, "alice", &folder.join("laptop"));
     let link = must!(calls, tablet.link_code());
     must!(calls, tablet.sync_now(None));
     must!(calls, phone.sync_now(None));

@@ -259,7 +259,7 @@ fn what_two_holders_of_the_floor_did_while_cut_off_is_resolved_by_term_and_seen_
     let error = secretary
         .try_floor((meeting, None), FloorRuling::Open)
         .unwrap_err();
-    assert_eq!(error.code(), Code::NotAllowed);
+    assert_eq!(error.code(), Code::FloorNotHeld);
     // The network ends. The chair goes on on his tablet; in the hall the secretary takes over.
     chair.floor(
         meeting,
@@ -327,7 +327,7 @@ fn what_two_holders_of_the_floor_did_while_cut_off_is_resolved_by_term_and_seen_
     let error = chair
         .try_floor((meeting, None), FloorRuling::Open)
         .unwrap_err();
-    assert_eq!(error.code(), Code::NotAllowed);
+    assert_eq!(error.code(), Code::FloorNotHeld);
     chair.floor(meeting, FloorRuling::TakeFloor);
     assert_eq!(chair.course(meeting).floor.term, 3);
 }

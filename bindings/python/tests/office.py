@@ -87,18 +87,18 @@ class Office:
         proposal.unlink()
         (self.folder / "proposal.signed").unlink()
 
-    def invitation(self, name: str) -> str:
+    def invitation(self, name: str, role: str = "delegate") -> str:
         """Invites one device of a person, who is added the first time; its six digits are compared by nobody."""
-        return self._invited(name, "--confirm-at-once")
+        return self._invited(name, "--confirm-at-once", role=role)
 
     def invitation_to_compare(self, name: str) -> str:
         """Invites one device of a person, which waits until `device confirm` gets its six digits."""
         return self._invited(name)
 
-    def _invited(self, name: str, *options: str) -> str:
+    def _invited(self, name: str, *options: str, role: str = "delegate") -> str:
         if name not in self.people:
             self.people.add(name)
-            self.command("person", "add", name)
+            self.command("person", "add", name, "--role", role)
         return json.loads(self.command("invite", "--person", name, "--json", *options))["invitation"]
 
     def command(self, *arguments: str | Path) -> str:

@@ -12,7 +12,7 @@ use nghisu_core::{
 use super::{Language, ms};
 use crate::publications::PublishedBy;
 
-/// A word of a programme: what a program compares, and what people read.
+/// A word of a programme, or of a state: what a program compares, and what people read.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct Word {
     /// The word as it stands in files, such as "speech". A newer office may send one that is not known
@@ -23,7 +23,7 @@ pub struct Word {
 }
 
 impl Word {
-    fn new(word: &str, text: &str) -> Self {
+    pub(crate) fn new(word: &str, text: &str) -> Self {
         Self {
             word: word.to_owned(),
             text: text.to_owned(),

@@ -37,8 +37,9 @@ impl Client {
     /// [`FloorRuling::TakeFloor`], under the next one. It is signed and on disk when this returns.
     ///
     /// # Errors
-    /// [`Code::NotAllowed`](crate::Code::NotAllowed) where another device holds the floor, or this one would
-    /// take it from itself; otherwise as [`Client::rule`].
+    /// [`Code::FloorNotHeld`](crate::Code::FloorNotHeld) where another device, or none, holds the floor;
+    /// [`Code::NotAllowed`](crate::Code::NotAllowed) where this one would take it from itself; otherwise as
+    /// [`Client::rule`].
     pub async fn rule_floor(
         &self,
         meeting: MeetingId,
@@ -60,8 +61,8 @@ impl Client {
     ///
     /// # Errors
     /// [`Code::NotAllowed`](crate::Code::NotAllowed) for what is not for this person's role to state;
-    /// [`Code::Malformed`](crate::Code::Malformed) as
-    /// [`Ruling::check`](crate::meeting::ruling::Ruling::check); otherwise as
+    /// [`Code::StatementInvalid`](crate::Code::StatementInvalid) for what
+    /// [`Ruling::check`](crate::meeting::ruling::Ruling::check) refuses; otherwise as
     /// [`Client::register_to_speak`].
     pub async fn rule(&self, meeting: MeetingId, statement: Statement) -> Result<ActId> {
         let ids = ids()?;

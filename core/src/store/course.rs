@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Changed, Store, column, sql};
 use crate::{
     error::{Code, Error, Result},
-    ids::{ActId, DocumentId, Feed, MeetingId},
+    ids::{ActId, DocumentId, Feed, MeetingId, PersonId},
     meeting::{
         ItemId,
         act::{Act, ActKind, Receipt, SignedAct},
@@ -118,7 +118,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Code::NotAllowed`] for what is not for this person's role to state, and as
-    /// [`Store::put_act`]; [`Code::Malformed`] as [`Ruling::check`].
+    /// [`Store::put_act`]; [`Code::StatementInvalid`] for what [`Ruling::check`] refuses.
     pub fn put_ruling(
         &mut self,
         meeting: MeetingId,
@@ -126,22 +126,9 @@ impl Store {
         (act, document): (ActId, DocumentId),
         now: Timestamp,
     ) -> Result<Changed> {
-        statement.ruling.check()?;
-        let certificate = self.identity()?.ok_or(Code::NotEnrolled)?.certificate;
-        let (secretary, chair) = (
-            certificate.role == Role::Secretary,
-            certificate.role == Role::Chair,
-        );
-        // Who asked a question the office knows.
-        let author = statement.ruling.author();
-        if !author.allows(secretary, chair) && !matches!(author, Author::Asker(_)) {
-            let detail = match author {
-                Author::Officer | Author::Asker(_) => "a ruling; expected the chair or a secretary",
-                Author::Secretary => "a ruling of secretaries; expected one of them",
-                Author::Chair => "a ruling of the chair; expected him",
-            };
-            return Err(Error::new(Code::NotAllowed, detail));
-        }
+        let checked = statement.ruling.check();
+        checked.map_err(|error| Error::new(Code::StatementInvalid, error.detail()))?;
+        let person = self.may_state(statement.ruling.author())?;
         let Statement {
             item,
             ruling,
@@ -150,7 +137,7 @@ impl Store {
         } = statement;
         let act = Act {
             id: act,
-            person: certificate.person,
+            person,
             meeting,
             item,
             kind: ActKind::Ruling,
@@ -163,12 +150,30 @@ impl Store {
         self.put_act(&act, document)
     }
 
+    /// Returns this person, if he may state it by what he is. Who asked a question the office knows.
+    fn may_state(&self, author: Author) -> Result<PersonId> {
+        let certificate = self.identity()?.ok_or(Code::NotEnrolled)?.certificate;
+        let (secretary, chair) = (
+            certificate.role == Role::Secretary,
+            certificate.role == Role::Chair,
+        );
+        if author.allows(secretary, chair) || matches!(author, Author::Asker(_)) {
+            return Ok(certificate.person);
+        }
+        let detail = match author {
+            Author::Officer | Author::Asker(_) => "a ruling; expected the chair or a secretary",
+            Author::Secretary => "a ruling of secretaries; expected one of them",
+            Author::Chair => "a ruling of the chair; expected him",
+        };
+        Err(Error::new(Code::NotAllowed, detail))
+    }
+
     /// Signs and stores a ruling of the floor under the term that this device holds, or takes the floor
     /// under the next one.
     ///
     /// # Errors
-    /// As [`Store::put_ruling`]; [`Code::NotAllowed`] also where this device does not hold the floor, or
-    /// would take it from itself.
+    /// As [`Store::put_ruling`]; [`Code::FloorNotHeld`] where this device does not hold the floor, and
+    /// [`Code::NotAllowed`] also where it would take the floor from itself.
     pub fn put_floor_ruling(
         &mut self,
         (meeting, item): (MeetingId, Option<ItemId>),
@@ -177,6 +182,8 @@ impl Store {
         ids: (ActId, DocumentId),
         now: Timestamp,
     ) -> Result<Changed> {
+        // Whoever may not rule is not told to take the floor.
+        self.may_state(Author::Officer)?;
         let floor = self.course(meeting)?.floor;
         let holds = floor
             .holder
@@ -189,8 +196,7 @@ impl Store {
             (FloorRuling::TakeFloor, false) => floor.term.saturating_add(1),
             (_, true) => floor.term,
             (_, false) => {
-                let detail = "this device does not hold the floor; expected it to be taken first";
-                return Err(Error::new(Code::NotAllowed, detail));
+                return Err(Error::from(Code::FloorNotHeld));
             }
         };
         let statement = Statement {

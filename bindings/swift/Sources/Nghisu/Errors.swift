@@ -35,6 +35,8 @@ public enum NghisuError: Error, Hashable, Sendable {
     case keyUnavailable(Texts)
     /// The person may not do this.
     case notAllowed(Texts)
+    /// Another device, or none, holds the floor. Take it first, if that is meant.
+    case floorNotHeld(Texts)
     /// A newer version wrote or said this. Update the app; nothing is lost.
     case updateNeeded(Texts)
     /// There is no space left. Free some and try again.
@@ -78,9 +80,10 @@ public enum NghisuError: Error, Hashable, Sendable {
         case .offline(let texts), .wrongOffice(let texts), .invitation(let texts),
             .enrolmentPending(let texts), .alreadyEnrolled(let texts), .notEnrolled(let texts),
             .deviceRefused(let texts), .locked(let texts), .vault(let texts), .keyUnavailable(let texts),
-            .notAllowed(let texts), .updateNeeded(let texts), .storageFull(let texts), .alreadyOpen(let texts),
-            .notFound(let texts), .paperNotHere(let texts), .invalidInput(let texts), .cancelled(let texts),
-            .paused(let texts), .closed(let texts), .storage(let texts), .internal(let texts):
+            .notAllowed(let texts), .floorNotHeld(let texts), .updateNeeded(let texts),
+            .storageFull(let texts), .alreadyOpen(let texts), .notFound(let texts), .paperNotHere(let texts),
+            .invalidInput(let texts), .cancelled(let texts), .paused(let texts), .closed(let texts),
+            .storage(let texts), .internal(let texts):
             texts
         }
     }
@@ -150,6 +153,8 @@ extension NghisuError {
             self = .keyUnavailable(Texts(code: code, reason: reason, reasonEn: reasonEn, detail: detail))
         case let .NotAllowed(code, reason, reasonEn, detail):
             self = .notAllowed(Texts(code: code, reason: reason, reasonEn: reasonEn, detail: detail))
+        case let .FloorNotHeld(code, reason, reasonEn, detail):
+            self = .floorNotHeld(Texts(code: code, reason: reason, reasonEn: reasonEn, detail: detail))
         case let .UpdateNeeded(code, reason, reasonEn, detail):
             self = .updateNeeded(Texts(code: code, reason: reason, reasonEn: reasonEn, detail: detail))
         case let .StorageFull(code, reason, reasonEn, detail):

@@ -10,14 +10,25 @@ import NghisuCore
 @_exported import enum NghisuCore.ActState
 @_exported import struct NghisuCore.Alert
 @_exported import enum NghisuCore.AlertKind
+@_exported import struct NghisuCore.Allotted
+@_exported import struct NghisuCore.Attendance
+@_exported import enum NghisuCore.BeforeOthers
 @_exported import struct NghisuCore.Came
 @_exported import enum NghisuCore.Change
+@_exported import struct NghisuCore.Course
+@_exported import struct NghisuCore.DayStep
 @_exported import struct NghisuCore.DeviceConfig
 @_exported import protocol NghisuCore.DeviceSigner
 @_exported import struct NghisuCore.DeviceStatus
 @_exported import struct NghisuCore.Downloaded
 @_exported import enum NghisuCore.Durability
+@_exported import struct NghisuCore.Floor
+@_exported import enum NghisuCore.FloorRuling
+@_exported import struct NghisuCore.FollowUp
+@_exported import struct NghisuCore.FollowedPetition
+@_exported import struct NghisuCore.FollowedTask
 @_exported import struct NghisuCore.Heading
+@_exported import struct NghisuCore.Holder
 @_exported import struct NghisuCore.Identity
 @_exported import enum NghisuCore.Language
 @_exported import enum NghisuCore.LogLevel
@@ -34,23 +45,43 @@ import NghisuCore
 @_exported import struct NghisuCore.PaperFile
 @_exported import struct NghisuCore.Participant
 @_exported import struct NghisuCore.PendingEnrolment
+@_exported import enum NghisuCore.PetitionState
+@_exported import enum NghisuCore.Presence
 @_exported import struct NghisuCore.ProgrammeItem
 @_exported import struct NghisuCore.ProgrammeScreen
 @_exported import struct NghisuCore.PublishedBy
+@_exported import struct NghisuCore.Question
+@_exported import enum NghisuCore.QuestionState
 @_exported import struct NghisuCore.Receipt
+@_exported import struct NghisuCore.RecordedSpeech
+@_exported import struct NghisuCore.RecordedVote
+@_exported import struct NghisuCore.Registration
 @_exported import enum NghisuCore.Role
+@_exported import struct NghisuCore.Roll
+@_exported import enum NghisuCore.Ruled
+@_exported import enum NghisuCore.Ruling
+@_exported import struct NghisuCore.RulingRecord
 @_exported import struct NghisuCore.Salvage
+@_exported import struct NghisuCore.SetAside
 @_exported import enum NghisuCore.SignerError
+@_exported import struct NghisuCore.Speaker
+@_exported import struct NghisuCore.SpeakingList
+@_exported import enum NghisuCore.SpeakingState
 @_exported import struct NghisuCore.Splice
+@_exported import struct NghisuCore.Spoke
 @_exported import enum NghisuCore.Standing
+@_exported import struct NghisuCore.Step
 @_exported import struct NghisuCore.StorageUse
 @_exported import enum NghisuCore.SyncPace
 @_exported import struct NghisuCore.SyncProblem
 @_exported import struct NghisuCore.SyncReport
 @_exported import struct NghisuCore.SyncStatus
+@_exported import enum NghisuCore.TaskState
 @_exported import enum NghisuCore.VaultState
 @_exported import struct NghisuCore.VaultStatus
+@_exported import struct NghisuCore.VoteResult
 @_exported import struct NghisuCore.WaitingDevice
+@_exported import enum NghisuCore.WhySetAside
 @_exported import struct NghisuCore.Word
 
 /// An act of this person, and what became of it.
@@ -68,11 +99,28 @@ public typealias Alert = NghisuCore.Alert
 /// What was found that does not fit.
 public typealias AlertKind = NghisuCore.AlertKind
 
+/// Time that was given to a speaker.
+public typealias Allotted = NghisuCore.Allotted
+
+/// What is known of one person.
+public typealias Attendance = NghisuCore.Attendance
+
+/// Why somebody stands before those who registered earlier.
+public typealias BeforeOthers = NghisuCore.BeforeOthers
+
 /// What has come from other devices since the screen was last brought up to date.
 public typealias Came = NghisuCore.Came
 
 /// Something changed; what an app shows of it has to be read again.
 public typealias Change = NghisuCore.Change
+
+/// How a meeting stands. All who have read the same see the same, but for own rulings, which count here at once.
+///
+/// Read it again after `Change.acts` of the meeting.
+public typealias Course = NghisuCore.Course
+
+/// A step in the life of a task or a petition.
+public typealias DayStep = NghisuCore.DayStep
 
 /// Where a device keeps what it has, and what it is called.
 public typealias DeviceConfig = NghisuCore.DeviceConfig
@@ -93,8 +141,28 @@ public typealias Downloaded = NghisuCore.Downloaded
 /// How safe something that was written is. Each level holds what the one before it holds.
 public typealias Durability = NghisuCore.Durability
 
+/// The floor.
+public typealias Floor = NghisuCore.Floor
+
+/// What the holder of the floor states.
+public typealias FloorRuling = NghisuCore.FloorRuling
+
+/// What is followed up after meetings.
+///
+/// Read it again after `Change.acts` of whatever meeting.
+public typealias FollowUp = NghisuCore.FollowUp
+
+/// A petition of voters. It is overdue from the day after `due` on, until it is done.
+public typealias FollowedPetition = NghisuCore.FollowedPetition
+
+/// A task. It is overdue from the day after `due` on, until it is done.
+public typealias FollowedTask = NghisuCore.FollowedTask
+
 /// What is said of a meeting as a whole.
 public typealias Heading = NghisuCore.Heading
+
+/// Who holds the floor.
+public typealias Holder = NghisuCore.Holder
 
 /// Whose device this is, and of which office.
 public typealias Identity = NghisuCore.Identity
@@ -145,6 +213,12 @@ public typealias Participant = NghisuCore.Participant
 /// ``Device/resumeEnrolment(onDigits:)``.
 public typealias PendingEnrolment = NghisuCore.PendingEnrolment
 
+/// How far a petition is: ý kiến, kiến nghị của cử tri.
+public typealias PetitionState = NghisuCore.PetitionState
+
+/// Whether, and how, somebody is there.
+public typealias Presence = NghisuCore.Presence
+
 /// An item of a programme.
 public typealias ProgrammeItem = NghisuCore.ProgrammeItem
 
@@ -154,17 +228,57 @@ public typealias ProgrammeScreen = NghisuCore.ProgrammeScreen
 /// Who answers for a publication.
 public typealias PublishedBy = NghisuCore.PublishedBy
 
+/// A question that was handed in.
+public typealias Question = NghisuCore.Question
+
+/// How far a question is: phiếu chất vấn.
+public typealias QuestionState = NghisuCore.QuestionState
+
 /// A receipt: the office has the act.
 public typealias Receipt = NghisuCore.Receipt
+
+/// A speech that nobody had registered for.
+public typealias RecordedSpeech = NghisuCore.RecordedSpeech
+
+/// A vote.
+public typealias RecordedVote = NghisuCore.RecordedVote
+
+/// A registration to speak.
+public typealias Registration = NghisuCore.Registration
 
 /// What a person is to the body.
 public typealias Role = NghisuCore.Role
 
+/// Who is there.
+public typealias Roll = NghisuCore.Roll
+
+/// What was stated, as it stands in a record.
+public typealias Ruled = NghisuCore.Ruled
+
+/// What is ruled or recorded beside the floor. The words that go with it are the text of the call, and whom it
+/// concerns beside persons with an account is its addressee.
+public typealias Ruling = NghisuCore.Ruling
+
+/// What was ruled or recorded, as the office made it known.
+public typealias RulingRecord = NghisuCore.RulingRecord
+
 /// What was carried over from a damaged database.
 public typealias Salvage = NghisuCore.Salvage
 
+/// A record that did not count as it stands.
+public typealias SetAside = NghisuCore.SetAside
+
 /// The key store did not sign.
 public typealias SignerError = NghisuCore.SignerError
+
+/// A place in a list of speakers.
+public typealias Speaker = NghisuCore.Speaker
+
+/// Who speaks next on an item.
+public typealias SpeakingList = NghisuCore.SpeakingList
+
+/// How far a registration to speak is: đăng ký phát biểu.
+public typealias SpeakingState = NghisuCore.SpeakingState
 
 /// A change of a text: at a position some units go, and something comes.
 ///
@@ -172,9 +286,15 @@ public typealias SignerError = NghisuCore.SignerError
 /// this one.
 public typealias Splice = NghisuCore.Splice
 
+/// When somebody spoke, by the clock of whoever stated it.
+public typealias Spoke = NghisuCore.Spoke
+
 /// Whether what a device keeps may be read and written. While it may not, such calls fail with
 /// ``NghisuError/locked(_:)``.
 public typealias Standing = NghisuCore.Standing
+
+/// A step in the life of a registration or a question.
+public typealias Step = NghisuCore.Step
 
 /// How much room a device takes on the disk.
 public typealias StorageUse = NghisuCore.StorageUse
@@ -191,25 +311,39 @@ public typealias SyncReport = NghisuCore.SyncReport
 /// How the automatic sync stands.
 public typealias SyncStatus = NghisuCore.SyncStatus
 
+/// How far a task is: nhiệm vụ.
+public typealias TaskState = NghisuCore.TaskState
+
 /// How the vault stands on this device.
 public typealias VaultState = NghisuCore.VaultState
 
 /// How the vault stands.
 public typealias VaultStatus = NghisuCore.VaultStatus
 
+/// How a vote went.
+public typealias VoteResult = NghisuCore.VoteResult
+
 /// A device that the office says is the owner's, and that opens no notes.
 public typealias WaitingDevice = NghisuCore.WaitingDevice
 
-/// A word of a programme: what a program compares, and what people read.
+/// Why a record was set aside.
+public typealias WhySetAside = NghisuCore.WhySetAside
+
+/// A word of a programme, or of a state: what a program compares, and what people read.
 public typealias Word = NghisuCore.Word
 
 extension Act: Identifiable {}
+extension FollowedPetition: Identifiable {}
+extension FollowedTask: Identifiable {}
 extension MeetingSummary: Identifiable {}
 extension Note: Identifiable {}
 extension Outcome: Identifiable {}
 extension OwnDevice: Identifiable {}
 extension Paper: Identifiable {}
 extension ProgrammeItem: Identifiable {}
+extension Question: Identifiable {}
+extension Registration: Identifiable {}
+extension RulingRecord: Identifiable {}
 
 /// Returns the version of the library.
 public func version() -> String { NghisuCore.version() }

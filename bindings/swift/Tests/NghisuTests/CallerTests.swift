@@ -26,7 +26,7 @@ struct CallerTests {
     static let secondsMax = ProcessInfo.processInfo.environment["NGHISU_CALL_SECONDS"].flatMap(Double.init) ?? 1.5
 
     @Test func the_time_of_every_call_on_its_caller_is_printed_with_many_notes_in_the_store() async throws {
-        try await place.alice { device in
+        try await place.member("Chủ tọa", role: "chair", on: "tablet") { device in
             let began = Date()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for part in 0..<50 {
@@ -55,6 +55,7 @@ struct CallerTests {
         let note = try await device.createNote(text: "Ghi chú").id
         let editor = try await device.openEditor(note)
         let act = try await device.registerToSpeak(meeting, topic: "Kinh phí")
+        try await device.ruleFloor(meeting, .takeFloor)
         try await device.fetchPapers()
         let front = [Splice(NSRange(location: 0, length: 0), insert: "a")]
         let swap = [Splice(NSRange(location: 0, length: 1), insert: "b")]
@@ -87,6 +88,8 @@ struct CallerTests {
             ("editor.came, take", { editor.take(try await editor.came()) }),
             ("acts", { _ = try await device.acts(meeting) }),
             ("receipts", { _ = try await device.receipts(meeting) }),
+            ("course", { _ = try await device.course(meeting, language: .vietnamese) }),
+            ("followUp", { _ = try await device.followUp(.vietnamese) }),
             ("notSent", { _ = try await device.notSent() }),
             ("devices", { _ = try await device.devices() }),
             ("storageUse", { _ = try await device.storageUse() }),
@@ -100,6 +103,8 @@ struct CallerTests {
             ("registerToSpeak", { try await device.registerToSpeak(meeting, topic: "Kinh phí") }),
             ("handInQuestion", { try await device.handInQuestion(meeting, text: "Vì sao?") }),
             ("stateAct", { try await device.stateAct(meeting, kind: .recommendation, text: "Đề nghị") }),
+            ("rule", { try await device.rule(meeting, .conclusion, text: "Giao các Ban thực hiện") }),
+            ("ruleFloor", { try await device.ruleFloor(meeting, .open, item: "du-toan") }),
             ("withdraw", { try await device.withdraw(meeting, act: act) }),
         ]
         for (name, call) in calls {

@@ -13,7 +13,7 @@ struct ErrorTests {
     }
 
     @Test func every_case_is_provoked_and_tells_what_to_do() async throws {
-        var told = try await beforeEnrolling() + whileEnrolling() + withAnOffice()
+        var told = try await beforeEnrolling() + whileEnrolling() + withAnOffice() + inTheHall()
         told += try await withoutIts() + ofTheFolder() + ofTheDisk()
         for error in told {
             #expect(!error.code.isEmpty && error.reason.contains(" ") && error.reasonEn.contains(" "), "\(error)")
@@ -79,6 +79,13 @@ struct ErrorTests {
             told.append(try await failure("locked") { try await device.syncNow() })
             told.append(try await failure("locked") { try await device.notes() })
             return told
+        }
+    }
+
+    private func inTheHall() async throws -> [NghisuError] {
+        try await place.member("Thư ký 1", role: "secretary", on: "laptop") { device in
+            let meeting = try await device.meetings(.vietnamese)[0].id
+            return [try await failure("floorNotHeld") { try await device.ruleFloor(meeting, .open) }]
         }
     }
 

@@ -70,13 +70,13 @@ final class Office {
     }
 
     /// Invites one device of a person, who is added the first time; its six digits are compared by nobody.
-    func invitation(_ name: String) throws -> String {
-        try invited(name, "--confirm-at-once")
+    func invitation(_ name: String, role: String = "delegate") throws -> String {
+        try invited(name, role, "--confirm-at-once")
     }
 
     /// Invites one device of a person, which waits until ``confirm(_:)`` gets its six digits.
     func invitationToCompare(_ name: String) throws -> String {
-        try invited(name)
+        try invited(name, "delegate")
     }
 
     /// Says that the six digits are those on the device's screen.
@@ -111,8 +111,8 @@ final class Office {
         server = nil
     }
 
-    private func invited(_ name: String, _ options: String...) throws -> String {
-        if people.insert(name).inserted { try run("person", "add", name) }
+    private func invited(_ name: String, _ role: String, _ options: String...) throws -> String {
+        if people.insert(name).inserted { try run("person", "add", name, "--role", role) }
         let printed = try run(["invite", "--person", name, "--json"] + options)
         let json = try JSONSerialization.jsonObject(with: Data(printed.utf8)) as? [String: Any]
         guard let invitation = json?["invitation"] as? String else { throw Broken(printed) }

@@ -30,8 +30,19 @@ final class Place {
         isolation: isolated (any Actor)? = #isolation,
         _ body: (Device) async throws -> Value
     ) async throws -> Value {
+        try await member("alice", role: "delegate", on: name, body)
+    }
+
+    /// Opens a device of somebody's, enrols it and syncs.
+    func member<Value: Sendable>(
+        _ person: String,
+        role: String,
+        on name: String,
+        isolation: isolated (any Actor)? = #isolation,
+        _ body: (Device) async throws -> Value
+    ) async throws -> Value {
         try await withDevice(config(name)) { device in
-            try await device.enrol(try office.invitation("alice"))
+            try await device.enrol(try office.invitation(person, role: role))
             try await device.syncNow()
             return try await body(device)
         }

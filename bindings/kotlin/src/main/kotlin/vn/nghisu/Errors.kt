@@ -31,6 +31,7 @@ private val NghisuException.told: Told
         is NghisuException.Closed -> Told(code, reason, reasonEn, detail)
         is NghisuException.DeviceRefused -> Told(code, reason, reasonEn, detail)
         is NghisuException.EnrolmentPending -> Told(code, reason, reasonEn, detail)
+        is NghisuException.FloorNotHeld -> Told(code, reason, reasonEn, detail)
         is NghisuException.Internal -> Told(code, reason, reasonEn, detail)
         is NghisuException.InvalidInput -> Told(code, reason, reasonEn, detail)
         is NghisuException.Invitation -> Told(code, reason, reasonEn, detail)

@@ -96,6 +96,14 @@ public fun Device.notesFlow(meeting: String? = null): Flow<List<Note>> =
 public fun Device.actsFlow(meeting: String? = null): Flow<List<Act>> =
     readFlow({ it is Change.Acts && (meeting == null || it.meeting == meeting) }) { acts(meeting) }
 
+/** How a meeting stands, as [Device.course] returns it, and again whenever something of it has changed. */
+public fun Device.courseFlow(meeting: String, language: Language): Flow<Course> =
+    readFlow({ it == Change.Acts(meeting) }) { course(meeting, language) }
+
+/** Tasks and petitions, as [Device.followUp] returns them, and again whenever something has become of one. */
+public fun Device.followUpFlow(language: Language): Flow<FollowUp> =
+    readFlow({ it is Change.Acts }) { followUp(language) }
+
 /** How far a download of papers is. */
 public data class PapersProgress(
     /** Bytes of papers that are here, of those that were missing at the beginning. */

@@ -46,9 +46,10 @@ abstract class AtOffice {
     protected suspend fun <T> enrolled(
         name: String = "tablet",
         person: String = "alice",
+        role: String = "delegate",
         block: suspend CoroutineScope.(Device) -> T,
     ): T = withDevice(config(name)) { device ->
-        device.enrol(office.invitation(person))
+        device.enrol(office.invitation(person, role))
         device.syncNow()
         coroutineScope { block(device) }
     }

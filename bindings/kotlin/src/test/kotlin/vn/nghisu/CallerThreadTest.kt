@@ -33,7 +33,7 @@ class CallerThreadTest : AtOffice() {
 
     @Test
     fun `who calls reads and writes no file, whatever he calls in a store of ten thousand notes`() = atMost(150 + 60 * CALL_SECONDS_MAX.toLong()) {
-        enrolled { device ->
+        enrolled(person = "Chủ tọa", role = "chair") { device ->
             val meeting = onlyMeeting(device)
             device.fetchPapers()
             timed("$NOTES notes written") {
@@ -58,6 +58,7 @@ class CallerThreadTest : AtOffice() {
         val note = device.createNote(NoteTarget(meeting), "Ghi chú").id
         val editor = device.openEditor(note)
         val act = device.registerToSpeak(meeting, "du-toan", "")
+        device.ruleFloor(meeting, FloorRuling.TakeFloor)
         val quiet = object : ChangeListener, SyncListener {
             override fun changed(change: Change) = Unit
 
@@ -90,6 +91,10 @@ class CallerThreadTest : AtOffice() {
             "withdraw" to { device.withdraw(meeting, act) },
             "acts" to { device.acts(meeting) },
             "receipts" to { device.receipts(meeting) },
+            "course" to { device.course(meeting, Language.VIETNAMESE) },
+            "followUp" to { device.followUp(Language.VIETNAMESE) },
+            "rule" to { device.rule(meeting, Ruling.Conclusion) },
+            "ruleFloor" to { device.ruleFloor(meeting, FloorRuling.Open, "du-toan") },
             "notSent" to { device.notSent() },
             "alerts" to { device.alerts(Language.VIETNAMESE) },
             "publicationProof" to { device.publicationProof(meeting) },

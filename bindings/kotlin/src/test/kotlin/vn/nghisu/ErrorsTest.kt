@@ -93,6 +93,9 @@ class ErrorsTest : AtOffice() {
                 device.startVaultOver()
             }
         },
+        NghisuException.FloorNotHeld::class.java to {
+            enrolled("floor", "Thư ký 1", "secretary") { it.ruleFloor(onlyMeeting(it), FloorRuling.Open) }
+        },
         NghisuException.UpdateNeeded::class.java to {
             withDevice(config("newer")) { }
             RandomAccessFile("$folder/newer/nghisu.db", "rw").use {

@@ -74,10 +74,10 @@ class Office(private val folder: Path, address: String = "127.0.0.1:0") : AutoCl
     }
 
     /** Invites one device of a person, who is added the first time; its six digits are compared by nobody. */
-    fun invitation(name: String): String = invited(name, "--confirm-at-once")
+    fun invitation(name: String, role: String = "delegate"): String = invited(name, role, "--confirm-at-once")
 
     /** Invites one device of a person, which waits until [confirm] gets its six digits. */
-    fun invitationToCompare(name: String): String = invited(name)
+    fun invitationToCompare(name: String): String = invited(name, "delegate")
 
     /** Says that the six digits are those on the device's screen. */
     fun confirm(digits: String) = order("confirm", digits)
@@ -92,8 +92,8 @@ class Office(private val folder: Path, address: String = "127.0.0.1:0") : AutoCl
         run("member", "remove", name, "--meeting", meeting)
     }
 
-    private fun invited(name: String, vararg options: String): String {
-        if (people.add(name)) run("person", "add", name)
+    private fun invited(name: String, role: String, vararg options: String): String {
+        if (people.add(name)) run("person", "add", name, "--role", role)
         val json = run("invite", "--person", name, "--json", *options)
         return checkNotNull(Regex(""""invitation": *"([^"]+)"""").find(json)) { json }.groupValues[1]
     }
