@@ -131,6 +131,8 @@ pub enum Ruled {
     },
     /// Of the minutes.
     Minutes,
+    /// Of the draft of a programme.
+    Draft,
     /// Anything else.
     Other {
         /// What it is.
@@ -401,6 +403,7 @@ impl From<ruling::Ruling> for Ruled {
                 return Self::Floor { term, ruling };
             }
             ruling::Ruling::Minutes(_) => return Self::Minutes,
+            ruling::Ruling::Draft(_) => return Self::Draft,
             ruling::Ruling::Roll(RollRuling::Seats { total, quorum }) => {
                 Ruling::Seats { total, quorum }
             }

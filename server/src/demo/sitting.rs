@@ -1,7 +1,9 @@
-//! The sitting in the demo: the chair calls whoever has registered, with the network gone, and concludes.
+//! The sitting in the demo: the chair calls whoever has registered, with the network gone, and concludes; two
+//! secretaries type the minutes, and he approves them.
 
 use nghisu_core::{
     Error, Result,
+    document::Splice,
     ids::{MeetingId, PersonId},
     limits::UTC_OFFSET_MS,
     meeting::{
@@ -23,6 +25,10 @@ use crate::{clock, office::Confirmation};
 
 /// Who is called before the sitting is closed.
 const CALLED: usize = 2;
+/// Who presides, and the name of his device.
+const CHAIR: &str = "Chủ tọa";
+/// How the minutes begin.
+const OPENING: &str = "Khai mạc. Bế mạc.";
 /// Days until the task is due.
 const DUE_DAYS: i64 = 30;
 
@@ -37,14 +43,16 @@ pub(super) struct Sitting {
     quorum: bool,
     owner: String,
     due: Day,
-    /// Devices that see another course of the meeting than the chair, or other tasks.
+    /// The text of the minutes that the chair has approved.
+    minutes: String,
+    /// Devices that see another course of the meeting than the chair, other tasks or minutes.
     differing: Vec<String>,
 }
 
 impl World {
     /// Holds the sitting: the office calls the roll, the chair does the rest on a device that is cut off.
     pub(super) async fn hold_sitting(&mut self, meeting: MeetingId) -> Result<Sitting> {
-        let chair = self.office.add_person("Chủ tọa", Role::Chair)?;
+        let chair = self.office.add_person(CHAIR, Role::Chair)?;
         let name = chair.name.clone();
         self.enrol_one(chair.id, name, Confirmation::AtOnce).await?;
         let roll = self.call_roll(meeting)?;
@@ -59,12 +67,18 @@ impl World {
         chair.conclude(meeting, &owner, due).await?;
         chair.link.set_plugged(true);
         self.until_quiet().await?;
+        let minutes = self.keep_minutes(meeting).await?;
+        let Some(chair) = self.devices.iter().find(|it| it.name == CHAIR) else {
+            return Err(Error::from(nghisu_core::Code::Internal));
+        };
         let course = chair.client.course(meeting).await?;
         let follow_up = chair.client.follow_up().await?;
         let mut differing = Vec::new();
         for device in &self.devices {
+            let shown = device.client.minutes(meeting).await?;
             let equal = device.client.course(meeting).await? == course
-                && device.client.follow_up().await? == follow_up;
+                && device.client.follow_up().await? == follow_up
+                && shown.is_some_and(|shown| shown.approval.is_some() && shown.text == minutes);
             if !equal {
                 differing.push(device.name.clone());
             }
@@ -78,8 +92,53 @@ impl World {
             quorum: course.roll.has_quorum() == Some(true),
             owner,
             due,
+            minutes,
             differing,
         })
+    }
+
+    /// Lets two secretaries type the minutes, each cut off from the other, and the chair approve them.
+    /// Returns their text.
+    async fn keep_minutes(&mut self, meeting: MeetingId) -> Result<String> {
+        let first = self.devices.len();
+        for name in ["Thư ký 1", "Thư ký 2"] {
+            let person = self.office.add_person(name, Role::Secretary)?;
+            self.enrol_one(person.id, name.to_owned(), Confirmation::AtOnce)
+                .await?;
+        }
+        let [one, other] = &self.devices[first..] else {
+            return Err(Error::from(nghisu_core::Code::Internal));
+        };
+        one.client.sync().await?;
+        one.type_behind(meeting, "", OPENING).await?;
+        one.client.sync().await?;
+        other.client.sync().await?;
+        for secretary in [one, other] {
+            secretary.link.set_plugged(false);
+        }
+        one.type_behind(meeting, "Khai mạc.", " Các đại biểu phát biểu.")
+            .await?;
+        other
+            .type_behind(meeting, "Bế mạc", " sau khi biểu quyết")
+            .await?;
+        for secretary in [one, other] {
+            secretary.link.set_plugged(true);
+        }
+        self.until_quiet().await?;
+        let [one, _] = &self.devices[first..] else {
+            return Err(Error::from(nghisu_core::Code::Internal));
+        };
+        one.client.sync().await?;
+        one.client.lay_minutes(meeting).await?;
+        one.client.sync().await?;
+        let chair = self.devices.iter().find(|it| it.name == CHAIR);
+        if let Some(chair) = chair {
+            chair.client.sync().await?;
+            chair.client.approve_minutes(meeting).await?;
+            chair.client.sync().await?;
+        }
+        self.until_quiet().await?;
+        Ok(self.office.minutes(&meeting.to_string())?.text)
     }
 
     /// Calls the roll at the office's console. Returns how many delegates there are.
@@ -131,6 +190,20 @@ impl Device {
             rule(&item, spoken).await?;
         }
         Ok(called)
+    }
+
+    /// Types into the minutes, behind words that stand there.
+    async fn type_behind(&self, meeting: MeetingId, words: &str, insert: &str) -> Result<()> {
+        let minutes = self.client.minutes(meeting).await?;
+        let (text, version) = minutes.map_or_else(Default::default, |it| (it.text, it.version));
+        let end = text.find(words).map_or(text.len(), |at| at + words.len());
+        let splice = Splice {
+            position: text[..end].encode_utf16().count(),
+            delete: 0,
+            insert: insert.to_owned(),
+        };
+        let typed = self.client.type_minutes(meeting, version, vec![splice]);
+        typed.await.map(drop)
     }
 
     /// Records the vote and the conclusion, and gives the task that follows from it.
@@ -189,6 +262,7 @@ impl Story {
             quorum,
             owner,
             due,
+            minutes,
             differing,
         } = sitting;
         let names = called.join(", ");
@@ -204,6 +278,10 @@ impl Story {
             &format!("   Biểu quyết, kết luận, và một nhiệm vụ cho {owner}, hạn {due}."),
             &format!("   A vote, a conclusion, and a task for {owner}, due {due}."),
         );
+        self.say(
+            &format!("   Biên bản, hai thư ký ghi khi không có mạng, chủ tọa thông qua: “{minutes}”"),
+            &format!("   The minutes, typed by two secretaries with no network, approved by the chair: “{minutes}”"),
+        );
         let equal = differing.is_empty();
         let mark = if equal { "✓" } else { "✗" };
         let others = differing.join(", ");
@@ -213,7 +291,7 @@ impl Story {
         );
         self.put(
             "sitting",
-            json!({"called": called, "waiting": waiting, "present": present, "total": total,
+            json!({"called": called, "minutes": minutes, "waiting": waiting, "present": present, "total": total,
                 "quorum": quorum, "equal": equal}),
         );
         equal && *quorum
