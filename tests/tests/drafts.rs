@@ -166,6 +166,16 @@ fn two_secretaries_write_one_draft_offline_and_publish_it_once() {
     let now = ["Khai mạc", "Chất vấn", "Thảo luận về đầu tư công", "Bế mạc"];
     assert_eq!(titles(&draft(&mut alice, meeting).programme), now);
     assert_eq!(titles(&hall.office.draft("kh-1").unwrap().programme), now);
+    let nobody = ItemStep::Close {
+        circle: "thường trục".into(),
+    };
+    let nobody = step(&mut alice, meeting, "i3", nobody);
+    hall.sync(&mut alice);
+    assert_eq!(
+        refused(&alice, nobody),
+        "draft_step",
+        "no circle has that name"
+    );
     // Closing an item offline takes it from the others once it is published.
     let close = ItemStep::Close {
         circle: "thường trực".into(),

@@ -131,10 +131,10 @@ reasons! {
         vi: "Văn phòng có biên bản khác với bản đang hiện trên thiết bị này.", remedy_vi: "Đồng bộ, đọc lại biên bản rồi trình hoặc thông qua lại.",
         en: "The office has other minutes than this device showed.", remedy_en: "Sync, read the minutes again, then lay them before the chair or approve them again.",
     }
-    /// What the step is about is not there any more, or is another by now.
+    /// What the step is about is not there any more, or no circle has the name that it gives.
     DraftStep = "draft_step" {
-        vi: "Phần dự thảo mà bước sửa này nhắm tới đã bị người khác bỏ hoặc sửa.", remedy_vi: "Đồng bộ, xem lại dự thảo rồi sửa lại nếu vẫn cần.",
-        en: "Somebody else has removed or changed what this step in the draft is about.", remedy_en: "Sync, look at the draft again, and take the step again if it is still needed.",
+        vi: "Bước sửa dự thảo này không còn áp dụng được: mục đã bị người khác bỏ, hoặc không có nhóm mang tên đó.", remedy_vi: "Đồng bộ, xem lại dự thảo rồi sửa lại nếu vẫn cần.",
+        en: "This step in the draft does not follow any more: somebody else has removed the item, or no circle has that name.", remedy_en: "Sync, look at the draft again, and take the step again if it is still needed.",
     }
     /// The draft is not the one that was on the screen.
     DraftChanged = "draft_changed" {

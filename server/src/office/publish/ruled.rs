@@ -80,14 +80,15 @@ fn takes(
         DraftStep::Item { .. } | DraftStep::Paper { .. } | DraftStep::Meeting { .. } => None,
     };
     let mut after = draft.clone();
-    let taken = circle
-        .map_or(Ok(()), |circle| tx.circle(circle).map(drop))
-        .and_then(|()| apply_elsewhere(&mut after, step, place));
-    match taken {
-        Ok(()) => Ok(Some(after)),
-        Err(error) if error.code() == Code::Storage => Err(error),
-        Err(_) => Ok(None),
-    }
+    // A mistyped name would close an item to everybody.
+    let known = match circle.map(|circle| tx.circle(circle)) {
+        None => true,
+        Some(Ok(circle)) => circle.is_some(),
+        Some(Err(error)) if error.code() == Code::Storage => return Err(error),
+        Some(Err(_)) => false,
+    };
+    let taken = known && apply_elsewhere(&mut after, step, place).is_ok();
+    Ok(taken.then_some(after))
 }
 
 /// Carries out a ruling of a draft whose record stands in the log. What does not follow changes nothing.
