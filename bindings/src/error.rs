@@ -90,7 +90,8 @@ errors! {
     PaperNotHere { PaperMissing PaperDamaged }
     /// What was given cannot be used. Correct it.
     InvalidInput {
-        PositionInvalid TooLarge Malformed AddressInvalid ProgrammeFile DraftStepInvalid StatementInvalid
+        PositionInvalid TooLarge Malformed AddressInvalid ProgrammeFile BodyFile DraftStepInvalid
+        StatementInvalid
     }
     /// The app stopped it with a `CancelHandle`. Nothing is half done; call again at any time.
     Cancelled { Cancelled }
@@ -108,7 +109,7 @@ errors! {
         PassphraseWrong PassphraseShort PassphraseMissing KeyFile KeyFilePlace PaperCopyWrong
         PublicationUnsigned PublicationStale PublicationKeyUnknown DeviceAmbiguous
         AudienceUnknown BackupDamaged BundleDamaged BundleForeign OfficeHealing
-        StepInvalid RecordUnknown
+        StepInvalid RecordUnknown BodyUnknown
     }
 }
 

@@ -215,6 +215,16 @@ codes! {
         vi: "Tệp chương trình có chỗ sai.", remedy_vi: "Sửa chỗ được nêu rồi nhập lại; chưa có gì thay đổi.",
         en: "The programme file has a mistake.", remedy_en: "Correct the place named and import again; nothing was changed.",
     }
+    /// A file that states a body has something that cannot be.
+    BodyFile = "body_file" {
+        vi: "Tệp về cơ quan dân cử có chỗ sai.", remedy_vi: "Sửa chỗ được nêu rồi nhập lại; chưa có gì thay đổi.",
+        en: "The body's file has a mistake.", remedy_en: "Correct the place named and import again; nothing was changed.",
+    }
+    /// Nobody has stated what the body is.
+    BodyUnknown = "body_unknown" {
+        vi: "Văn phòng chưa nhập thông tin về cơ quan dân cử.", remedy_vi: "Nhập tệp trước bằng lệnh được nêu.",
+        en: "The office has not stated what its body is.", remedy_en: "Import a file with the command named.",
+    }
     /// The paper is marked as a state secret.
     StateSecret = "state_secret" {
         vi: "Tài liệu có dấu mật nên không được nhận.", remedy_vi: "Phát tài liệu mật tại chỗ theo quy định; không đưa vào hệ thống này.",

@@ -545,6 +545,8 @@ pub enum Kind {
     Record,
     /// The text of minutes: for the chair who is to approve it, or as it was approved.
     Minutes,
+    /// What the office states of the body: its terms, organisations, people, rules.
+    Body,
     /// A kind of a later version: kept, passed on, not understood.
     Other(u16),
 }
@@ -574,6 +576,7 @@ impl Kind {
             Self::Incarnation => 20,
             Self::Record => 21,
             Self::Minutes => 22,
+            Self::Body => 24,
             Self::Other(number) => number,
         }
     }
@@ -602,6 +605,7 @@ impl Kind {
             20 => Self::Incarnation,
             21 => Self::Record,
             22 => Self::Minutes,
+            24 => Self::Body,
             other => Self::Other(other),
         }
     }

@@ -39,6 +39,8 @@ pub const MINUTES_TEXT_BYTES_MAX: usize = 512 << 10;
 pub const GROUP_PAYLOAD_BYTES_MAX: usize = 64 << 10;
 /// Bytes of a change written by the office: a programme of some hundred items, published at once.
 pub const OFFICE_PAYLOAD_BYTES_MAX: usize = 768 << 10;
+/// Bytes of what the office states of its body: the people and posts of many terms, and one step of a device.
+pub const BODY_BYTES_MAX: usize = STEP_BYTES_MAX;
 /// Bytes of a payload in a person's own notes.
 pub const NOTE_PAYLOAD_BYTES_MAX: usize = 256 << 10;
 /// Bytes of changes that are sealed into one payload: padded and sealed they stay under

@@ -4,6 +4,7 @@
 //! and each of them holds it in another form (an Automerge document, a table, a file); this module
 //! knows none of these and has no IO.
 //!
+//! - [`body`]: the body itself: terms, organisations, people and their posts, and the rules it goes by.
 //! - [`programme`]: the value itself, its JSON, and the way back to OParl.
 //! - [`canonical`]: the one way to write JSON that is hashed and signed.
 //! - [`order`]: order as a short text on every item, since a map of items has no positions and a
@@ -21,6 +22,7 @@
 //!   notes on it would be lost otherwise. Renumbering is one change, and never a move.
 
 pub mod act;
+pub mod body;
 pub mod canonical;
 pub mod changes;
 pub mod course;

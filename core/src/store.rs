@@ -9,6 +9,7 @@
 //! refused untouched. One process opens a store at a time.
 
 mod alerts;
+mod body;
 mod cipher;
 mod course;
 mod devices;

@@ -12,8 +12,10 @@ use serde_json::Value;
 use crate::error::Language;
 
 mod day;
+mod partial_day;
 
 pub use day::{Day, DayError, Weekday};
+pub use partial_day::{PartialDay, PartialDayError, Validity};
 
 use day::civil_from_days;
 

@@ -1,6 +1,7 @@
 //! The commands of `nghisu`.
 
 mod acts;
+mod body;
 mod bundle;
 mod calendar;
 mod course;
@@ -159,6 +160,9 @@ enum Command {
     /// Make petitions of voters known, note what becomes of them, and list them
     #[command(subcommand)]
     Petition(petition::PetitionCommand),
+    /// State what the body is, show it as it is on a day, and work out what is due by its rules
+    #[command(subcommand)]
+    Body(body::BodyCommand),
     /// Check the log from its first entry, the proof that a device has written, or a bundle
     Verify(VerifyArguments),
     /// Copy the office to a folder while it runs: database and papers, every file checked, no keys
@@ -406,6 +410,7 @@ fn carry_out(command: Command, language: Language) -> Result<()> {
         Command::Minutes(command) => minutes::run(command, language),
         Command::Task(command) => task::run(command, language),
         Command::Petition(command) => petition::run(command, language),
+        Command::Body(command) => body::run(command, language),
     }
 }
 

@@ -60,6 +60,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("db/migrations/0012_abandoned.sql"),
     include_str!("db/migrations/0013_records.sql"),
     include_str!("db/migrations/0014_minutes.sql"),
+    include_str!("db/migrations/0015_body.sql"),
 ];
 
 /// What the writer does within a savepoint.

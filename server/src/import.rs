@@ -26,6 +26,7 @@ use nghisu_core::{
 use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
 
+pub mod body;
 pub mod oparl;
 pub mod secrecy;
 pub mod toml;
@@ -83,21 +84,24 @@ pub fn read(path: &Path) -> Result<Imported> {
 /// Reads every meeting that a file holds: one of a TOML file, all of a page of OParl meetings.
 pub fn read_all(path: &Path) -> Result<Vec<Imported>> {
     let name = file_name(path);
-    let bytes = programme_bytes(path, &name)?;
-    let text = std::str::from_utf8(&bytes).map_err(|error| {
-        let line = line_of(&bytes, error.valid_up_to());
-        Error::new(
-            Code::ProgrammeFile,
-            format!("{name}:{line}: bytes that are no text; expected UTF-8"),
-        )
-    })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if is_json(text) {
-        oparl::parse(&name, text)
+    let text = text_of(path, &name, Code::ProgrammeFile)?;
+    if is_json(&text) {
+        oparl::parse(&name, &text)
     } else {
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
-        Ok(vec![toml::parse(&name, text, folder)?])
+        Ok(vec![toml::parse(&name, &text, folder)?])
     }
+}
+
+/// Reads a file that somebody has written by hand. What is wrong with it goes by `code`.
+fn text_of(path: &Path, name: &str, code: Code) -> Result<String> {
+    let bytes = bytes_of(path, name, code)?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        let line = line_of(&bytes, error.valid_up_to());
+        let detail = format!("{name}:{line}: bytes that are no text; expected UTF-8");
+        Error::new(code, detail)
+    })?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text).to_owned())
 }
 
 /// Hashes the files of an imported programme, enters them into its papers and lists them.
@@ -170,9 +174,8 @@ fn is_json(text: &str) -> bool {
     }
 }
 
-fn programme_bytes(path: &Path, name: &str) -> Result<Vec<u8>> {
-    let not_readable =
-        |error: std::io::Error| Error::new(Code::ProgrammeFile, format!("{name}: {error}"));
+fn bytes_of(path: &Path, name: &str, code: Code) -> Result<Vec<u8>> {
+    let not_readable = |error: std::io::Error| Error::new(code, format!("{name}: {error}"));
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(not_readable)?;
     file.take(PROGRAMME_FILE_BYTES_MAX + 1)
@@ -181,7 +184,7 @@ fn programme_bytes(path: &Path, name: &str) -> Result<Vec<u8>> {
     if bytes.len() as u64 > PROGRAMME_FILE_BYTES_MAX {
         let detail =
             format!("{name}: too large; expected at most {PROGRAMME_FILE_BYTES_MAX} bytes");
-        return Err(Error::new(Code::ProgrammeFile, detail));
+        return Err(Error::new(code, detail));
     }
     Ok(bytes)
 }

@@ -16,6 +16,7 @@ mod admit;
 mod asking;
 mod backup;
 mod blobs;
+mod body;
 mod bundle;
 mod calendar;
 mod ceremony;

@@ -8,6 +8,7 @@
 
 pub mod app;
 pub mod bench;
+pub mod body;
 pub mod canary;
 pub mod copies;
 pub mod disk;

@@ -20,6 +20,7 @@ use nghisu_core::{
     ids::{ActId, Audience, DocumentId, Kind, MeetingId, PersonId},
     meeting::{
         act::{Act, ActKind, SignedAct},
+        body::{Body, BodyStatement},
         minutes::{MinutesRuling, text_hash},
         ruling::{
             DraftRuling, FloorRuling, PetitionRuling, Presence, Recorded, RollRuling, Ruling,
@@ -42,6 +43,7 @@ use nghisu_server::{
     office::{Asked, Confirmation},
 };
 use nghisu_tests::{
+    body,
     canary::copy_folder,
     fixture,
     local::{self, Local, NOW},
@@ -116,6 +118,7 @@ impl Sent {
             Kind::Receipts => self.add("receipts", payload),
             Kind::Record => self.add("record", payload),
             Kind::Minutes => self.add("minutes", payload),
+            Kind::Body => self.body(payload),
             Kind::Publication => {
                 let Value::Map(fields) = value(&payload) else {
                     panic!("no map");
@@ -154,6 +157,40 @@ impl Sent {
     }
 }
 
+impl Sent {
+    /// Adds a statement, and each map in it by itself.
+    fn body(&mut self, payload: Vec<u8>) {
+        let BodyStatement { body, .. } = cbor::decode(&payload, "").unwrap();
+        self.add("body-statement", payload);
+        for other in body.predecessors.iter().chain(&body.successors) {
+            self.add("other-body", cbor::encode(other));
+        }
+        for term in &body.terms {
+            self.add("body-term", cbor::encode(term));
+        }
+        for organisation in &body.organisations {
+            self.add("organisation", cbor::encode(organisation));
+            for predecessor in &organisation.predecessors {
+                self.add("predecessor", cbor::encode(predecessor));
+            }
+        }
+        for person in &body.persons {
+            self.add("person", cbor::encode(person));
+        }
+        for membership in &body.memberships {
+            self.add("membership", cbor::encode(membership));
+        }
+        for rules in &body.rules {
+            self.add("calendar", cbor::encode(&rules.calendar));
+            for rule in &rules.rules {
+                self.add("rule", cbor::encode(rule));
+            }
+            self.add("rules", cbor::encode(rules));
+        }
+        self.add("body", cbor::encode(&body));
+    }
+}
+
 /// Lets devices and an office have a life, and returns what passed between them.
 fn live() -> Sent {
     let mut sent = Sent::default();
@@ -180,6 +217,8 @@ fn live() -> Sent {
     Office::succeed_root(&path, &root, &new, "", NOW).unwrap();
     first.sync(&office).unwrap();
     publish(&office, place.path(), "Khai mạc");
+    office.state_body(Body::named("HĐND tỉnh"), NOW).unwrap();
+    body::state(&office, place.path(), "HĐND tỉnh Mới", NOW);
     let copy = place.path().join("copy");
     copy_folder(&path, &copy);
     let meeting = first.store.meetings().unwrap()[0].id;
@@ -479,6 +518,8 @@ fn all_that_devices_and_an_office_send_fits_the_schema() {
         "draft-ruling",
         "splice",
         "day",
+        "partial-day",
+        "period",
         "covers",
         "receipt",
         "succession",
@@ -596,6 +637,35 @@ const SCHEMA_OPTIONAL: &[(&str, i128)] = &[
     ("record", 6),
     ("record", 7),
     ("minutes", 4),
+    ("body", 1),
+    ("body", 2),
+    ("body", 3),
+    ("body", 4),
+    ("body", 5),
+    ("body", 6),
+    ("other-body", 2),
+    ("other-body", 3),
+    ("body-term", 2),
+    ("body-term", 3),
+    ("body-term", 4),
+    ("organisation", 2),
+    ("organisation", 3),
+    ("organisation", 4),
+    ("organisation", 6),
+    ("organisation", 7),
+    ("person", 2),
+    ("person", 3),
+    ("person", 4),
+    ("membership", 2),
+    ("membership", 3),
+    ("membership", 4),
+    ("membership", 5),
+    ("membership", 6),
+    ("membership", 7),
+    ("rules", 0),
+    ("rules", 1),
+    ("rule", 2),
+    ("rule", 3),
     ("certificate", 7),
     ("enrolment-reply", 2),
     ("enrolment-request", 5),

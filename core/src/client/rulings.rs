@@ -8,6 +8,7 @@ use crate::{
     ids::{ActId, DocumentId, MeetingId},
     meeting::{
         ItemId,
+        body::BodyStatement,
         course::{Course, FollowUp},
         ruling::{FloorRuling, Statement},
     },
@@ -22,6 +23,15 @@ impl Client {
     /// [`Code::Closed`](crate::Code::Closed).
     pub async fn course(&self, meeting: MeetingId) -> Result<Course> {
         self.call(move |store| store.course(meeting)).await
+    }
+
+    /// Returns what the office has stated of the body: its terms, organisations, people and posts, and its
+    /// rules; `None` until it has.
+    ///
+    /// # Errors
+    /// [`Code::Storage`](crate::Code::Storage), [`Code::Closed`](crate::Code::Closed).
+    pub async fn body(&self) -> Result<Option<BodyStatement>> {
+        self.call(|store| store.body()).await
     }
 
     /// Returns the body's tasks and petitions, each with what has become of it.

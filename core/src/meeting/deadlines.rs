@@ -10,6 +10,7 @@
 
 use std::collections::BTreeSet;
 
+use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -19,99 +20,143 @@ use crate::{
 };
 
 /// Which days a body works on, and where its clocks are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[cbor(map)]
 #[serde(deny_unknown_fields)]
 pub struct Calendar {
     /// Minutes by which the clocks are ahead of UTC, all year round.
+    #[n(0)]
     pub utc_offset_minutes: u32,
     /// The days of a week on which people work.
+    #[n(1)]
     pub working_days: BTreeSet<Weekday>,
     /// Days on which nobody works, whatever the week says.
-    #[serde(default)]
+    #[n(2)]
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub holidays: BTreeSet<Day>,
     /// Days on which people work to make up for others, whatever the week says.
-    #[serde(default)]
+    #[n(3)]
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub made_up: BTreeSet<Day>,
 }
 
 /// What a rule is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
+)]
+#[cbor(index_only)]
 #[serde(rename_all = "snake_case")]
 pub enum Duty {
     /// Papers are with the delegates, before a meeting.
+    #[n(1)]
     Papers,
     /// Date and programme are made public, before a meeting.
+    #[n(2)]
     PublicNotice,
     /// A committee has appraised, before a meeting.
+    #[n(3)]
     Appraisal,
     /// An explanation before the standing committee is announced, before it.
+    #[n(4)]
     ExplanationNotice,
     /// What was promised is reported, before the next session.
+    #[n(5)]
     PromiseReport,
     /// A question is answered in writing, after it was put.
+    #[n(6)]
     WrittenAnswer,
     /// A resolution goes to whoever is above, after it was signed.
+    #[n(7)]
     ResolutionSentUp,
     /// The minutes go to whoever is above, after the meeting.
+    #[n(8)]
     MinutesSentUp,
     /// The next meeting of the standing committee, after the one before.
+    #[n(9)]
     StandingMeeting,
     /// The next briefing, after the one before.
+    #[n(10)]
     Briefing,
 }
 
 /// How a period is counted from its event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Period {
     /// Within so many days after the event, that day not counted.
+    #[n(1)]
     After {
         /// How many.
+        #[n(0)]
         days: u16,
         /// Whether working days alone count.
+        #[n(1)]
         #[serde(default)]
         working: bool,
         /// Whether a period that would end on a day of rest ends with the next working day.
+        #[n(2)]
         #[serde(default)]
         rolls: bool,
     },
     /// So many whole days before the event, neither that day nor the due one counted.
+    #[n(2)]
     Before {
         /// How many.
+        #[n(0)]
         days: u16,
         /// Whether working days alone count.
+        #[n(1)]
         #[serde(default)]
         working: bool,
     },
     /// So many months after the event, on its day of the month or the last one there is.
-    Months(u32),
+    #[n(3)]
+    Months(#[n(0)] u32),
 }
 
 /// One rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[cbor(map)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// What it is about.
+    #[n(0)]
     pub duty: Duty,
     /// How it counts.
+    #[n(1)]
     pub period: Period,
     /// Events from this day on.
+    #[n(2)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Day>,
     /// Events up to this day.
+    #[n(3)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Day>,
     /// Where it stands written.
+    #[n(4)]
     pub source: String,
 }
 
-/// A body's rules.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A body's rules, and the days on which they are in force. [`Body`](super::body::Body) has those of all times.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[cbor(map)]
 #[serde(deny_unknown_fields)]
 pub struct Rules {
-    /// Its days.
+    /// Events from this day on.
+    #[n(0)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Day>,
+    /// Events up to this day.
+    #[n(1)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Day>,
+    /// The body's days.
+    #[n(2)]
     pub calendar: Calendar,
     /// Its periods. Where several of one duty are in force on a day, the one written last holds.
+    #[n(3)]
+    #[serde(default, rename = "rule", skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
 }
 
@@ -279,6 +324,8 @@ impl Rules {
             source: source.to_owned(),
         };
         Self {
+            from: None,
+            until: None,
             calendar: Calendar::vietnamese(),
             rules: [
                 (Duty::Papers, before(5), "11/2003/QH11, art. 48"),
@@ -299,6 +346,11 @@ impl Rules {
             .map(rule)
             .to_vec(),
         }
+    }
+
+    /// Says whether they are in force on a day.
+    pub fn hold_on(&self, day: Day) -> bool {
+        self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day <= until)
     }
 
     /// Returns the rule of a duty that is in force on the day of an event.

@@ -62,9 +62,26 @@ pub const TERMS: &[(&str, &str)] = &[
     ("committee", "Ban"),
     ("delegation_group", "Tổ đại biểu"),
     ("office", "Văn phòng"),
+    ("body", "cơ quan dân cử"),
+    ("council", "Hội đồng nhân dân"),
+    ("peoples_committee", "Ủy ban nhân dân"),
+    ("department", "cơ quan chuyên môn"),
+    ("fatherland_front", "Ủy ban Mặt trận Tổ quốc"),
+    ("national_assembly_delegation", "Đoàn đại biểu Quốc hội"),
+    ("organisation", "tổ chức"),
+    ("person", "người"),
+    ("membership", "tư cách thành viên"),
+    ("post", "chức vụ"),
+    ("predecessor", "tiền thân"),
+    ("successor", "kế tục"),
+    // Where.
+    ("province", "cấp tỉnh"),
+    ("district", "cấp huyện"),
+    ("commune", "cấp xã"),
     // When.
     ("term", "nhiệm kỳ"),
     ("legislature", "khóa"),
+    ("rules", "quy định"),
 ];
 
 /// Returns the Vietnamese name of an identifier.
@@ -85,6 +102,7 @@ mod tests {
         meeting::{
             ItemType, Kind,
             act::ActKind,
+            body::{Level, List, OrganisationKind},
             states::{
                 MinutesState, OpinionState, PetitionState, QuestionState, SpeakingState, State,
                 TaskState,
@@ -122,6 +140,25 @@ mod tests {
                 Some(kind.text(Language::Vietnamese)),
                 "{word}"
             );
+        }
+        let levels = Level::ALL
+            .iter()
+            .map(|level| (level.word(), level.text(Language::Vietnamese)));
+        let kinds = OrganisationKind::ALL.iter();
+        let kinds = kinds.map(|kind| (kind.word(), kind.text(Language::Vietnamese)));
+        for (word, text) in levels.chain(kinds) {
+            assert_eq!(vietnamese(word), Some(text), "{word}");
+        }
+        for list in [
+            List::Predecessor,
+            List::Successor,
+            List::Term,
+            List::Organisation,
+            List::Person,
+            List::Membership,
+            List::Rules,
+        ] {
+            assert!(vietnamese(list.word()).is_some(), "{}", list.word());
         }
         // An item is called by what is done there, so question time is shown as "chất vấn".
         for word in ItemType::WORDS {

@@ -90,6 +90,12 @@ text_ids! {
     PaperId,
     /// An outcome of a meeting, by its author's id, or "o1", "o2", … by its place in the file.
     OutcomeId,
+    /// A term of a body, by the id that the office has given it in its file.
+    TermKey,
+    /// An organisation of a body, by the id that the office has given it in its file.
+    OrganisationKey,
+    /// A person of a body, by the id that the office has given it in its file.
+    PersonKey,
 }
 
 /// A text that cannot be an author's id.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     act::{Act, Receipt, ReceiptBatch, SignedAct},
+    body::BodyStatement,
     content_hash,
     publication::{Part, SignedPublication, leading, merge, programme_of},
     ruling::Record,
@@ -49,6 +50,7 @@ pub struct View {
     records: BTreeMap<(Feed, (u64, Timestamp, ActId)), Record>,
     programmes: BTreeMap<DocumentId, Document>,
     published: BTreeMap<Feed, (Part, Value)>,
+    body: Option<(Feed, BodyStatement)>,
 }
 
 impl View {
@@ -76,6 +78,13 @@ impl View {
             (feed, Kind::Record) => {
                 let record = Record::decode(payload, feed, entry.log)?;
                 self.records.insert((feed, record.order()), record);
+                Ok(())
+            }
+            (feed, Kind::Body) => {
+                let stated = BodyStatement::decode(payload, feed, entry.log)?;
+                let known = self.body.take().map(|(_, known)| known);
+                let newest = BodyStatement::newest(known.into_iter().chain([stated]));
+                self.body = newest.map(|newest| (feed, newest));
                 Ok(())
             }
             _ => Ok(()),
@@ -136,7 +145,9 @@ impl View {
     }
 
     /// Returns what the whole body has as JSON: everybody's `acts`, each with its `person`, and
-    /// `receipts` in the order of the log, `records` by feed and number, `meetings` by id, each part at its newest publication.
+    /// `receipts` in the order of the log, `records` by feed and number, `meetings` by id, each part at its newest
+    /// publication, and the `body` as it was
+    /// stated last, if it was.
     pub fn to_json(&self) -> Value {
         let acts = self.acts.iter().map(|(person, act)| {
             let mut act = act.clone();
@@ -176,7 +187,15 @@ impl View {
             .filter(|((feed, _), _)| reads(*feed))
             .map(|((feed, _), record)| record_json(*feed, record))
             .collect();
-        json!({ "acts": acts, "meetings": meetings, "receipts": receipts, "records": records })
+        let body = self.body.as_ref().filter(|(feed, _)| reads(*feed));
+        let mut view = json!({
+            "acts": acts,
+            "meetings": meetings,
+            "receipts": receipts,
+            "records": records,
+        });
+        put_body(&mut view, body.map(|(_, body)| body));
+        view
     }
 }
 
@@ -214,6 +233,13 @@ pub fn record_json(feed: Feed, record: &Record) -> Value {
     let mut value = json!(record);
     value["feed"] = json!(feed.to_string());
     value
+}
+
+/// Puts into a view what the office has stated of the body, if it has.
+pub fn put_body(view: &mut Value, body: Option<&BodyStatement>) {
+    if let Some(body) = body {
+        view["body"] = json!(body);
+    }
 }
 
 /// Returns a receipt as it stands in a view.

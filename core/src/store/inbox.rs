@@ -26,6 +26,7 @@ use crate::{
     ids::{DeviceId, DocumentId, Feed, Hash, Kind, LogId, MeetingId, PersonId},
     meeting::{
         act::{ReceiptBatch, SignedAct},
+        body::BodyStatement,
         minutes::MinutesText,
         ruling::Record,
     },
@@ -249,6 +250,10 @@ impl Store {
             Kind::Minutes => {
                 MinutesText::decode(envelope.payload(), envelope.header().feed).map(|_| ())
             }
+            Kind::Body => {
+                let (feed, log) = (envelope.header().feed, envelope.header().log);
+                BodyStatement::decode(envelope.payload(), feed, log).map(|_| ())
+            }
             Kind::Revocation => {
                 crate::cbor::decode::<Revocation>(envelope.payload(), "revocation").map(|_| ())
             }
@@ -411,6 +416,11 @@ fn keep(
         (Kind::Minutes, feed) => {
             let minutes = MinutesText::decode(envelope.payload(), feed)?;
             changed.insert(Changed::Acts(minutes.meeting));
+            Ok(())
+        }
+        // What is due follows from it, in every meeting.
+        (Kind::Body, _) => {
+            changed.insert(Changed::Everything);
             Ok(())
         }
         _ => Ok(()),

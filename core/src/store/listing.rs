@@ -19,7 +19,7 @@ use crate::{
         canonical_json, changes,
         publication::{Part, PublishedBy, leading, merge, programme_feed},
         ruling::Ruling,
-        view::{act_json, meeting_json, receipt_json, record_json},
+        view::{act_json, meeting_json, put_body, receipt_json, record_json},
     },
     time::Timestamp,
 };
@@ -548,12 +548,13 @@ impl Store {
             .iter()
             .map(|(feed, record)| record_json(*feed, record));
         let records: Vec<Value> = records.collect();
-        let view = json!({
+        let mut view = json!({
             "acts": self.acts_json()?,
             "meetings": meetings,
             "receipts": receipts,
             "records": records,
         });
+        put_body(&mut view, self.body()?.as_ref());
         Ok(canonical_json(&view))
     }
 

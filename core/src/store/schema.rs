@@ -25,6 +25,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0011_documents.sql"),
     include_str!("migrations/0012_records.sql"),
     include_str!("migrations/0013_minutes.sql"),
+    include_str!("migrations/0014_body.sql"),
 ];
 
 /// `"NGHS"`: tells our files from other SQLite files.

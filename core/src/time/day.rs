@@ -19,22 +19,32 @@ pub struct Day {
 }
 
 /// A day of the week.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
+)]
+#[cbor(index_only)]
 #[serde(rename_all = "snake_case")]
 pub enum Weekday {
     /// Thứ Hai.
+    #[n(1)]
     Monday,
     /// Thứ Ba.
+    #[n(2)]
     Tuesday,
     /// Thứ Tư.
+    #[n(3)]
     Wednesday,
     /// Thứ Năm.
+    #[n(4)]
     Thursday,
     /// Thứ Sáu.
+    #[n(5)]
     Friday,
     /// Thứ Bảy.
+    #[n(6)]
     Saturday,
     /// Chủ nhật.
+    #[n(7)]
     Sunday,
 }
 

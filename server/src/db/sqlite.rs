@@ -1,5 +1,6 @@
 //! What the office asks of its database, one method a need, in SQLite's words.
 
+mod body;
 mod devices;
 mod incarnations;
 mod keys;

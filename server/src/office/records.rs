@@ -346,7 +346,7 @@ pub(super) fn envelopes_of(tx: &Tx<'_>, feed: Feed) -> Result<Vec<Envelope>> {
 }
 
 /// Reads an envelope as its author wrote it.
-fn original(bytes: &[u8]) -> Result<Envelope> {
+pub(super) fn original(bytes: &[u8]) -> Result<Envelope> {
     let envelope = Envelope::decode(bytes)?;
     if envelope.header().kind == Kind::Returned {
         Ok(ReturnedEntry::open(&envelope)?.1)

@@ -31,6 +31,7 @@ use nghisu_core::{
 
 use super::{
     admit::{Judged, judge_act, note_given, receive},
+    body,
     ceremony::office_keys,
     healing::{add_known_device, give_numbers},
     log::{Appending, Place},
@@ -201,10 +202,11 @@ fn of_office(
             return Ok(());
         }
     }
-    write(log, original, statement)?;
+    let place = write(log, original, statement)?;
     match header.kind {
         Kind::Receipts => receipts_back(tx, header.feed, payload),
         Kind::Record => records::record_back(tx, header.feed, header.log, payload),
+        Kind::Body => body::body_back(tx, (header.feed, header.log), payload, place),
         Kind::Certificate => certificate(log, online, signed_by, payload),
         Kind::Revocation => match cbor::decode::<Revocation>(payload, "revocation") {
             Ok(revocation) => revoke(tx, revocation.device),

@@ -1,0 +1,72 @@
+//! The file in which an office writes what its body is: TOML, the whole body in one file.
+//!
+//! It is [`Body`] as it stands, so that what is written out is read in again as it was. A key that nobody
+//! knows is an error, and whatever cannot be is named with its line before anything is written.
+
+use std::path::Path;
+
+use ::toml::de::{DeTable, DeValue};
+use nghisu_core::{
+    Code, Error, Language, Result,
+    meeting::body::{Body, Fault},
+};
+use unicode_normalization::UnicodeNormalization;
+
+use super::{file_name, line_of, text_of};
+
+/// Mistakes that are named at once.
+const FAULTS_SHOWN: usize = 10;
+
+/// Reads a body from a file, and tells in this language what cannot be.
+///
+/// # Errors
+/// [`Code::BodyFile`] with the places.
+pub fn read(path: &Path, language: Language) -> Result<Body> {
+    let name = file_name(path);
+    let text = text_of(path, &name, Code::BodyFile)?;
+    let text: String = text.nfc().collect();
+    parse(&name, &text, language)
+}
+
+fn parse(name: &str, text: &str, language: Language) -> Result<Body> {
+    let line = |offset| line_of(text.as_bytes(), offset);
+    let body: Body = ::toml::from_str(text).map_err(|error| {
+        let line = line(error.span().map_or(0, |span| span.start));
+        let why = error.message().replace('\n', "; ");
+        Error::new(Code::BodyFile, format!("{name}:{line}: {why}"))
+    })?;
+    let faults = body.faults();
+    if faults.is_empty() {
+        return Ok(body);
+    }
+    let places = DeTable::parse(text).ok();
+    let mut told: Vec<String> = Vec::new();
+    for fault in faults.iter().take(FAULTS_SHOWN) {
+        let offset = places
+            .as_ref()
+            .and_then(|root| offset_of(root.get_ref(), fault));
+        let line = line(offset.unwrap_or(0));
+        told.push(format!("{name}:{line}: {}", fault.text(language)));
+    }
+    if let Some(more) = faults.len().checked_sub(FAULTS_SHOWN + 1) {
+        told.push(format!("… +{}", more + 1));
+    }
+    Err(Error::new(Code::BodyFile, told.join("\n")))
+}
+
+/// Returns where the entry begins that a fault is about.
+fn offset_of(root: &DeTable<'_>, fault: &Fault) -> Option<usize> {
+    let list = root.get(fault.list?.word())?;
+    let DeValue::Array(entries) = list.get_ref() else {
+        return None;
+    };
+    Some(entries.get(fault.index)?.span().start)
+}
+
+/// Writes a body as a file that [`read`] reads.
+///
+/// # Errors
+/// [`Code::Internal`] for what no file of this kind can say.
+pub fn written(body: &Body) -> Result<String> {
+    ::toml::to_string(body).map_err(|error| Error::new(Code::Internal, error))
+}

@@ -1,0 +1,97 @@
+//! What the body is: stated by the office, whole, under rising numbers.
+
+use nghisu_core::{
+    Code, Error, Language, Result, cbor,
+    ids::{DocumentId, Feed, Kind, LogId},
+    limits::BODY_BYTES_MAX,
+    meeting::body::{Body, BodyStatement},
+    time::Timestamp,
+};
+
+use super::{
+    Office,
+    log::{Appending, Place},
+    office_row,
+    records::original,
+};
+use crate::db::Tx;
+
+impl Office {
+    /// States what the body is from here on, to all with an account. What is stated already writes nothing,
+    /// and is `None`.
+    ///
+    /// # Errors
+    /// [`Code::BodyFile`] if something in it cannot be, or names an account that is not there;
+    /// [`Code::TooLarge`]; [`Code::OfficeHealing`].
+    pub fn state_body(&self, body: Body, now: Timestamp) -> Result<Option<BodyStatement>> {
+        if let Some(fault) = body.faults().first() {
+            let fault = fault.text(Language::English);
+            return Err(Error::new(Code::BodyFile, fault));
+        }
+        let keys = self.keys.clone();
+        self.db.write(move |tx| {
+            let mut log = Appending::begin(tx, &keys, now)?;
+            if tx.is_healing()? {
+                return Err(Code::OfficeHealing.into());
+            }
+            if newest(tx)?.is_some_and(|stated| stated.body == body) {
+                return Ok(None);
+            }
+            for person in &body.persons {
+                if let Some(account) = person.account
+                    && tx.person(account)?.is_none()
+                {
+                    let detail = format_args!("{}: account {account}", person.id);
+                    return Err(Error::new(Code::BodyFile, detail));
+                }
+            }
+            let feed = Feed::Body(log.office.log);
+            let stated = BodyStatement {
+                number: tx.next_record(feed, log.office.epoch)?,
+                stated_at: now,
+                body,
+            };
+            let payload = cbor::encode(&stated);
+            if payload.len() > BODY_BYTES_MAX {
+                let detail = format_args!("{} > {BODY_BYTES_MAX} bytes", payload.len());
+                return Err(Error::new(Code::TooLarge, detail));
+            }
+            let document = DocumentId::from_bytes(*log.office.log.as_bytes());
+            let place = log.write(feed, document, Kind::Body, payload)?;
+            tx.add_body_statement(place.seq, stated.number)?;
+            log.finish()?;
+            Ok(Some(stated))
+        })
+    }
+
+    /// Returns what the office has stated of the body; `None` until it has.
+    ///
+    /// # Errors
+    /// [`Code::LogDamaged`].
+    pub fn body(&self) -> Result<Option<BodyStatement>> {
+        self.db.read(newest)
+    }
+}
+
+/// Returns the statement that counts.
+pub(super) fn newest(tx: &Tx<'_>) -> Result<Option<BodyStatement>> {
+    let log = office_row(tx)?.log;
+    let stated = tx.body_statements()?.into_iter().map(|seq| {
+        let envelope = original(&tx.envelope_at(seq)?.unwrap_or_default())?;
+        BodyStatement::decode(envelope.payload(), envelope.header().feed, log)
+    });
+    Ok(BodyStatement::newest(stated.collect::<Result<Vec<_>>>()?))
+}
+
+/// Takes up a statement that a device has brought back and that stands in the log at `place`.
+pub(super) fn body_back(
+    tx: &Tx<'_>,
+    (feed, log): (Feed, LogId),
+    payload: &[u8],
+    place: Place,
+) -> Result<()> {
+    match BodyStatement::decode(payload, feed, log) {
+        Ok(stated) => tx.add_body_statement(place.seq, stated.number),
+        Err(_) => Ok(()),
+    }
+}
