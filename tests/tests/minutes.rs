@@ -356,6 +356,10 @@ fn minutes_that_an_office_lost_come_back_from_the_secretaries_and_go_on() {
         MinutesState::Approved
     );
     assert_eq!(shown(&mut bob, meeting).state, MinutesState::Approved);
+    // What had its record before the loss is refused to nobody, though nothing new is typed by now.
+    for member in [&chair, &alice, &bob] {
+        assert_eq!(member.device.store.not_sent().unwrap(), []);
+    }
 }
 
 /// What one schedule does is drawn by its number.

@@ -368,8 +368,9 @@ pub(super) fn judge_act(tx: &Tx<'_>, actor: Actor, envelope: &Envelope) -> Resul
         Actor::Office | Actor::Stranger => return Ok(Judged::Refused("unknown")),
     };
     let state = state_of(tx, envelope.header().log, act.person, programme)?;
-    // An act that had its receipt was judged before the office was restored.
-    let lost = tx.settled_act(act.id)?.is_some();
+    // An act that had its receipt or its record was judged before the office was restored.
+    let lost =
+        tx.settled_act(act.id)?.is_some() || tx.is_recorded_as(act.id, act.content_hash())?;
     // A draft is written before anything is published.
     let of_draft = matches!(act.ruling, Some(Ruling::Draft(_))) && role == Role::Secretary;
     let is_there = match of_draft {
@@ -388,7 +389,7 @@ pub(super) fn judge_act(tx: &Tx<'_>, actor: Actor, envelope: &Envelope) -> Resul
     {
         return Ok(Judged::Refused("item_unknown"));
     }
-    if let Some(reason) = records::why_not(tx, role, &act)? {
+    if !lost && let Some(reason) = records::why_not(tx, role, &act)? {
         return Ok(Judged::Refused(reason));
     }
     let made_on = signed.made_on;

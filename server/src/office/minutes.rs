@@ -41,8 +41,8 @@ impl Office {
     /// of the text from which it was written, if that is to be compared.
     ///
     /// # Errors
-    /// [`Code::StepInvalid`] once they are approved, or if they are not what was seen any more; [`Code::TooLarge`], [`Code::MeetingUnknown`],
-    /// [`Code::OfficeHealing`].
+    /// [`Code::StepInvalid`] once they are approved, or if they are not what was seen any more;
+    /// [`Code::TooLarge`], [`Code::MeetingUnknown`], [`Code::OfficeHealing`].
     pub fn write_minutes(
         &self,
         meeting: &str,

@@ -30,7 +30,8 @@ impl Office {
     ///
     /// # Errors
     /// [`Code::MeetingUnknown`], [`Code::ItemUnknown`], also for an item that only a circle reads;
-    /// [`Code::Malformed`] as [`Ruling::check`]; [`Code::TooLarge`] for more words than a record holds;
+    /// [`Code::Malformed`] as [`Ruling::check`]; [`Code::StepInvalid`] for what does not hold as a draft or the
+    /// minutes stand; [`Code::TooLarge`] for more words than a record holds;
     /// [`Code::OfficeHealing`].
     pub fn rule(&self, meeting: &str, statement: Statement, now: Timestamp) -> Result<Record> {
         statement.ruling.check()?;
@@ -40,6 +41,10 @@ impl Office {
             let mut log = Appending::begin(tx, &keys, now)?;
             no_healing(tx)?;
             let meeting = find_meeting(tx, &meeting)?.id;
+            let ruling = (&statement.ruling, statement.text.as_str());
+            if let Some(reason) = does_not_hold(tx, meeting, ruling)? {
+                return Err(Error::new(Code::StepInvalid, reason));
+            }
             if let Some(item) = &statement.item
                 && !is_open(tx, meeting, item)?
             {
@@ -301,7 +306,7 @@ pub(super) fn draw_record(
 
 /// Notes what follows from a record that stands in the log.
 fn note(tx: &Tx<'_>, feed: Feed, record: &Record) -> Result<()> {
-    tx.add_record(record.act, feed, record.number)?;
+    tx.add_record(record, feed)?;
     if let Ruling::Floor {
         term,
         ruling: FloorRuling::TakeFloor,

@@ -2,7 +2,8 @@
 
 use nghisu_core::{
     Result,
-    ids::{ActId, Feed, MeetingId},
+    ids::{ActId, Feed, Hash, MeetingId},
+    meeting::ruling::Record,
     sync::healing::SerialNumber,
 };
 
@@ -29,12 +30,27 @@ impl Tx<'_> {
     }
 
     /// Notes that a ruling is made known. What was noted first stays.
-    pub(crate) fn add_record(&self, act: ActId, feed: Feed, number: u64) -> Result<()> {
+    pub(crate) fn add_record(&self, record: &Record, feed: Feed) -> Result<()> {
         self.run(
-            "INSERT OR IGNORE INTO record_given (act, feed, number) VALUES (?, ?, ?)",
-            (act.as_bytes(), feed.to_bytes(), int(number)),
+            "INSERT OR IGNORE INTO record_given (act, feed, number, content) VALUES (?, ?, ?, ?)",
+            (
+                record.act.as_bytes(),
+                feed.to_bytes(),
+                int(record.number),
+                record.act_hash.as_bytes(),
+            ),
         )
         .map(drop)
+    }
+
+    /// Says whether this very act is made known.
+    pub(crate) fn is_recorded_as(&self, act: ActId, content: Hash) -> Result<bool> {
+        let found = self.one(
+            "SELECT 1 FROM record_given WHERE act = ? AND content = ?",
+            (act.as_bytes(), content.as_bytes()),
+            |row| uint(row, 0),
+        )?;
+        Ok(found.is_some())
     }
 
     /// Notes that a registration has no place any more, though nobody has withdrawn it.
