@@ -1217,6 +1217,11 @@ mod tests {
         let keys = sides[0].programme().items;
         assert_eq!(keys["x"].order_key, keys["y"].order_key);
 
+        // Where it stands there already, a step writes nothing, though another key would do as well.
+        let mut same = sides[0].programme();
+        apply(&mut same, &move_behind("y", Some("x"))).unwrap();
+        assert_eq!(same, sides[0].programme());
+
         sides[0].step(&add("z", Some("x")));
         sides[1].step(&move_behind("a", Some("x")));
         assert_eq!(sides[0].order(), "a b x z y c");
