@@ -74,7 +74,9 @@ pub fn spliced(text: &str, splices: &[Splice]) -> Option<String> {
     let mut units: Vec<u16> = text.encode_utf16().collect();
     for splice in splices {
         let end = splice.position.checked_add(splice.delete)?;
-        if end > units.len() {
+        // The second half of a character stands nowhere else.
+        let cuts = |at: usize| matches!(units.get(at), Some(0xdc00..=0xdfff));
+        if end > units.len() || cuts(splice.position) || cuts(end) {
             return None;
         }
         units.splice(splice.position..end, splice.insert.encode_utf16());
@@ -128,6 +130,29 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "text";
+
+    #[test]
+    fn a_splice_that_cuts_a_character_leads_nowhere_also_where_its_halves_would_fit() {
+        let splice = |position, delete| Splice {
+            position,
+            delete,
+            insert: String::new(),
+        };
+        for wrong in [
+            splice(1, 0),
+            splice(1, 2),
+            splice(0, 1),
+            splice(3, 1),
+            splice(0, 5),
+        ] {
+            assert_eq!(
+                spliced("😀😀", std::slice::from_ref(&wrong)),
+                None,
+                "{wrong:?}"
+            );
+        }
+        assert_eq!(spliced("😀😀", &[splice(2, 2)]).as_deref(), Some("😀"));
+    }
 
     #[test]
     fn what_lies_between_two_texts_is_one_splice() {

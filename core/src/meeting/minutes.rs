@@ -380,7 +380,12 @@ impl Transcript {
                 typed,
             },
             approval: None,
-            set_aside: self.unplaced.clone(),
+            set_aside: self
+                .unplaced
+                .iter()
+                .filter(|it| !it.text.is_empty())
+                .cloned()
+                .collect(),
         }
     }
 
@@ -524,13 +529,17 @@ mod tests {
             &[insert(0, "đầu"), insert(40, "ngoài")],
         );
         typed(&mut minutes, 4, &[1], &[insert(1, "giữa một chữ")]);
+        typed(&mut minutes, 5, &[1], &[insert(1, "")]);
         assert_eq!(minutes.text(), "😀");
         let words: Vec<&str> = minutes
             .unplaced()
             .iter()
             .map(|it| it.text.as_str())
             .collect();
-        assert_eq!(words, ["sau một bản không có", "đầu ngoài", "giữa một chữ"]);
+        assert_eq!(
+            words,
+            ["sau một bản không có", "đầu ngoài", "giữa một chữ", ""]
+        );
         assert_eq!(minutes.version(), [act(1)]);
     }
 

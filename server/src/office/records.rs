@@ -229,11 +229,6 @@ pub(super) fn make_known(
     let Some(mut record) = Record::of(act, made_on, 0, received_at) else {
         return Ok(());
     };
-    // One that has waited may not hold any more: it then stays in its author's outbox.
-    let ruling = (&record.ruling, act.text.as_str());
-    if does_not_hold(log.tx, act.meeting, ruling)?.is_some() {
-        return Ok(());
-    }
     let feed = record.ruling.feed(act.meeting, log.office.log);
     record.number = log.tx.next_record(feed, log.office.epoch)?;
     record.text = String::new();
@@ -249,6 +244,12 @@ pub(super) fn make_known_at(
     let bytes = log.tx.envelope_at(seq)?.unwrap_or_default();
     let envelope = original(&bytes)?;
     let (signed, act) = SignedAct::decode(envelope.payload())?;
+    // One that has waited may not hold any more: it then stays in its author's outbox.
+    if let Some(ruling) = &act.ruling
+        && does_not_hold(log.tx, act.meeting, (ruling, &act.text))?.is_some()
+    {
+        return Ok(());
+    }
     make_known(log, &act, signed.made_on, received_at)
 }
 

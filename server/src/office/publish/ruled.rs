@@ -8,11 +8,11 @@ use nghisu_core::{
         drafting::{DraftStep, ItemStep, apply_elsewhere},
         ruling::{DraftRuling, Record},
     },
+    time::Timestamp,
 };
 
 use super::{
-    Author, NOTE_CHARS_MAX, differs, draft, find_meeting, publishes, work_out, write_part,
-    write_programme,
+    Author, NOTE_CHARS_MAX, draft, find_meeting, publishes, work_out, write_part, write_programme,
 };
 use crate::{
     db::Tx,
@@ -45,7 +45,8 @@ pub(in crate::office) fn why_not(
         DraftRuling::Publish { base, content } => {
             let newest = tx.newest_publication(Feed::Programme(meeting))?;
             let newest = newest.map_or(0, |(_, newest)| newest.number);
-            Ok(if !publishes(&office_row(tx)?)? {
+            let office = office_row(tx)?;
+            Ok(if !publishes(&office)? {
                 Some("secretary_signs")
             } else if words.chars().count() > NOTE_CHARS_MAX {
                 Some("too_large")
@@ -53,10 +54,20 @@ pub(in crate::office) fn why_not(
                 Some("publication_stale")
             } else if content_hash(&draft.to_json()) != *content {
                 Some("draft_changed")
-            } else if !differs(tx, meeting, &draft)? {
-                Some("nothing_to_publish")
             } else {
-                None
+                let row = find_meeting(tx, &meeting.to_string())?;
+                match work_out(
+                    tx,
+                    Author::on_trial(&office)?,
+                    &row,
+                    words,
+                    Timestamp::default(),
+                ) {
+                    Ok(Some(_)) => None,
+                    Ok(None) => Some("nothing_to_publish"),
+                    Err(error) if error.code() == Code::TooLarge => Some("too_large"),
+                    Err(error) => return Err(error),
+                }
             })
         }
     }
@@ -105,7 +116,12 @@ pub(in crate::office) fn carry_out(
     match ruling {
         DraftRuling::DraftStep { step, place } => {
             if let Some(after) = takes(tx, &before, (step, place.as_deref()))? {
-                write_programme(log, signer, &meeting, Some(&before), &after)?;
+                match write_programme(log, signer, &meeting, Some(&before), &after) {
+                    // One step that no entry holds must not stop all that comes with it.
+                    Ok(_) => {}
+                    Err(error) if error.code() == Code::TooLarge => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
         DraftRuling::Publish { .. } => {

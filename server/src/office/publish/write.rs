@@ -12,7 +12,7 @@ use nghisu_core::{
         publication::{Publication, SignedPublication},
     },
     sync::healing::SerialNumber,
-    trust::keys::DeviceSigner,
+    trust::{keys::DeviceSigner, office::OnlineKey},
 };
 use serde_json::Value;
 
@@ -39,6 +39,15 @@ impl Author {
             device: online.public_key().device(),
             epoch: office.epoch,
         }
+    }
+
+    /// Returns under which actor the office would write, to try something out.
+    pub(super) fn on_trial(office: &OfficeRow) -> Result<Self> {
+        let online: OnlineKey = office.online.unverified()?;
+        Ok(Self {
+            device: online.key.device(),
+            epoch: office.epoch,
+        })
     }
 
     /// Returns the number of the meeting's next publication: in each epoch of the log they begin anew.
