@@ -661,6 +661,23 @@ fn records_that_an_office_lost_come_back_with_their_numbers_and_new_ones_wait_un
 }
 
 #[test]
+fn acts_of_one_millisecond_are_listed_in_the_order_in_which_they_were_made() {
+    let mut hall = hall();
+    let meeting = hall.meeting;
+    let mut alice = hall.member("Alice", Role::Delegate);
+    let made: Vec<ActId> = (0..12)
+        .map(|_| alice.state(meeting, ActKind::QuestionSlip, None))
+        .collect();
+    let listed = |member: &Member| -> Vec<ActId> {
+        let acts = member.device.store.acts(None).unwrap();
+        acts.into_iter().map(|acted| acted.act.id).collect()
+    };
+    assert_eq!(listed(&alice), made);
+    hall.sync(&mut alice);
+    assert_eq!(listed(&alice), made);
+}
+
+#[test]
 fn a_guest_who_is_shut_out_of_a_meeting_keeps_nothing_of_its_course() {
     let mut hall = hall();
     let meeting = hall.meeting;

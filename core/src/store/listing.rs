@@ -354,7 +354,7 @@ impl Store {
                 CASE WHEN state <> 'accepted' OR seq IS NULL OR seq < 0 THEN 1
                     WHEN seq <= (SELECT backed_up FROM watermark) THEN 3 ELSE 2 END,
                 coalesce(seq < 0, 0)
-            FROM act WHERE ?1 IS NULL OR meeting = ?1";
+            FROM act WHERE ?1 IS NULL OR meeting = ?1 ORDER BY rowid";
         let mut statement = self.connection.prepare_cached(query).map_err(sql)?;
         let mut receipts = self
             .connection
@@ -391,7 +391,8 @@ impl Store {
                 not_back: row.get(6).map_err(sql)?,
             });
         }
-        acts.sort_by_key(|acted| (acted.act.made_at, acted.act.id));
+        // Within a millisecond they stay in the order in which this device has had them.
+        acts.sort_by_key(|acted| acted.act.made_at);
         Ok(acts)
     }
 
