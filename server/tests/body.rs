@@ -1,11 +1,10 @@
 //! `nghisu body`: what an office states of its body, each command in a process of its own.
 #![expect(clippy::unwrap_used, reason = "the helpers of the tests are tests too")]
 
-use std::{
-    fs,
-    path::PathBuf,
-    process::{Command, Output},
-};
+#[path = "support/console.rs"]
+mod console;
+
+use std::{fs, path::PathBuf};
 
 use nghisu_core::time::Timestamp;
 use nghisu_server::{Office, RootKey};
@@ -75,22 +74,8 @@ impl Place {
         file
     }
 
-    fn run(&self, language: &str, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_nghisu"))
-            .current_dir(self.folder.path())
-            .env_remove("LC_ALL")
-            .args(["--lang", language])
-            .args(arguments)
-            .args(["--data", "office"])
-            .output()
-            .unwrap()
-    }
-
     fn must(&self, arguments: &[&str]) -> String {
-        let output = self.run("en", arguments);
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments:?}: {complaint}");
-        String::from_utf8(output.stdout).unwrap()
+        console::must(self.folder.path(), arguments)
     }
 
     fn seq(&self) -> u64 {
@@ -99,11 +84,8 @@ impl Place {
 
     /// Runs a command that must be refused with nothing written, and returns why.
     fn refused(&self, language: &str, arguments: &[&str], code: i32) -> String {
-        let before = self.seq();
-        let output = self.run(language, arguments);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
-        assert_eq!(self.seq(), before, "{arguments:?} has written something");
-        String::from_utf8(output.stderr).unwrap()
+        let arguments = [&["--lang", language], arguments].concat();
+        console::refused(self.folder.path(), &self.office, &arguments, code)
     }
 }
 

@@ -1,10 +1,10 @@
 //! The office's commands for rulings: each in a process of its own, beside devices of delegates and a chair.
 #![expect(clippy::unwrap_used, reason = "the helpers of the tests are tests too")]
 
+#[path = "support/console.rs"]
+mod console;
 #[path = "support/device.rs"]
 mod device;
-
-use std::process::{Command, Output};
 
 use device::{Device, enrolled};
 use nghisu_core::{
@@ -72,23 +72,11 @@ impl Hall {
         self.receive(device, &act)
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_nghisu"))
-            .current_dir(self.folder.path())
-            .env_remove("LC_ALL")
-            .env("LANG", "en_GB.UTF-8")
-            .args(arguments)
-            .args(["--data", "office"])
-            .output()
-            .unwrap()
-    }
-
     /// Runs a command that must do what it was asked, and returns what it printed.
     fn must(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments:?}: {complaint}");
-        String::from_utf8(output.stdout).unwrap().trim_end().into()
+        console::must(self.folder.path(), arguments)
+            .trim_end()
+            .into()
     }
 
     fn json(&self, arguments: &[&str]) -> Value {
@@ -101,12 +89,7 @@ impl Hall {
 
     /// Runs a command that must be refused with nothing written, and returns why.
     fn refused(&self, arguments: &[&str], code: i32) -> String {
-        let before = self.office.status(device::NOW).unwrap().seq;
-        let output = self.run(arguments);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
-        let after = self.office.status(device::NOW).unwrap().seq;
-        assert_eq!(after, before, "{arguments:?} has written something");
-        String::from_utf8(output.stderr).unwrap()
+        console::refused(self.folder.path(), &self.office, arguments, code)
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Changed, Store, column, sql};
 use crate::{
     error::{Code, Error, Result},
-    ids::{ActId, DocumentId, Feed, MeetingId, PersonId},
+    ids::{ActId, DeviceId, DocumentId, Feed, MeetingId, PersonId},
     meeting::{
         ItemId,
         act::{Act, ActKind, Receipt, SignedAct},
@@ -51,20 +51,37 @@ impl Store {
     /// Returns own rulings that are not among `known`, as records that have no number yet, in the order in
     /// which they were made.
     fn pending_records(&self, known: &BTreeSet<ActId>) -> Result<Vec<Record>> {
+        let pending = self.pending_acts(None, |act| known.contains(&act))?;
+        let records = pending.into_iter().zip(PENDING..);
+        Ok(records
+            .filter_map(|((made_on, act), n)| Record::of(&act, made_on, n, act.made_at))
+            .collect())
+    }
+
+    /// Returns own acts that were not refused and that `known` does not know, of a meeting or of all, in the
+    /// order in which they were made, each with the device on which it was.
+    pub(super) fn pending_acts(
+        &self,
+        meeting: Option<MeetingId>,
+        known: impl Fn(ActId) -> bool,
+    ) -> Result<Vec<(DeviceId, Act)>> {
         let mut statement = self
             .connection
             .prepare_cached(
-                "SELECT content FROM act WHERE state IN ('written', 'accepted') ORDER BY rowid",
+                "SELECT id, content FROM act
+                 WHERE (?1 IS NULL OR meeting = ?1) AND state IN ('written', 'accepted') ORDER BY rowid",
             )
             .map_err(sql)?;
-        let rows = statement
-            .query_map([], |row| row.get::<_, Vec<u8>>(0))
+        let mut rows = statement
+            .query([meeting.map(|meeting| *meeting.as_bytes())])
             .map_err(sql)?;
         let mut pending = Vec::new();
-        for (content, n) in rows.zip(PENDING..) {
-            let (signed, act) = SignedAct::decode(&content.map_err(sql)?)?;
-            if !known.contains(&act.id) {
-                pending.extend(Record::of(&act, signed.made_on, n, act.made_at));
+        while let Some(row) = rows.next().map_err(sql)? {
+            let (id, content): (Vec<u8>, Vec<u8>) =
+                (row.get(0).map_err(sql)?, row.get(1).map_err(sql)?);
+            if !known(column(&id, ActId::from_slice)?) {
+                let (signed, act) = SignedAct::decode(&content)?;
+                pending.push((signed.made_on, act));
             }
         }
         Ok(pending)

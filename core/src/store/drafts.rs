@@ -10,9 +10,7 @@ use crate::{
     error::{Code, Error, Result},
     ids::{ActId, DocumentId, Feed, MeetingId},
     meeting::{
-        Programme,
-        act::SignedAct,
-        content_hash,
+        Programme, content_hash,
         drafting::{self, DraftStep, apply_elsewhere, place_of, settled},
         ruling::{DraftRuling, Ruling, Statement},
     },
@@ -85,12 +83,14 @@ impl Store {
         };
         let records = self.records(Some(feed))?;
         let known: BTreeSet<ActId> = records.iter().map(|(_, record)| record.act).collect();
-        for (act, step, place) in self.pending_steps(meeting, &known)? {
-            let programme = &mut draft.programme;
-            if apply_elsewhere(programme, &step, place.as_deref()).is_err() {
-                draft.set_aside.push(act);
+        for (_, act) in self.pending_acts(Some(meeting), |act| known.contains(&act))? {
+            if let Some(Ruling::Draft(DraftRuling::DraftStep { step, place })) = act.ruling {
+                let programme = &mut draft.programme;
+                if apply_elsewhere(programme, &step, place.as_deref()).is_err() {
+                    draft.set_aside.push(act.id);
+                }
+                draft.pending.push(act.id);
             }
-            draft.pending.push(act);
         }
         Ok(draft)
     }
@@ -167,37 +167,5 @@ impl Store {
             })
             .map_err(sql)?;
         id.map(|id| column(&id, DocumentId::from_slice)).transpose()
-    }
-
-    /// Returns own steps in a draft that are not among `known`, in the order in which they were taken.
-    fn pending_steps(
-        &self,
-        meeting: MeetingId,
-        known: &BTreeSet<ActId>,
-    ) -> Result<Vec<(ActId, DraftStep, Option<String>)>> {
-        let mut statement = self
-            .connection
-            .prepare_cached(
-                "SELECT id, content FROM act
-                 WHERE meeting = ?1 AND state IN ('written', 'accepted') ORDER BY rowid",
-            )
-            .map_err(sql)?;
-        let rows = statement
-            .query_map([meeting.as_bytes()], |row| {
-                Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?))
-            })
-            .map_err(sql)?;
-        let mut steps = Vec::new();
-        for row in rows {
-            let (id, content) = row.map_err(sql)?;
-            if known.contains(&column(&id, ActId::from_slice)?) {
-                continue;
-            }
-            let (_, act) = SignedAct::decode(&content)?;
-            if let Some(Ruling::Draft(DraftRuling::DraftStep { step, place })) = act.ruling {
-                steps.push((act.id, *step, place));
-            }
-        }
-        Ok(steps)
     }
 }

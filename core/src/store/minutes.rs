@@ -13,7 +13,7 @@ use crate::{
     ids::{ActId, DocumentId, Feed, MeetingId},
     limits::{MINUTES_TEXT_BYTES_MAX, MINUTES_TYPED_BYTES_MAX},
     meeting::{
-        act::{Act, ActKind, SignedAct},
+        act::{Act, ActKind},
         minutes::{Minutes, MinutesRuling, MinutesText, Transcript, Version, pieces, text_hash},
         ruling::{Record, Ruling, Statement},
         states::MinutesState,
@@ -331,29 +331,11 @@ impl Store {
     fn transcript(&mut self, meeting: MeetingId) -> Result<Transcript> {
         let mut transcript = self.known_transcript(meeting)?.clone();
         let own = self.person()?.1;
-        let mut statement = self
-            .connection
-            .prepare_cached(
-                "SELECT id, content FROM act
-                 WHERE meeting = ?1 AND state IN ('written', 'accepted') ORDER BY rowid",
-            )
-            .map_err(sql)?;
-        let rows = statement
-            .query_map([meeting.as_bytes()], |row| {
-                Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?))
-            })
-            .map_err(sql)?;
-        for row in rows {
-            let (id, content) = row.map_err(sql)?;
-            if transcript.has(column(&id, ActId::from_slice)?) {
-                continue;
-            }
-            let (_, act) = SignedAct::decode(&content)?;
+        for (_, act) in self.pending_acts(Some(meeting), |act| transcript.has(act))? {
             if let Some(Ruling::Minutes(MinutesRuling::Typed { base, splices })) = &act.ruling {
                 transcript.take(act.id, Some(own), (base, splices))?;
             }
         }
-        drop(statement);
         if let Some(typed) = self.typed(meeting)? {
             transcript.take(typed.act, Some(own), (&typed.base, &typed.splices))?;
         }

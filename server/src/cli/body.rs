@@ -183,7 +183,9 @@ fn members(body: &Body, on: &BodyOn<'_>, organisation: &str, language: Language)
         };
         out(&format!(
             "  {}{}  {}  {}{}",
-            honorific.map(|it| format!("{it} ")).unwrap_or_default(),
+            honorific
+                .map(|it| format!("{} ", visible(it)))
+                .unwrap_or_default(),
             visible(name),
             visible(post),
             period(held.what.validity()),

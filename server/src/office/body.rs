@@ -12,6 +12,7 @@ use super::{
     Office,
     log::{Appending, Place},
     office_row,
+    publish::no_healing,
     records::original,
 };
 use crate::db::Tx;
@@ -31,9 +32,7 @@ impl Office {
         let keys = self.keys.clone();
         self.db.write(move |tx| {
             let mut log = Appending::begin(tx, &keys, now)?;
-            if tx.is_healing()? {
-                return Err(Code::OfficeHealing.into());
-            }
+            no_healing(tx)?;
             if newest(tx)?.is_some_and(|stated| stated.body == body) {
                 return Ok(None);
             }
