@@ -14,7 +14,8 @@
 //! - [`ruling`]: what the chair and the secretaries state, and [`course`]: how a meeting stands after all of it.
 //! - [`minutes`]: what secretaries type, and the text that the chair approves.
 //! - [`states`]: how far a thing is and which step may follow; [`deadlines`]: by which day, counted by the
-//!   body's own rules; [`follow_up`]: what is still open, and the agenda that follows from it.
+//!   body's own rules; [`follow_up`]: what is still open, and the agenda that follows from it; [`owed`]: all that has
+//!   to be done by a day.
 //! - [`glossary`]: the one identifier and the one Vietnamese name of each thing.
 //! - [`publication`]: what the office publishes of it, and to whom.
 //! - [`mod@changes`]: what is different between two programmes, as a delegate would say it. An item is
@@ -32,6 +33,7 @@ pub mod follow_up;
 pub mod glossary;
 pub mod minutes;
 pub mod order;
+pub mod owed;
 pub mod programme;
 pub mod publication;
 pub mod ruling;

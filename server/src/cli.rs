@@ -6,6 +6,7 @@ mod bundle;
 mod calendar;
 mod course;
 mod devices;
+mod due;
 mod floor;
 mod invite;
 mod item;
@@ -160,6 +161,8 @@ enum Command {
     /// Make petitions of voters known, note what becomes of them, and list them
     #[command(subcommand)]
     Petition(petition::PetitionCommand),
+    /// List what has to be done by a day: around meetings, answers, tasks, petitions
+    Due(due::DueArguments),
     /// State what the body is, show it as it is on a day, and work out what is due by its rules
     #[command(subcommand)]
     Body(body::BodyCommand),
@@ -410,6 +413,7 @@ fn carry_out(command: Command, language: Language) -> Result<()> {
         Command::Minutes(command) => minutes::run(command, language),
         Command::Task(command) => task::run(command, language),
         Command::Petition(command) => petition::run(command, language),
+        Command::Due(arguments) => due::run(&arguments, language),
         Command::Body(command) => body::run(command, language),
     }
 }

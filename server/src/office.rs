@@ -32,6 +32,7 @@ mod log;
 mod minutes;
 pub mod oparl;
 pub(crate) mod orders;
+mod owed;
 mod page;
 mod papers_back;
 pub mod pem;

@@ -9,7 +9,11 @@ use minicbor::bytes::ByteVec;
 use nghisu_core::{
     cbor,
     ids::{Kind, MeetingId},
-    meeting::act::{Act, ActKind, Receipt, ReceiptBatch},
+    meeting::{
+        act::{Act, ActKind, Receipt, ReceiptBatch},
+        body::Body,
+        deadlines::Rules,
+    },
     sync::{
         envelope::Envelope,
         wire::{Outcome, Reply, RequestBody},
@@ -18,6 +22,7 @@ use nghisu_core::{
     trust::decide::Role,
 };
 use nghisu_server::{Office, RootKey};
+use serde_json::json;
 use tempfile::TempDir;
 
 const REGISTER: ActKind = ActKind::SpeakingRegistration;
@@ -109,6 +114,29 @@ fn an_act_after_the_end_is_received_with_a_number_and_said_to_be_late() {
 
         assert_eq!((receipt.late, receipt.received_at), (late, now), "{n}");
         assert_eq!(receipt.number, Some(n as u64 + 1));
+    }
+}
+
+#[test]
+fn the_end_of_a_day_is_that_of_the_bodys_clocks() {
+    let programme = "when = { year = 2027, month = 1, day = 15 }\n\
+        [[item]]\nid = 'i1'\ntitle = 'Khai mạc'\n";
+    let hall = Hall::new(programme);
+    let mut rules = Rules::vietnamese();
+    rules.calendar.utc_offset_minutes = 9 * 60;
+    let mut body: Body = serde_json::from_value(json!({"name": "HĐND"})).unwrap();
+    body.rules.push(rules);
+    hall.office.state_body(body, AT).unwrap();
+    hall.publish(&programme.replace("Khai mạc", "Bế mạc"));
+    let mut alice = enrolled(&hall.office, "Alice", Role::Delegate, 1);
+    // Midnight there is two hours before that in Vietnam.
+    let midnight = AT.plus_ms(7 * 3_600_000);
+    for (id, now, late) in [
+        (1, Timestamp::from_unix_ms(midnight.unix_ms() - 1), false),
+        (2, midnight, true),
+    ] {
+        let act = alice.act(id, hall.meeting(), None, ActKind::QuestionSlip);
+        assert_eq!(hall.receive(&mut alice, &act, now).late, late, "{now}");
     }
 }
 

@@ -666,3 +666,62 @@ fn minutes_are_written_from_a_file_laid_before_the_chair_and_approved() {
     assert_eq!(shown["approved"]["by"], Value::Null);
     assert_eq!(hall.json(&["minutes", "show", "kh-2"])["text"], "");
 }
+
+#[test]
+fn what_is_due_by_the_bodys_rules_is_listed_with_tasks_and_petitions_as_it_stands_on_a_day() {
+    let hall = Hall::new();
+    let programme =
+        format!("id = 'kh-9'\nwhen = {{ year = 2099, month = 12, day = 7 }}\n{PROGRAMME}");
+    std::fs::write(hall.folder.path().join("kh-9.toml"), programme).unwrap();
+    hall.must(&["import", "kh-9.toml"]);
+    hall.must(&["publish", "--meeting", "kh-9"]);
+    let mut alice = enrolled(&hall.office, "Alice", Role::Delegate, 1);
+    let asked = hall.act(&mut alice, 3, Some("i1"), ActKind::QuestionSlip);
+    let give = [
+        "task",
+        "give",
+        "kh-9",
+        "--to",
+        "UBND phường",
+        "--due",
+        "2099-12-05",
+    ];
+    hall.must(&[&give[..], &["sửa đường"]].concat());
+
+    // Five whole days before Monday 7 December: by the first. The question was put on 15 January 2027.
+    let answer = format!("2027-02-04  answer to question {asked}: Kỳ họp");
+    assert_eq!(
+        hall.must(&["due", "--on", "2027-01-20"]),
+        format!(
+            "{answer}\n2099-12-01  papers to the delegates: Kỳ họp\n2099-12-05  task: sửa đường  (UBND phường)"
+        )
+    );
+    assert_eq!(hall.must(&["due", "--overdue", "--on", "2027-02-04"]), "");
+    let late = hall.must(&["due", "--overdue", "--on", "2099-12-06", "--lang", "vi"]);
+    let late: Vec<&str> = late.lines().collect();
+    assert!(late[0].starts_with("2027-02-04  quá hạn "), "{late:?}");
+    assert!(late[0].ends_with(&format!(" ngày  trả lời phiếu chất vấn số {asked}: Kỳ họp")));
+    assert_eq!(
+        late[1..],
+        [
+            "2099-12-01  quá hạn 5 ngày  gửi tài liệu tới đại biểu: Kỳ họp",
+            "2099-12-05  quá hạn 1 ngày  nhiệm vụ: sửa đường  (UBND phường)",
+        ]
+    );
+    let json = hall.json(&["due", "--overdue", "--on", "2099-12-06"]);
+    assert_eq!(json[1]["what"]["duty"], "papers");
+    assert_eq!(json[1]["days"], 5);
+
+    hall.must(&[
+        "record",
+        "kh-1",
+        "question",
+        &asked,
+        "answer-in-writing",
+        "--by",
+        "Sở Tài chính",
+        "đã trả lời",
+    ]);
+    let open = hall.must(&["due", "--on", "2099-12-01"]);
+    assert!(open.starts_with("2099-12-01  papers"), "{open}");
+}

@@ -18,9 +18,10 @@ use nghisu_core::{
     },
     store::ActState,
     sync::session::{Input, Output, Session},
+    time::Timestamp,
     trust::decide::Role,
 };
-use nghisu_server::{Office, RootKey};
+use nghisu_server::{Office, RootKey, office::Publications};
 use tempfile::TempDir;
 
 use crate::{
@@ -67,7 +68,8 @@ impl Hall {
     pub fn new(id: &str, programme: &str) -> Self {
         let folder = folder();
         let root = RootKey::draw().unwrap();
-        let office = Office::open_or_create(&folder.path().join("office"), &root).unwrap();
+        let path = folder.path().join("office");
+        let office = Office::create(&path, &root, "", Publications::Server, NOW).unwrap();
         office.add_circle("thường trực").unwrap();
         let mut hall = Self {
             folder,
@@ -81,10 +83,15 @@ impl Hall {
 
     /// Publishes a programme.
     pub fn publish(&mut self, id: &str, programme: &str) {
+        self.publish_at(id, programme, NOW);
+    }
+
+    /// Publishes a programme at another moment than [`NOW`].
+    pub fn publish_at(&mut self, id: &str, programme: &str, now: Timestamp) {
         let file = self.folder.path().join(format!("{id}.toml"));
         fs::write(&file, programme).unwrap();
-        self.office.import_files(&[file], NOW, |_| {}).unwrap();
-        self.meeting = self.office.publish(Some(id), "", NOW).unwrap()[0].meeting;
+        self.office.import_files(&[file], now, |_| {}).unwrap();
+        self.meeting = self.office.publish(Some(id), "", now).unwrap()[0].meeting;
     }
 
     /// Adds somebody, with a device that has synced.

@@ -10,6 +10,8 @@ use crate::{
         ItemId,
         body::BodyStatement,
         course::{Course, FollowUp},
+        deadlines::Obligation,
+        owed::Owed,
         ruling::{FloorRuling, Statement},
     },
 };
@@ -41,6 +43,16 @@ impl Client {
     /// [`Code::Closed`](crate::Code::Closed).
     pub async fn follow_up(&self) -> Result<FollowUp> {
         self.call(|store| store.follow_up()).await
+    }
+
+    /// Returns what the body has to do by a day and whether it has, what is due first first: what its rules ask
+    /// for around the meetings that are read here, answers to questions, tasks and petitions. What was to be done before
+    /// a day and was not is [`overdue`](crate::meeting::deadlines::overdue).
+    ///
+    /// # Errors
+    /// As [`Client::follow_up`].
+    pub async fn obligations(&self) -> Result<Vec<Obligation<Owed>>> {
+        self.call(|store| store.obligations()).await
     }
 
     /// States a ruling of the floor: under the term that this device holds, or, with

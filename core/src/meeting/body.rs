@@ -515,6 +515,23 @@ impl Body {
     }
 }
 
+/// The clocks of a body: which day it is for it at a moment. They go as the calendar says of its rules that are in
+/// force, and as Vietnam's where it has stated none.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Clocks<'a>(pub Option<&'a Body>);
+
+impl Clocks<'_> {
+    /// Returns by how many milliseconds they are ahead of UTC on a day.
+    pub fn utc_offset_ms(self, day: Day) -> u64 {
+        u64::from(rules_on(self.0, day).calendar.utc_offset_minutes) * 60_000
+    }
+
+    /// Returns the day that it is for the body at a moment. The rules are those of the day in UTC.
+    pub fn day_at(self, moment: Timestamp) -> Day {
+        Day::at(moment, self.utc_offset_ms(Day::at(moment, 0)))
+    }
+}
+
 /// Returns the rules that are in force on a day in a body, or those that a body begins with where it has
 /// stated none.
 pub fn rules_on(body: Option<&Body>, day: Day) -> Cow<'_, Rules> {

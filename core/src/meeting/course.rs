@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use super::{
     act::{ActKind, Receipt},
+    body::Clocks,
     follow_up::{Followed, Petition, Task},
     minutes::MinutesRuling,
     programme::ItemId,
@@ -29,7 +30,6 @@ use super::{
 };
 use crate::{
     ids::{ActId, DeviceId, Feed, MeetingId, PersonId},
-    limits::UTC_OFFSET_MS,
     time::{Day, Timestamp},
 };
 
@@ -475,11 +475,12 @@ impl Course {
 }
 
 impl FollowUp {
-    /// Works out what is followed up from the records of a body's tasks and petitions, in whatever order.
-    pub fn of(records: impl IntoIterator<Item = Record>) -> Self {
+    /// Works out what is followed up from the records of a body's tasks and petitions, in whatever order. The day
+    /// of a step is that of the body's clocks when the office had it.
+    pub fn of(records: impl IntoIterator<Item = Record>, clocks: Clocks<'_>) -> Self {
         let mut all = Self::default();
         for record in in_order(records) {
-            if let Err(why) = all.take(&record) {
+            if let Err(why) = all.take(&record, clocks.day_at(record.received_at)) {
                 all.set_aside.push(SetAside {
                     record,
                     why,
@@ -490,8 +491,7 @@ impl FollowUp {
         all
     }
 
-    fn take(&mut self, record: &Record) -> Result<(), Why> {
-        let on = Day::at(record.received_at, UTC_OFFSET_MS);
+    fn take(&mut self, record: &Record, on: Day) -> Result<(), Why> {
         let (owner, text) = (record.addressee.as_deref(), record.text.as_str());
         match record.ruling {
             Ruling::Task(TaskRuling::Task { due, .. }) => {

@@ -167,7 +167,7 @@ pub struct Obligation<K> {
     pub what: K,
     /// By the end of this day.
     pub due: Day,
-    /// When it was done, which may have been too late.
+    /// When it was done, which may have been too late, or is going to be.
     pub done: Option<Day>,
 }
 
@@ -371,14 +371,14 @@ impl Rules {
     }
 }
 
-/// Returns what was to be done before `today` and is not, what has waited longest first.
+/// Returns what was to be done before `today` and was not done by then, what has waited longest first.
 pub fn overdue<K: Clone>(
     obligations: impl IntoIterator<Item = Obligation<K>>,
     today: Day,
 ) -> Vec<Overdue<K>> {
     let mut overdue: Vec<Overdue<K>> = obligations
         .into_iter()
-        .filter(|it| it.due < today && it.done.is_none())
+        .filter(|it| it.due < today && it.done.is_none_or(|done| done > today))
         .map(|it| Overdue {
             days: today.days_since(it.due),
             what: it.what,

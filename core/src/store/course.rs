@@ -8,9 +8,13 @@ use crate::{
     error::{Code, Error, Result},
     ids::{ActId, DeviceId, DocumentId, Feed, MeetingId, PersonId},
     meeting::{
-        ItemId,
+        ItemId, Programme,
         act::{Act, ActKind, Receipt, SignedAct},
-        course::{Course, FollowUp},
+        body::Clocks,
+        course::{Course, FollowUp, Question},
+        deadlines::Obligation,
+        owed::{Announced, Owed, obligations},
+        publication::SignedPublication,
         ruling::{Author, FloorRuling, PENDING, Record, Ruling, Statement},
     },
     sync::envelope::Envelope,
@@ -94,6 +98,10 @@ impl Store {
     /// [`Code::MeetingUnknown`], [`Code::Storage`].
     pub fn course(&self, meeting: MeetingId) -> Result<Course> {
         self.programme(meeting)?;
+        self.course_of(meeting, self.counting_receipts(meeting)?)
+    }
+
+    fn course_of(&self, meeting: MeetingId, receipts: Vec<Receipt>) -> Result<Course> {
         let mut records = Vec::new();
         for feed in Course::feeds(meeting) {
             records.extend(self.records(Some(feed))?.into_iter().map(|(_, it)| it));
@@ -101,7 +109,7 @@ impl Store {
         let known = records.iter().map(|record| record.act).collect();
         let pending = self.pending_records(&known)?;
         records.extend(pending.into_iter().filter(|it| it.meeting == meeting));
-        Ok(Course::of(self.counting_receipts(meeting)?, records))
+        Ok(Course::of(receipts, records))
     }
 
     /// Returns the body's tasks and petitions, own rulings included.
@@ -116,7 +124,70 @@ impl Store {
         }
         let known = records.iter().map(|record| record.act).collect();
         records.extend(self.pending_records(&known)?);
-        Ok(FollowUp::of(records))
+        let body = self.body()?.map(|stated| stated.body);
+        Ok(FollowUp::of(records, Clocks(body.as_ref())))
+    }
+
+    /// Returns what the body has to do by a day and whether it has, what is due first first: what its rules ask
+    /// for around the meetings that are read here, answers to questions, tasks and petitions.
+    ///
+    /// # Errors
+    /// [`Code::NotEnrolled`], [`Code::Storage`].
+    pub fn obligations(&self) -> Result<Vec<Obligation<Owed>>> {
+        let body = self.body()?.map(|stated| stated.body);
+        let mut announced = Vec::new();
+        for (id, parts) in self.meeting_parts()? {
+            let open = parts.into_iter().find(|(part, _)| part.circle.is_none());
+            let Some((part, head)) = open else { continue };
+            announced.push(Announced {
+                id,
+                meeting: Programme::from_json(&head)?.meeting,
+                has_papers: self.has_open_papers(id)?,
+                first: self.first_published(id)?.unwrap_or(part.published_at),
+                last: part.published_at,
+                questions: self.questions(id)?,
+            });
+        }
+        let clocks = Clocks(body.as_ref());
+        Ok(obligations(clocks, &announced, &self.follow_up()?))
+    }
+
+    fn questions(&self, meeting: MeetingId) -> Result<Vec<Question>> {
+        let receipts = self.counting_receipts(meeting)?;
+        let asks = |receipt: &Receipt| receipt.kind == ActKind::QuestionSlip;
+        if !receipts.iter().any(asks) {
+            return Ok(Vec::new());
+        }
+        Ok(self.course_of(meeting, receipts)?.questions)
+    }
+
+    /// Says whether all who take part in a meeting read papers with it.
+    fn has_open_papers(&self, meeting: MeetingId) -> Result<bool> {
+        self.connection
+            .prepare_cached("SELECT 1 FROM paper WHERE feed = ?1")
+            .and_then(|mut statement| statement.exists([Feed::Programme(meeting).to_bytes()]))
+            .map_err(sql)
+    }
+
+    /// Returns when a meeting was published first, by the publications that are here.
+    fn first_published(&self, meeting: MeetingId) -> Result<Option<Timestamp>> {
+        // The index is on the kind as a number.
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT bytes FROM kept WHERE kind = 3 AND feed = ?1")
+            .map_err(sql)?;
+        let mut rows = statement
+            .query([Feed::Programme(meeting).to_bytes()])
+            .map_err(sql)?;
+        let mut first = None;
+        while let Some(row) = rows.next().map_err(sql)? {
+            let bytes: Vec<u8> = row.get(0).map_err(sql)?;
+            let envelope = Envelope::decode(&bytes)?;
+            let (_, publication) = SignedPublication::decode(envelope.payload())?;
+            let at = publication.published_at;
+            first = Some(first.map_or(at, |first: Timestamp| first.min(at)));
+        }
+        Ok(first)
     }
 
     /// Returns the receipts of a meeting that count.

@@ -26,6 +26,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0012_records.sql"),
     include_str!("migrations/0013_minutes.sql"),
     include_str!("migrations/0014_body.sql"),
+    include_str!("migrations/0015_publications.sql"),
 ];
 
 /// `"NGHS"`: tells our files from other SQLite files.

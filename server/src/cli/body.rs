@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use nghisu_core::{
     Code, Error, Language, Result,
     meeting::{
-        body::{Body, BodyOn, BodyStatement, Held, Membership, rules_on},
+        body::{Body, BodyOn, BodyStatement, Clocks, Held, Membership, rules_on},
         deadlines::{Duty, Period, Rules},
     },
     sync::healing::SerialNumber,
@@ -14,12 +14,7 @@ use nghisu_core::{
 };
 use serde_json::json;
 
-use super::{
-    Data, out,
-    publish::visible,
-    ruling::{shown, today},
-    say, write_out,
-};
+use super::{Data, out, publish::visible, ruling::shown, say, write_out};
 use crate::{
     Office, clock,
     import::body::{read, written},
@@ -92,8 +87,7 @@ pub(super) fn run(command: BodyCommand, language: Language) -> Result<()> {
         }
         BodyCommand::Show { on, data, json } => {
             let stated = known(&Office::open(&data.data)?)?;
-            let calendar = |day| rules_on(Some(&stated.body), day).into_owned().calendar;
-            let day = on.unwrap_or_else(|| calendar(today()).day_at(clock::now()));
+            let day = on.unwrap_or_else(|| Clocks(Some(&stated.body)).day_at(clock::now()));
             if json {
                 return out(&json!({
                     "number": SerialNumber::new(stated.number).to_string(),
@@ -118,7 +112,10 @@ fn known(office: &Office) -> Result<BodyStatement> {
 }
 
 fn show(stated: &BodyStatement, day: Day, language: Language) -> Result<()> {
-    let (body, at) = (&stated.body, shown(stated.stated_at));
+    let (body, at) = (
+        &stated.body,
+        shown(stated.stated_at, Clocks(Some(&stated.body))),
+    );
     let number = SerialNumber::new(stated.number);
     let level = body.level.map(|level| level.text(language));
     out(&format!(

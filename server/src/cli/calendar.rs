@@ -1,7 +1,7 @@
 //! `nghisu calendar`: the published meetings as iCalendar (RFC 5545), as everybody may read them.
 //!
 //! Times are written in UTC: the body's rules say how far its clocks are ahead on a day, so nothing is lost
-//! by it and no table of time zones has to be right on the reader's side. A date alone is a whole day
+//! by it and no table of time clocks has to be right on the reader's side. A date alone is a whole day
 //! and has no zone.
 
 use std::path::PathBuf;
@@ -11,10 +11,7 @@ use icalendar::{Calendar, Component, Event, Property};
 use nghisu_core::{
     Language, Result,
     ids::{Hash, LogId},
-    meeting::{
-        Item, Meeting, Programme, State,
-        body::{Body, rules_on},
-    },
+    meeting::{Item, Meeting, Programme, State, body::Clocks},
     time::{DateParts, Day, PartialDate, Timestamp},
 };
 
@@ -34,22 +31,12 @@ pub(super) fn run(arguments: &CalendarArguments, language: Language) -> Result<(
     let office = Office::open(&arguments.data.data)?;
     let (meetings, body_name) = (office.open_meetings()?, office.body_name()?);
     let stated = office.body()?.map(|stated| stated.body);
-    let zones = Zones(stated.as_ref());
-    let (text, remarks) = calendar(&meetings, (office.log(), zones), &body_name, language);
+    let clocks = Clocks(stated.as_ref());
+    let (text, remarks) = calendar(&meetings, (office.log(), clocks), &body_name, language);
     write_out(&arguments.file, text.as_bytes())?;
     remarks
         .iter()
         .try_for_each(|line| tell(&format!("{line}\n")))
-}
-
-/// How far the body's clocks are ahead of UTC, by its rules on a day.
-#[derive(Debug, Clone, Copy)]
-struct Zones<'a>(Option<&'a Body>);
-
-impl Zones<'_> {
-    fn offset_ms(self, day: Day) -> u64 {
-        u64::from(rules_on(self.0, day).calendar.utc_offset_minutes) * 60_000
-    }
 }
 
 /// When something is, as far as a calendar can say it.
@@ -103,7 +90,7 @@ impl Why {
 
 fn calendar(
     meetings: &[OpenMeeting],
-    (log, zones): (LogId, Zones<'_>),
+    (log, clocks): (LogId, Clocks<'_>),
     body_name: &str,
     language: Language,
 ) -> (String, Vec<String>) {
@@ -126,7 +113,7 @@ fn calendar(
             let text = format!("{}  {}: {}", of.id, name, why.text(language));
             remarks.push(visible(&text));
         };
-        match when(zones, of.when.as_ref(), of.end.as_ref()) {
+        match when(clocks, of.when.as_ref(), of.end.as_ref()) {
             Ok(found) => {
                 if let (When::Days(..), Some(date)) = (&found, &of.when)
                     && date.part_of_day().is_some()
@@ -141,7 +128,7 @@ fn calendar(
             if !is_open(item) || (item.when.is_none() && item.end.is_none()) {
                 continue;
             }
-            match item_when(zones, of, item) {
+            match item_when(clocks, of, item) {
                 Ok(found) => {
                     let event = item_event(meeting, log, (id.as_str(), item), &found);
                     calendar.push(event);
@@ -254,37 +241,41 @@ fn titled(item: &Item) -> String {
 /// Works out what a calendar can say of a beginning and an end. An end that is before the beginning, or
 /// of which the day is not known, says nothing.
 fn when(
-    zones: Zones<'_>,
+    clocks: Clocks<'_>,
     begin: Option<&PartialDate>,
     end: Option<&PartialDate>,
 ) -> Result<When, Why> {
     let begin = begin.ok_or(Why::NoDate)?;
-    let (first, from) = day_of(zones, begin)?;
+    let (first, from) = day_of(clocks, begin)?;
     let end = end.and_then(|end| on_day_of(end, begin));
     if let Some((hour, minute)) = begin.time() {
         let from = from.plus_ms((u64::from(hour) * 60 + u64::from(minute)) * 60_000);
-        let to = end.as_ref().and_then(|end| moment_of(zones, end));
+        let to = end.as_ref().and_then(|end| moment_of(clocks, end));
         return Ok(When::Timed(from, to.filter(|to| *to > from)));
     }
     let last = end
-        .and_then(|end| day_of(zones, &end).ok())
+        .and_then(|end| day_of(clocks, &end).ok())
         .map(|(last, _)| last);
     let last = last.filter(|last| *last > first);
     Ok(When::Days(first, last.map(|last| last.plus_days(1))))
 }
 
 /// An item that says a time alone is on the day of its meeting, if that has one day.
-fn item_when(zones: Zones<'_>, meeting: &Meeting, item: &Item) -> Result<When, Why> {
+fn item_when(clocks: Clocks<'_>, meeting: &Meeting, item: &Item) -> Result<When, Why> {
     let own = item.when.as_ref().or(item.end.as_ref());
     let Some(begin) = own.filter(|date| date.month().is_none() && date.year().is_none()) else {
-        return when(zones, item.when.as_ref(), item.end.as_ref());
+        return when(clocks, item.when.as_ref(), item.end.as_ref());
     };
     let of = meeting.when.as_ref().ok_or(Why::NoDate)?;
-    if let When::Days(_, Some(_)) = when(zones, Some(&of.whole_day()), meeting.end.as_ref())? {
+    if let When::Days(_, Some(_)) = when(clocks, Some(&of.whole_day()), meeting.end.as_ref())? {
         return Err(Why::ManyDays);
     }
     let begin = on_day_of(begin, of).ok_or(Why::NoDay)?;
-    when(zones, item.when.as_ref().map(|_| &begin), item.end.as_ref())
+    when(
+        clocks,
+        item.when.as_ref().map(|_| &begin),
+        item.end.as_ref(),
+    )
 }
 
 /// Returns a date that has no day of its own on the day of another; `None` if it has half of one.
@@ -305,7 +296,7 @@ fn on_day_of(date: &PartialDate, of: &PartialDate) -> Option<PartialDate> {
 }
 
 /// Returns a day, and the moment at which it begins.
-fn day_of(zones: Zones<'_>, date: &PartialDate) -> Result<(Day, Timestamp), Why> {
+fn day_of(clocks: Clocks<'_>, date: &PartialDate) -> Result<(Day, Timestamp), Why> {
     match (date.year(), date.day()) {
         (None, Some(_)) => return Err(Why::NoYear),
         (_, None) if date.month().is_none() && date.year().is_none() => return Err(Why::NoDate),
@@ -313,13 +304,13 @@ fn day_of(zones: Zones<'_>, date: &PartialDate) -> Result<(Day, Timestamp), Why>
         (Some(_), Some(_)) => {}
     }
     let day = date.last_day().ok_or(Why::NoDay)?;
-    let begins = day.begins_at(zones.offset_ms(day));
+    let begins = day.begins_at(clocks.utc_offset_ms(day));
     Ok((day, begins.ok_or(Why::Early)?))
 }
 
 /// Returns the moment at which something ends: its minute, or the end of its part of the day.
-fn moment_of(zones: Zones<'_>, end: &PartialDate) -> Option<Timestamp> {
-    let after = end.ends_at(zones.offset_ms(end.last_day()?))?;
+fn moment_of(clocks: Clocks<'_>, end: &PartialDate) -> Option<Timestamp> {
+    let after = end.ends_at(clocks.utc_offset_ms(end.last_day()?))?;
     let minute = u64::from(end.time().is_some()) * 60_000;
     Some(Timestamp::from_unix_ms(after.unix_ms() - minute))
 }

@@ -14,11 +14,7 @@ use nghisu_core::{
 };
 use serde_json::{Value, json};
 
-use super::{
-    Data, out,
-    roll::standing,
-    ruling::{Sitting, shown},
-};
+use super::{Data, out, roll::standing, ruling::Sitting};
 
 #[derive(Debug, Args)]
 pub(super) struct CourseArguments {
@@ -102,7 +98,7 @@ fn say_floor(sitting: &Sitting) -> Result<()> {
         out(&format!("{label}: {number}  {name}"))?;
     }
     floor.allotted.map_or(Ok(()), |allotted| {
-        let (seconds, since) = (allotted.seconds, shown(allotted.since));
+        let (seconds, since) = (allotted.seconds, sitting.shown(allotted.since));
         out(&match sitting.language {
             Language::Vietnamese => format!("thời gian: {seconds} giây từ {since}"),
             Language::English => format!("time: {seconds} seconds from {since}"),

@@ -16,7 +16,7 @@ use nghisu_core::{
 
 use super::{
     Data, out,
-    ruling::{Sitting, When, follows, in_order},
+    ruling::{Sitting, When, follows},
 };
 
 #[derive(Debug, Args)]
@@ -248,7 +248,7 @@ fn spoken(
     ended: Option<When>,
 ) -> Result<Stated> {
     let registration = sitting.registration(number)?;
-    let moment = |when: When| when.moment(sitting.now);
+    let moment = |when: When| sitting.moment(when);
     let began = began.map_or_else(|| called_at(registration, sitting.now), moment);
     let ended = ended.map_or(sitting.now, moment);
     let stated = step(sitting, number, SpeakingState::Spoken, |registration| {
@@ -258,7 +258,7 @@ fn spoken(
             ended,
         }
     })?;
-    in_order(began, ended, sitting.language)?;
+    sitting.in_order(began, ended)?;
     Ok(stated)
 }
 

@@ -145,8 +145,10 @@ pub(super) fn run(command: PetitionCommand, language: Language) -> Result<()> {
         PetitionCommand::NotCompetent(it) => answered(PetitionState::NotCompetent, it),
         PetitionCommand::Report(it) => answered(PetitionState::Reported, it),
         PetitionCommand::List(arguments) => {
-            let petitions = Office::open(&arguments.data.data)?.follow_up()?.petitions;
-            list(&petitions, &overdue(&[], &petitions), &arguments, language)
+            let office = Office::open(&arguments.data.data)?;
+            let petitions = office.follow_up()?.petitions;
+            let overdue = overdue(&office, &[], &petitions)?;
+            list(&petitions, &overdue, &arguments, language)
         }
     }
 }

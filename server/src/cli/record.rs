@@ -13,7 +13,7 @@ use nghisu_core::{
 
 use super::{
     Data, out,
-    ruling::{Sitting, When, follows, in_order},
+    ruling::{Sitting, When, follows},
 };
 
 #[derive(Debug, Args)]
@@ -130,8 +130,8 @@ pub(super) fn run(arguments: RecordArguments, language: Language) -> Result<()> 
             ended,
             text,
         } => {
-            let (began, ended) = (began.moment(sitting.now), ended.moment(sitting.now));
-            in_order(began, ended, language)?;
+            let (began, ended) = (sitting.moment(began), sitting.moment(ended));
+            sitting.in_order(began, ended)?;
             let word = sitting.say("phát biểu", "speech");
             let statement = Statement {
                 item,

@@ -6,8 +6,8 @@ use std::{collections::BTreeMap, path::Path, str::FromStr};
 use nghisu_core::{
     Code, Error, Language, Result,
     ids::{ActId, MeetingId, PersonId},
-    limits::UTC_OFFSET_MS,
     meeting::{
+        body::{Body, Clocks},
         course::{Course, Question, Registration},
         follow_up::Followed,
         ruling::{Record, Statement},
@@ -31,6 +31,7 @@ pub(super) struct Sitting {
     pub(super) language: Language,
     pub(super) now: Timestamp,
     meeting: String,
+    body: Option<Body>,
 }
 
 impl Sitting {
@@ -40,11 +41,17 @@ impl Sitting {
         Ok(Self {
             course: office.course(meeting)?,
             names: people.map(|person| (person.id, person.name)).collect(),
+            body: office.body()?.map(|stated| stated.body),
             office,
             language,
             now: clock::now(),
             meeting: meeting.to_owned(),
         })
+    }
+
+    /// Returns the moment that is meant by a time.
+    pub(super) fn moment(&self, when: When) -> Timestamp {
+        when.moment(self.now, Clocks(self.body.as_ref()))
     }
 
     /// Returns a person's name, or his id where the office has forgotten it.
@@ -81,6 +88,22 @@ impl Sitting {
         self.office.rule(&self.meeting, statement, self.now)
     }
 
+    /// Writes a time as the body's clocks show it.
+    pub(super) fn shown(&self, at: Timestamp) -> String {
+        shown(at, Clocks(self.body.as_ref()))
+    }
+
+    /// Says whether something ended after it began, before anything is written.
+    pub(super) fn in_order(&self, began: Timestamp, ended: Timestamp) -> Result<()> {
+        if began <= ended {
+            return Ok(());
+        }
+        let (began, ended) = (self.shown(began), self.shown(ended));
+        let words = self.say("kết thúc trước khi bắt đầu", "an end before its beginning");
+        let detail = format_args!("{words}: {began} – {ended}");
+        Err(Error::new(Code::StatementInvalid, detail))
+    }
+
     pub(super) const fn say(&self, vi: &'static str, en: &'static str) -> &'static str {
         say(self.language, vi, en)
     }
@@ -111,23 +134,6 @@ pub(super) fn follows<S: State>(from: S, to: S, language: Language) -> Result<()
         };
         Error::new(Code::StepInvalid, detail)
     })
-}
-
-/// Says whether something ended after it began, before anything is written.
-pub(super) fn in_order(began: Timestamp, ended: Timestamp, language: Language) -> Result<()> {
-    if began <= ended {
-        return Ok(());
-    }
-    let (began, ended) = (shown(began), shown(ended));
-    let words = say(
-        language,
-        "kết thúc trước khi bắt đầu",
-        "an end before its beginning",
-    );
-    Err(Error::new(
-        Code::StatementInvalid,
-        format_args!("{words}: {began} – {ended}"),
-    ))
 }
 
 /// Finds a task or a petition by its id or by the beginning of it.
@@ -164,14 +170,9 @@ pub(super) fn meeting_of<S>(office: &Office, followed: &Followed<S>) -> Result<(
     Ok((office.meeting_of_followed(id)?, id))
 }
 
-/// Returns the day that it is for the body.
-pub(super) fn today() -> Day {
-    Day::at(clock::now(), UTC_OFFSET_MS)
-}
-
 /// Writes a time as the body's clocks show it.
-pub(super) fn shown(at: Timestamp) -> String {
-    at.written_at(UTC_OFFSET_MS)
+pub(super) fn shown(at: Timestamp, clocks: Clocks<'_>) -> String {
+    at.written_at(clocks.utc_offset_ms(clocks.day_at(at)))
 }
 
 /// A time as people type it.
@@ -179,17 +180,18 @@ pub(super) fn shown(at: Timestamp) -> String {
 pub(super) enum When {
     /// A moment.
     At(Timestamp),
-    /// So many milliseconds after the beginning of today.
-    Today(u64),
+    /// So many milliseconds after the beginning of a day, or of today, by the body's clocks.
+    Local(Option<Day>, u64),
 }
 
 impl When {
     /// Returns the moment that is meant.
-    pub(super) fn moment(self, now: Timestamp) -> Timestamp {
+    fn moment(self, now: Timestamp, clocks: Clocks<'_>) -> Timestamp {
         match self {
             Self::At(moment) => moment,
-            Self::Today(ms) => {
-                let begins = Day::at(now, UTC_OFFSET_MS).begins_at(UTC_OFFSET_MS);
+            Self::Local(day, ms) => {
+                let day = day.unwrap_or_else(|| clocks.day_at(now));
+                let begins = day.begins_at(clocks.utc_offset_ms(day));
                 begins.unwrap_or_default().plus_ms(ms)
             }
         }
@@ -202,30 +204,36 @@ impl FromStr for When {
     fn from_str(text: &str) -> Result<Self, String> {
         let read = || match text.split_once('T') {
             Some((day, time)) => {
+                let day = day.parse::<Day>().ok()?;
                 let (time, offset_ms) = with_offset(time)?;
-                let begins = day.parse::<Day>().ok()?.begins_at(0)?;
-                let local = begins.plus_ms(time_of_day(time)?).unix_ms();
-                let utc = local.checked_add_signed(-offset_ms)?;
-                Some(Self::At(Timestamp::from_unix_ms(utc)))
+                let ms = time_of_day(time)?;
+                let local = day.begins_at(0)?.plus_ms(ms).unix_ms();
+                Some(match offset_ms {
+                    Some(offset_ms) => {
+                        let utc = local.checked_add_signed(-offset_ms)?;
+                        Self::At(Timestamp::from_unix_ms(utc))
+                    }
+                    None => Self::Local(Some(day), ms),
+                })
             }
-            None => time_of_day(text).map(Self::Today),
+            None => time_of_day(text).map(|ms| Self::Local(None, ms)),
         };
         read().ok_or_else(|| "expected 08:30, 08:30:15 or 2026-12-07T08:30:15+07:00".to_owned())
     }
 }
 
-/// Splits the offset from a time: the body's own where there is none.
-fn with_offset(time: &str) -> Option<(&str, i64)> {
+/// Splits the offset from a time, if it has one.
+fn with_offset(time: &str) -> Option<(&str, Option<i64>)> {
     if let Some(time) = time.strip_suffix('Z') {
-        return Some((time, 0));
+        return Some((time, Some(0)));
     }
     match time.find(['+', '-']) {
-        None => Some((time, i64::try_from(UTC_OFFSET_MS).ok()?)),
+        None => Some((time, None)),
         Some(at) => {
             let (time, offset) = time.split_at(at);
             let sign = if offset.starts_with('-') { -1 } else { 1 };
             let ms = i64::try_from(time_of_day(offset.get(1..)?)?).ok()?;
-            Some((time, sign * ms))
+            Some((time, Some(sign * ms)))
         }
     }
 }
@@ -252,6 +260,9 @@ fn digits(text: &str, count: usize, max: u64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use nghisu_core::meeting::deadlines::Rules;
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -259,18 +270,29 @@ mod tests {
         // 2026-12-07 01:30:15 in UTC.
         let at = Timestamp::from_unix_ms(1_796_607_015_000);
         for text in [
-            "2026-12-07T08:30:15",
             "2026-12-07T08:30:15+07:00",
             "2026-12-07T01:30:15Z",
             "2026-12-06T20:30:15-05:00",
             &at.to_string(),
-            &shown(at),
+            &shown(at, Clocks(None)),
         ] {
             assert_eq!(text.parse(), Ok(When::At(at)), "{text}");
         }
-        let today: When = "08:30:15".parse().unwrap();
-        let late = Timestamp::from_unix_ms(1_796_607_015_000 + 15 * 3_600_000);
-        assert_eq!(today.moment(late), at);
+        let late = Timestamp::from_unix_ms(1_796_607_015_000 + 12 * 3_600_000);
+        let mut body: Body = serde_json::from_value(json!({"name": "HĐND"})).unwrap();
+        let mut rules = Rules::vietnamese();
+        rules.calendar.utc_offset_minutes = 9 * 60;
+        body.rules.push(rules);
+        for text in ["08:30:15", "2026-12-07T08:30:15"] {
+            let local: When = text.parse().unwrap();
+            assert_eq!(local.moment(late, Clocks(None)), at, "{text}");
+            let earlier = local.moment(late, Clocks(Some(&body)));
+            assert_eq!(
+                earlier.plus_ms(2 * 3_600_000),
+                at,
+                "{text} where the clocks are ahead"
+            );
+        }
         for text in [
             "",
             "8:30",

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::{
     Data, out,
-    ruling::{Sitting, followed, follows, meeting_of, today},
+    ruling::{Sitting, followed, follows, meeting_of},
     say,
 };
 use crate::{Office, clock};
@@ -116,8 +116,9 @@ pub(super) fn run(command: TaskCommand, language: Language) -> Result<()> {
             step(&data, &id, TaskState::Done, text, language)
         }
         TaskCommand::List(arguments) => {
-            let tasks = Office::open(&arguments.data.data)?.follow_up()?.tasks;
-            let overdue = overdue(&tasks, &[]);
+            let office = Office::open(&arguments.data.data)?;
+            let tasks = office.follow_up()?.tasks;
+            let overdue = overdue(&office, &tasks, &[])?;
             list(&tasks, &overdue, &arguments, language)
         }
     }
@@ -143,9 +144,14 @@ fn step(data: &Data, id: &str, state: TaskState, text: String, language: Languag
 }
 
 /// Returns for how many days what is overdue today has been.
-pub(super) fn overdue(tasks: &[Task], petitions: &[Petition]) -> Vec<(String, i64)> {
-    let overdue = overdue_on(tasks, petitions, today()).into_iter();
-    overdue.map(|it| (it.what.to_owned(), it.days)).collect()
+pub(super) fn overdue(
+    office: &Office,
+    tasks: &[Task],
+    petitions: &[Petition],
+) -> Result<Vec<(String, i64)>> {
+    let today = office.day_at(clock::now())?;
+    let overdue = overdue_on(tasks, petitions, today).into_iter();
+    Ok(overdue.map(|it| (it.what.to_owned(), it.days)).collect())
 }
 
 /// Lists what is followed up: all in the order in which it began, or what is overdue.

@@ -4,11 +4,11 @@
 use nghisu_core::{
     Result,
     ids::Feed,
-    limits::UTC_OFFSET_MS,
-    meeting::Programme,
+    meeting::{Programme, body::Clocks},
     time::{PartialDate, Timestamp},
 };
 
+use super::body;
 use crate::db::{Tx, rows::ActRow};
 
 /// Keeps when the meeting and its items end, as this publication says. An end that is published is
@@ -18,7 +18,9 @@ pub(crate) fn note_ends(tx: &Tx<'_>, feed: Feed, programme: &Programme) -> Resul
     let (Feed::Programme(meeting) | Feed::CircleProgramme(meeting, _)) = feed else {
         return Ok(());
     };
-    let ends_at = |end: Option<&PartialDate>| end.and_then(|end| end.ends_at(UTC_OFFSET_MS));
+    let body = body::newest(tx)?.map(|stated| stated.body);
+    let clocks = Clocks(body.as_ref());
+    let ends_at = |end: Option<&PartialDate>| end?.ends_at(clocks.utc_offset_ms(end?.last_day()?));
     let whole = &programme.meeting;
     let end = match &whole.end {
         Some(end) => Some(end.clone()),

@@ -7,6 +7,7 @@ use nghisu_core::{
     meeting::{
         ItemId,
         act::{Act, ActKind, SignedAct},
+        body::Clocks,
         course::{Course, FollowUp},
         minutes::MinutesRuling,
         ruling::{Author, FloorRuling, PetitionRuling, Record, Ruling, Statement, TaskRuling},
@@ -19,6 +20,7 @@ use nghisu_core::{
 use super::{
     Office,
     acts::counting_receipts,
+    body,
     log::Appending,
     minutes,
     publish::{self, find_meeting, no_healing},
@@ -106,7 +108,9 @@ impl Office {
             let log = super::office_row(tx)?.log;
             let tasks = records_of(tx, Feed::Task(log), log)?;
             let petitions = records_of(tx, Feed::Petition(log), log)?;
-            Ok(FollowUp::of(tasks.into_iter().chain(petitions)))
+            let body = body::newest(tx)?.map(|stated| stated.body);
+            let records = tasks.into_iter().chain(petitions);
+            Ok(FollowUp::of(records, Clocks(body.as_ref())))
         })
     }
 

@@ -421,7 +421,7 @@ fn tasks_and_petitions_keep_all_their_steps_and_who_has_them() {
             due,
         })
     };
-    let follow_up = FollowUp::of([
+    let records = [
         with(
             1,
             Some("Ban Pháp chế"),
@@ -451,7 +451,8 @@ fn tasks_and_petitions_keep_all_their_steps_and_who_has_them() {
             }),
         ),
         with(10, None, urged(PetitionState::Urged, None)),
-    ]);
+    ];
+    let follow_up = FollowUp::of(records, Clocks::default());
     let given = &follow_up.tasks[0];
     assert_eq!(given.owner.as_deref(), Some("Ban Pháp chế"));
     assert_eq!((given.state(), given.due), (TaskState::Done, due));
