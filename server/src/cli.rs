@@ -15,6 +15,7 @@ mod meeting;
 mod member;
 mod minutes;
 mod oparl;
+mod paper;
 mod passphrase;
 mod petition;
 mod proof;
@@ -111,6 +112,9 @@ enum Command {
     /// Write the items of a draft one step at a time, and list them
     #[command(subcommand)]
     Item(item::ItemCommand),
+    /// Write the papers of a draft and their files, and list them
+    #[command(subcommand)]
+    Paper(paper::PaperCommand),
     /// Begin the draft of a monthly agenda with the tasks and petitions that are open
     Agenda(meeting::AgendaArguments),
     /// Publish drafts to the delegates, or prepare and sign that
@@ -380,6 +384,7 @@ fn carry_out(command: Command, language: Language) -> Result<()> {
         Command::Device(command) => device(command, language),
         Command::Import { files, data } => import(&data.data, &files, language),
         Command::Meeting(command) => meeting::run(command, language),
+        Command::Paper(command) => paper::run(command, language),
         Command::Item(command) => item::run(command, language),
         Command::Agenda(arguments) => meeting::agenda(&arguments, language),
         Command::Publish(arguments) => publish::run(&arguments, language),

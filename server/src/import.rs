@@ -111,34 +111,55 @@ fn text_of(path: &Path, name: &str, code: Code) -> Result<String> {
 pub fn attach_files(imported: &mut Imported) -> Result<Vec<PaperBlob>> {
     let mut blobs = Vec::with_capacity(imported.files.len());
     for (id, role, path) in &imported.files {
-        let name = file_name(path);
-        let media_type = media_type(&name);
-        let (blob, text) = hash_file(id, *role, path, &imported.folder)?;
-        if let Some(line) = text.as_deref().and_then(secrecy::stamped_line) {
-            return Err(Error::new(
-                Code::StateSecret,
-                format!("paper \"{id}\": {name}:{line}"),
-            ));
-        }
-        if text.is_none() && (*role == FileRole::Text || media_type.starts_with("text/")) {
-            let detail = format!("paper \"{id}\": {name} is no text; expected UTF-8");
-            return Err(Error::new(Code::ProgrammeFile, detail));
-        }
-        let file = PaperFile {
-            hash: blob.hash,
-            length: blob.length,
-            media_type: media_type.to_owned(),
-            name: name.nfc().collect(),
-            extra: BTreeMap::new(),
-        };
-        let paper: &mut Paper = imported.programme.papers.entry(id.clone()).or_default();
-        match role {
-            FileRole::File => paper.file = Some(file),
-            FileRole::Text => paper.text_file = Some(file),
-        }
+        let (file, blob) = read_file(id.as_str(), *role, path, &imported.folder)?;
+        role.put(
+            imported.programme.papers.entry(id.clone()).or_default(),
+            file,
+        );
         blobs.push(blob);
     }
     Ok(blobs)
+}
+
+impl FileRole {
+    /// Gives a paper a file.
+    pub fn put(self, paper: &mut Paper, file: PaperFile) {
+        match self {
+            Self::File => paper.file = Some(file),
+            Self::Text => paper.text_file = Some(file),
+        }
+    }
+}
+
+/// Reads a file of the paper that is called `paper`, which lies within `folder`.
+///
+/// # Errors
+/// As [`attach_files`].
+pub fn read_file(
+    paper: &str,
+    role: FileRole,
+    path: &Path,
+    folder: &Path,
+) -> Result<(PaperFile, PaperBlob)> {
+    let name = file_name(path);
+    let media_type = media_type(&name);
+    let (blob, text) = hash_file(paper, role, path, folder)?;
+    if let Some(line) = text.as_deref().and_then(secrecy::stamped_line) {
+        let detail = format!("paper \"{paper}\": {name}:{line}");
+        return Err(Error::new(Code::StateSecret, detail));
+    }
+    if text.is_none() && (role == FileRole::Text || media_type.starts_with("text/")) {
+        let detail = format!("paper \"{paper}\": {name} is no text; expected UTF-8");
+        return Err(Error::new(Code::ProgrammeFile, detail));
+    }
+    let file = PaperFile {
+        hash: blob.hash,
+        length: blob.length,
+        media_type: media_type.to_owned(),
+        name: name.nfc().collect(),
+        extra: BTreeMap::new(),
+    };
+    Ok((file, blob))
 }
 
 /// Gives the items of a programme as it was read the keys that they have in the previous draft,
@@ -191,14 +212,17 @@ fn bytes_of(path: &Path, name: &str, code: Code) -> Result<Vec<u8>> {
 
 /// Hashes one file in pieces. The content comes along if it is text of a size that is searched.
 fn hash_file(
-    id: &PaperId,
+    paper: &str,
     role: FileRole,
     path: &Path,
     folder: &Path,
 ) -> Result<(PaperBlob, Option<String>)> {
     let name = file_name(path);
     let missing = |why: &dyn std::fmt::Display| {
-        Error::new(Code::PaperMissing, format!("paper \"{id}\": {name}: {why}"))
+        Error::new(
+            Code::PaperMissing,
+            format!("paper \"{paper}\": {name}: {why}"),
+        )
     };
     let limit = match role {
         FileRole::File => PAPER_BYTES_MAX,
@@ -233,7 +257,7 @@ fn hash_file(
         }
         length += count as u64;
         if length > limit {
-            let detail = format!("paper \"{id}\": {name}: more than {limit} bytes");
+            let detail = format!("paper \"{paper}\": {name}: more than {limit} bytes");
             return Err(Error::new(Code::TooLarge, detail));
         }
         hasher.update(&piece[..count]);

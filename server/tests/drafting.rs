@@ -10,7 +10,7 @@ use device::{Device, NOW, enrolled};
 use nghisu_core::{
     Code,
     document::Document,
-    ids::{Feed, Kind, MeetingId},
+    ids::{Feed, Hash, Kind, MeetingId},
     meeting::{
         Item, ItemId, Programme,
         drafting::{DraftStep, ItemStep, MeetingStep, NewItem, PaperStep},
@@ -24,6 +24,7 @@ use nghisu_server::{
     office::{Asked, Drafted, ImportedDraft},
 };
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 const PROGRAMME: &str = r#"
@@ -592,5 +593,128 @@ fn what_cannot_be_is_refused_in_words_and_nothing_is_written() {
     ] {
         let refusal = hall.refused(arguments, 2);
         assert!(refusal.contains(words), "{arguments:?}: {refusal}");
+    }
+}
+
+#[test]
+fn papers_are_written_with_their_files_by_commands_and_a_new_version_takes_the_place_of_the_old() {
+    let hall = Hall::new();
+    let write = |name: &str, bytes: &[u8]| {
+        std::fs::write(hall.folder.path().join(name), bytes).unwrap();
+        Hash::from_bytes(Sha256::digest(bytes).into())
+    };
+    let paper = |arguments: &[&str]| hall.must(&[&["paper"], arguments].concat());
+    let first = write("83.pdf", b"%PDF the first");
+    let text = write("83.txt", "Tờ trình".as_bytes());
+    let added = paper(&[
+        "add",
+        "kh-1",
+        "Tờ trình",
+        "--item",
+        "1",
+        "--number",
+        "83/TTr",
+        "--file",
+        "83.pdf",
+        "--text",
+        "83.txt",
+    ]);
+    assert_eq!(
+        paper(&["list", "kh-1"])
+            .lines()
+            .find(|line| line.starts_with(&added))
+            .unwrap(),
+        format!("{added}  83/TTr  Tờ trình  (item i1; 83.pdf)")
+    );
+    let mut alice = enrolled(&hall.office, "Alice", Role::Delegate, 1);
+    hall.must(&["publish"]);
+    let files = |alice: &mut Device| {
+        let open = served(&hall, alice).open.unwrap();
+        let found = open.papers.into_iter().find(|(id, _)| id.as_str() == added);
+        let found = found.map(|(_, paper)| [paper.file, paper.text_file]);
+        found.map(|files| files.map(|file| file.map(|file| file.hash)))
+    };
+    assert_eq!(files(&mut alice), Some([Some(first), Some(text)]));
+    let serve = |alice: &Device, hash| hall.office.paper(&alice.read_token, hash, NOW);
+    assert_eq!(
+        std::fs::read(serve(&alice, first).unwrap().path).unwrap(),
+        b"%PDF the first"
+    );
+
+    // Another version of the file alone; nothing is served before it is published.
+    let second = write("83-2.pdf", b"%PDF the second");
+    assert_eq!(
+        paper(&["replace", "kh-1", "83/TTr", "--file", "83-2.pdf"]),
+        format!("changed  {added}  83/TTr  Tờ trình")
+    );
+    serve(&alice, second).unwrap_err();
+    hall.must(&["publish"]);
+    assert_eq!(files(&mut alice), Some([Some(second), Some(text)]));
+    serve(&alice, second).unwrap();
+    assert_eq!(
+        paper(&[
+            "replace", "kh-1", &added, "--file", "83-2.pdf", "--lang", "vi"
+        ]),
+        format!("không đổi  {added}  83/TTr  Tờ trình")
+    );
+
+    paper(&["retitle", "kh-1", &added, "Tờ trình (sửa)"]);
+    paper(&["move", "kh-1", &added, "--whole"]);
+    let listed: Value = serde_json::from_str(&paper(&["list", "kh-1", "--json"])).unwrap();
+    let listed = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["id"] == *added)
+        .unwrap();
+    assert_eq!(listed["items"], json!([]));
+    assert_eq!(listed["file"]["name"], "83-2.pdf");
+    assert_eq!(
+        paper(&["remove", "kh-1", "83/TTr"]),
+        format!("removed  {added}  83/TTr  Tờ trình (sửa)")
+    );
+    hall.must(&["publish"]);
+    assert_eq!(files(&mut alice), None);
+}
+
+#[test]
+fn a_paper_that_cannot_be_is_refused_in_words_and_nothing_is_written() {
+    let hall = Hall::new();
+    for (name, bytes) in [
+        ("secret.txt", "MẬT\n".as_bytes()),
+        ("bytes.txt", &[0xff, 0xfe]),
+    ] {
+        std::fs::write(hall.folder.path().join(name), bytes).unwrap();
+    }
+    for (arguments, words) in [
+        (
+            &["add", "kh-1", "X", "--file", "absent.pdf"][..],
+            "The paper's file is not here. ",
+        ),
+        (
+            &["add", "kh-1", "X", "--text", "secret.txt"],
+            "marked as a state secret",
+        ),
+        (
+            &["add", "kh-1", "X", "--text", "bytes.txt"],
+            "bytes.txt is no text; expected UTF-8",
+        ),
+        (
+            &["add", "kh-1", "X", "--item", "9"],
+            "There is no such item in the programme. [9]",
+        ),
+        (&["add", "kh-1", " "], "[title is empty]"),
+        (&["add", "kh-9", "X"], "There is no such meeting. [kh-9]"),
+        (&["retitle", "kh-1", "p9", "X"], "[p9: no such paper]"),
+        (
+            &["remove", "kh-1", "p9", "--lang", "vi"],
+            "[p9: không có tài liệu này]",
+        ),
+    ] {
+        let refusal = hall.refused(&[&["paper"], arguments].concat(), 1);
+        assert!(refusal.contains(words), "{arguments:?}: {refusal}");
+    }
+    for arguments in [&["replace", "kh-1", "p1"][..], &["move", "kh-1", "p1"]] {
+        hall.refused(&[&["paper"], arguments].concat(), 2);
     }
 }

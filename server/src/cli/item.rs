@@ -1,6 +1,9 @@
 //! `nghisu item`: the items of a draft, one step at a time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+};
 
 use clap::{Args, Subcommand};
 use nghisu_core::{
@@ -214,8 +217,7 @@ fn add(arguments: AddArguments, language: Language) -> Result<()> {
     if let Some(circle) = &arguments.circle {
         office.audience(Asked::Circle(circle))?;
     }
-    let drawn: [u8; 5] = clock::random()?;
-    let id: String = drawn.iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = drawn_id()?;
     let item: ItemId = id
         .parse()
         .map_err(|error| Error::new(Code::Internal, error))?;
@@ -238,6 +240,12 @@ fn add(arguments: AddArguments, language: Language) -> Result<()> {
     };
     office.draft_steps(&arguments.meeting, steps, clock::now())?;
     out(&id)
+}
+
+/// Draws the id of an item or a paper.
+pub(super) fn drawn_id() -> Result<String> {
+    let drawn: [u8; 5] = clock::random()?;
+    Ok(drawn.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Takes a step about an item, and says which one that was.
@@ -265,7 +273,7 @@ fn take(
 }
 
 /// Finds an item by its id, or by its number.
-fn find(draft: &Programme, asked: &str, language: Language) -> Result<ItemId> {
+pub(super) fn find(draft: &Programme, asked: &str, language: Language) -> Result<ItemId> {
     if let Some((id, _)) = draft.items.get_key_value(asked) {
         return Ok(id.clone());
     }
@@ -274,18 +282,28 @@ fn find(draft: &Programme, asked: &str, language: Language) -> Result<ItemId> {
         .filter(|(_, item)| item.number.as_deref() == Some(asked))
         .map(|(id, _)| id)
         .collect();
-    match found[..] {
-        [one] => Ok(one.clone()),
-        [] => Err(Error::new(Code::ItemUnknown, asked)),
+    the_one(&found, asked, Code::ItemUnknown, language)
+}
+
+/// Returns the one that has a number, or says by `code` that none has, or several.
+pub(super) fn the_one<I: Clone + Display>(
+    found: &[&I],
+    asked: &str,
+    code: Code,
+    language: Language,
+) -> Result<I> {
+    match found {
+        [one] => Ok((*one).clone()),
+        [] => Err(Error::new(code, asked)),
         _ => {
-            let ids: Vec<&str> = found.iter().map(|id| id.as_str()).collect();
+            let ids: Vec<String> = found.iter().map(ToString::to_string).collect();
             let words = say(
                 language,
-                "nhiều mục có số này, dùng mã",
+                "nhiều chỗ có số này, dùng mã",
                 "several have this number, name one by its id",
             );
             let detail = format!("{asked}: {words}: {}", ids.join(", "));
-            Err(Error::new(Code::ItemUnknown, detail))
+            Err(Error::new(code, detail))
         }
     }
 }

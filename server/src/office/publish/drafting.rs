@@ -1,10 +1,12 @@
 //! Drafts that the office's console writes step by step.
 
+use std::path::{Path, PathBuf};
+
 use nghisu_core::{
     Code, Error, Result,
     ids::MeetingId,
     meeting::{
-        ItemId, Programme,
+        ItemId, PaperId, Programme,
         drafting::{DraftStep, apply},
         publication::{Part, PublishedBy, merge},
     },
@@ -19,6 +21,7 @@ use super::{
 use crate::{
     clock,
     db::{Tx, rows::MeetingRow},
+    import::{self, FileRole},
     office::{Office, log::Appending},
 };
 
@@ -104,15 +107,64 @@ impl Office {
         steps: impl FnOnce(&Programme) -> Result<Vec<DraftStep>> + Send + 'static,
         now: Timestamp,
     ) -> Result<Drafted> {
+        let edit = |draft: &mut Programme| {
+            for step in steps(draft)? {
+                apply(draft, &step)?;
+            }
+            Ok(())
+        };
+        self.edit_draft(meeting, edit, now)
+    }
+
+    /// Takes steps in the draft of a meeting, by its id or its author's, and gives the paper that `steps` names
+    /// these files: a new one, or a new version. All of it or nothing.
+    ///
+    /// # Errors
+    /// As [`Office::draft_steps`] and [`import::attach_files`].
+    pub fn draft_paper(
+        &self,
+        meeting: &str,
+        files: &[(FileRole, PathBuf)],
+        steps: impl FnOnce(&Programme) -> Result<(PaperId, Vec<DraftStep>)> + Send + 'static,
+        now: Timestamp,
+    ) -> Result<Drafted> {
+        let mut read = Vec::new();
+        for (role, path) in files {
+            let name = path.to_string_lossy();
+            let folder = path.parent().unwrap_or_else(|| Path::new(""));
+            let (file, blob) = import::read_file(&name, *role, path, folder)?;
+            // Papers first: a draft never names a file that is not on disk.
+            self.keep_paper(&blob.path, blob.hash)?;
+            read.push((*role, file));
+        }
+        let edit = |draft: &mut Programme| {
+            let (id, steps) = steps(draft)?;
+            for step in steps {
+                apply(draft, &step)?;
+            }
+            if let Some(paper) = draft.papers.get_mut(&id) {
+                for (role, file) in read {
+                    role.put(paper, file);
+                }
+            }
+            Ok(())
+        };
+        self.edit_draft(meeting, edit, now)
+    }
+
+    fn edit_draft(
+        &self,
+        meeting: &str,
+        edit: impl FnOnce(&mut Programme) -> Result<()> + Send + 'static,
+        now: Timestamp,
+    ) -> Result<Drafted> {
         let (keys, meeting) = (self.keys.clone(), meeting.to_owned());
         self.db.write(move |tx| {
             let mut log = Appending::begin(tx, &keys, now)?;
             let meeting = find_meeting(tx, &meeting)?;
             let before = known(tx, &meeting)?;
             let mut after = before.clone();
-            for step in steps(&before)? {
-                apply(&mut after, &step)?;
-            }
+            edit(&mut after)?;
             let so_far = Some(&before);
             let changed = write_programme(&mut log, &keys.online, &meeting, so_far, &after)?;
             if changed {
