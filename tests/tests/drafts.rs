@@ -7,7 +7,7 @@ use nghisu_core::{
     Code, Result,
     ids::{ActId, MeetingId},
     meeting::{
-        Item, ItemId, Programme,
+        Item, ItemId, Kind, Programme,
         drafting::{DraftStep, ItemStep, NewItem},
     },
     store::{ActState, Draft},
@@ -86,6 +86,175 @@ fn refused(member: &Member, act: ActId) -> String {
         ActState::Refused { reason } => reason,
         other @ (ActState::Written | ActState::Accepted { .. }) => panic!("{other:?}"),
     }
+}
+
+fn try_begin(member: &mut Member, external_id: &str) -> Result<(MeetingId, ActId)> {
+    let ids = member.ids();
+    let meeting = MeetingId::from_bytes(member.device.draw());
+    let step = DraftStep::Begin {
+        id: external_id.to_owned(),
+        kind: Kind::ThematicSession,
+        title: "Kỳ họp chuyên đề".into(),
+    };
+    member.device.store.put_begun(meeting, step, ids, NOW)?;
+    Ok((meeting, ids.0))
+}
+
+#[test]
+fn a_draft_begins_on_a_device_without_a_network_and_is_published_from_there() {
+    let mut hall = hall();
+    let mut alice = hall.member("Thư ký 1", Role::Secretary);
+    let mut bob = hall.member("Thư ký 2", Role::Secretary);
+    let mut carol = hall.member("Đại biểu tổ 3", Role::Delegate);
+    let (meeting, _) = try_begin(&mut alice, "kh-2").unwrap();
+    step(&mut alice, meeting, "i1", add("Khai mạc", None));
+    step(&mut alice, meeting, "i2", add("Bế mạc", Some("i1")));
+    let begun = draft(&mut alice, meeting);
+    assert_eq!(titles(&begun.programme), ["Khai mạc", "Bế mạc"]);
+    assert_eq!((begun.pending.len(), begun.published), (3, 0));
+    assert_eq!(alice.device.store.drafts().unwrap().len(), 2);
+    let published = publish(&mut alice, meeting, "Triệu tập");
+
+    // The reply is lost, so all of it comes twice.
+    alice.lose_reply(&hall.office);
+    hall.meet(&mut [&mut alice, &mut bob, &mut carol]);
+
+    assert!(matches!(
+        alice.act_state(published),
+        ActState::Accepted { .. }
+    ));
+    for member in [&mut alice, &mut bob] {
+        let of_office = hall.office.draft("kh-2").unwrap();
+        let shown = draft(member, meeting);
+        assert_eq!(shown.programme, of_office.programme);
+        assert_eq!((shown.pending, shown.set_aside), (vec![], vec![]));
+        assert_eq!(shown.published, 1);
+    }
+    let read = carol.device.store.programme(meeting).unwrap();
+    assert_eq!(read.programme.meeting.title, "Kỳ họp chuyên đề");
+    assert_eq!(titles(&read.programme), ["Khai mạc", "Bế mạc"]);
+    step(&mut bob, meeting, "i3", add("Thảo luận", Some("i1")));
+    hall.meet(&mut [&mut bob, &mut alice]);
+    assert_eq!(
+        titles(&draft(&mut alice, meeting).programme),
+        ["Khai mạc", "Thảo luận", "Bế mạc"]
+    );
+}
+
+#[test]
+fn of_two_drafts_that_begin_under_one_id_the_first_to_arrive_is_there_and_the_other_is_told() {
+    let mut hall = hall();
+    let mut alice = hall.member("Thư ký 1", Role::Secretary);
+    let mut bob = hall.member("Thư ký 2", Role::Secretary);
+    let (first, _) = try_begin(&mut alice, "kh-2").unwrap();
+    let (second, begun) = try_begin(&mut bob, "kh-2").unwrap();
+    let added = step(&mut bob, second, "i1", add("Chất vấn", None));
+    let (_, taken) = try_begin(&mut bob, "kh-1").unwrap();
+
+    hall.meet(&mut [&mut alice, &mut bob]);
+
+    assert_eq!(refused(&bob, begun), "meeting_taken");
+    assert_eq!(refused(&bob, taken), "meeting_taken");
+    assert_eq!(refused(&bob, added), "meeting_unknown");
+    let drafts = bob.device.store.drafts().unwrap();
+    let drafts: BTreeSet<MeetingId> = drafts.iter().map(|draft| draft.meeting).collect();
+    assert_eq!(drafts, BTreeSet::from([hall.meeting, first]));
+    assert_eq!(
+        bob.device.store.draft(second).unwrap_err().code(),
+        Code::MeetingUnknown
+    );
+    assert_eq!(hall.office.meetings().unwrap().len(), 2);
+}
+
+#[test]
+fn only_secretaries_begin_drafts_and_none_under_an_id_that_cannot_be() {
+    let mut hall = hall();
+    let mut alice = hall.member("Thư ký 1", Role::Secretary);
+    let mut chair = hall.member("Chủ tọa", Role::Chair);
+    let mut carol = hall.member("Đại biểu tổ 3", Role::Delegate);
+    for member in [&mut chair, &mut carol] {
+        let error = try_begin(member, "kh-2").unwrap_err();
+        assert_eq!(error.code(), Code::NotAllowed);
+    }
+    // The id of a meeting of the office's would name that meeting.
+    for id in ["", "a\nb", &hall.meeting.to_string()] {
+        let error = try_begin(&mut alice, id).unwrap_err();
+        assert_eq!(error.code(), Code::DraftStepInvalid, "{id}");
+    }
+    assert_eq!(alice.device.store.acts(None).unwrap(), []);
+    // A draft that is there does not begin again.
+    let meeting = hall.meeting;
+    let begin = DraftStep::Begin {
+        id: "kh-9".into(),
+        kind: Kind::Briefing,
+        title: "Giao ban".into(),
+    };
+    let ids = alice.ids();
+    let error = alice
+        .device
+        .store
+        .put_draft_step(meeting, begin.clone(), ids, NOW)
+        .unwrap_err();
+    assert_eq!(error.code(), Code::DraftStepInvalid);
+    // A device that says so all the same changes nothing.
+    let ids = alice.ids();
+    alice
+        .device
+        .store
+        .put_begun(meeting, begin, ids, NOW)
+        .unwrap();
+    hall.sync(&mut alice);
+    assert_eq!(refused(&alice, ids.0), "draft_step");
+    assert_eq!(hall.office.meetings().unwrap().len(), 1);
+}
+
+#[test]
+fn a_draft_that_began_on_a_device_comes_back_to_an_office_that_lost_it() {
+    let mut hall = hall();
+    let mut alice = hall.member("Thư ký 1", Role::Secretary);
+    let mut bob = hall.member("Thư ký 2", Role::Secretary);
+    let copy = hall.folder.path().join("copy");
+    copy_folder(&hall.folder.path().join("office"), &copy);
+    let (meeting, _) = try_begin(&mut alice, "kh-2").unwrap();
+    step(&mut alice, meeting, "i1", add("Khai mạc", None));
+    hall.meet(&mut [&mut alice, &mut bob]);
+    hall.office = Office::open(&copy).unwrap();
+    // Bob is back before the device on which it began.
+    let added = step(&mut bob, meeting, "i2", add("Bế mạc", Some("i1")));
+    hall.meet(&mut [&mut bob, &mut alice]);
+    hall.office.finish_healing(NOW).unwrap();
+    hall.meet(&mut [&mut alice, &mut bob]);
+    assert!(matches!(bob.act_state(added), ActState::Accepted { .. }));
+    let of_office = hall.office.draft("kh-2").unwrap().programme;
+    assert_eq!(titles(&of_office), ["Khai mạc", "Bế mạc"]);
+    assert_eq!(hall.office.meetings().unwrap().len(), 2);
+    for member in [&mut alice, &mut bob] {
+        assert_eq!(draft(member, meeting).programme, of_office);
+    }
+}
+
+#[test]
+fn a_draft_that_the_console_began_after_the_backup_comes_back_under_its_name() {
+    let mut hall = hall();
+    let mut alice = hall.member("Thư ký 1", Role::Secretary);
+    let copy = hall.folder.path().join("copy");
+    copy_folder(&hall.folder.path().join("office"), &copy);
+    let file = hall.folder.path().join("kh-2.toml");
+    std::fs::write(&file, PROGRAMME.replace("kh-1", "kh-2")).unwrap();
+    let begun = hall.office.import_files(&[file], NOW, |_| {}).unwrap();
+    hall.sync(&mut alice);
+    hall.office = Office::open(&copy).unwrap();
+    step(&mut alice, begun[0].meeting, "i1", ItemStep::Remove);
+    hall.sync(&mut alice);
+    hall.office.finish_healing(NOW).unwrap();
+    hall.sync(&mut alice);
+    let of_office = hall.office.draft("kh-2").unwrap();
+    assert_eq!(of_office.status.meeting, begun[0].meeting);
+    assert_eq!(titles(&of_office.programme), ["Công tác nhân sự"]);
+    assert_eq!(
+        draft(&mut alice, begun[0].meeting).programme,
+        of_office.programme
+    );
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Client, clock, rulings::ids};
+use super::{Client, clock, random, rulings::ids};
 use crate::{
     error::Result,
     ids::{ActId, MeetingId},
-    meeting::drafting::DraftStep,
+    meeting::{Kind, drafting::DraftStep},
     store::Draft,
 };
 
@@ -27,6 +27,27 @@ impl Client {
     /// [`Code::MeetingUnknown`](crate::Code::MeetingUnknown); otherwise as [`Client::drafts`].
     pub async fn draft(&self, meeting: MeetingId) -> Result<Draft> {
         self.call(move |store| store.draft(meeting)).await
+    }
+
+    /// Begins the draft of a meeting that the office does not have, and returns the meeting. It is signed and on
+    /// disk when this returns, and is a draft like any other here at once. Where somebody else has begun one
+    /// under the same author's id meanwhile, the office refuses it and all steps in it.
+    ///
+    /// # Errors
+    /// [`Code::DraftStepInvalid`](crate::Code::DraftStepInvalid) for an id, a kind or a title that cannot be;
+    /// otherwise as [`Client::drafts`].
+    pub async fn begin_draft(&self, id: &str, kind: Kind, title: &str) -> Result<MeetingId> {
+        let meeting = MeetingId::from_bytes(random()?);
+        let step = DraftStep::Begin {
+            id: id.to_owned(),
+            kind,
+            title: title.to_owned(),
+        };
+        let ids = ids()?;
+        let begun = self.call(move |store| store.put_begun(meeting, step, ids, clock()));
+        let changed = self.soon(begun.await)?;
+        self.tell(BTreeSet::from([changed]));
+        Ok(meeting)
     }
 
     /// Takes a step in the draft of a meeting. It is signed and on disk when this returns, and counts here at

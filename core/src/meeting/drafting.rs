@@ -25,10 +25,11 @@ use unicode_normalization::UnicodeNormalization;
 use super::{
     changes::Timing,
     order,
-    programme::{Item, ItemId, ItemType, Meeting, Paper, PaperId, Place, Programme, State},
+    programme::{Item, ItemId, ItemType, Kind, Meeting, Paper, PaperId, Place, Programme, State},
 };
 use crate::{
     error::{Code, Error, Result},
+    ids::MeetingId,
     limits::{
         DRAFT_ITEMS_MAX, DRAFT_MINUTES_MAX, DRAFT_NAME_BYTES_MAX, DRAFT_PAPERS_MAX,
         DRAFT_TITLE_BYTES_MAX,
@@ -40,6 +41,15 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "of", rename_all = "snake_case")]
 pub enum DraftStep {
+    /// It begins with a meeting that the office does not have.
+    Begin {
+        /// The id by which its author names it, which no meeting has or had: "kh-3".
+        id: String,
+        /// What kind of gathering it is.
+        kind: Kind,
+        /// The title.
+        title: String,
+    },
     /// About an item.
     Item {
         /// The item.
@@ -199,6 +209,7 @@ pub struct NewItem {
 /// [`Code::DraftStepInvalid`] for what else cannot be. The detail names it.
 pub fn apply(programme: &mut Programme, step: &DraftStep) -> Result<()> {
     match step {
+        DraftStep::Begin { id, kind, title } => begin(programme, id, kind, title),
         DraftStep::Item { item, step } => apply_to_item(programme, item, step),
         DraftStep::Paper { paper, step } => apply_to_paper(programme, paper, step),
         DraftStep::Meeting { step } => apply_to_meeting(&mut programme.meeting, step),
@@ -224,7 +235,10 @@ pub fn apply_elsewhere(
             paper,
             step: PaperStep::Remove,
         } => !programme.papers.contains_key(paper),
-        DraftStep::Item { .. } | DraftStep::Paper { .. } | DraftStep::Meeting { .. } => false,
+        DraftStep::Begin { .. }
+        | DraftStep::Item { .. }
+        | DraftStep::Paper { .. }
+        | DraftStep::Meeting { .. } => false,
     };
     if is_gone {
         return Ok(());
@@ -260,6 +274,33 @@ pub fn place_of(programme: &Programme, step: &DraftStep) -> Option<String> {
     };
     let item = programme.items.get(item)?;
     Some(item.order_key.clone())
+}
+
+fn begin(programme: &mut Programme, id: &str, kind: &Kind, title: &str) -> Result<()> {
+    if *programme != Programme::default() {
+        let known = &programme.meeting.id;
+        return Err(refused(format_args!("meeting {known} has begun")));
+    }
+    let id: String = id.nfc().collect();
+    let id: ItemId = id
+        .parse()
+        .map_err(|error| refused(format_args!("{}: {error}", id.escape_debug())))?;
+    // Else it would be another meeting that this names.
+    if id.as_str().parse::<MeetingId>().is_ok() {
+        return Err(refused(format_args!("{id}: reads as the office's own id")));
+    }
+    if let Kind::Unknown(word) = kind {
+        let word = word.escape_debug();
+        return Err(refused(format_args!("kind \"{word}\" of meeting")));
+    }
+    let title = titled(title)?;
+    programme.meeting = Meeting {
+        id: id.into(),
+        kind: Some(kind.clone()),
+        title,
+        ..Meeting::default()
+    };
+    Ok(())
 }
 
 fn apply_to_item(programme: &mut Programme, id: &ItemId, step: &ItemStep) -> Result<()> {

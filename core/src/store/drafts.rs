@@ -10,7 +10,9 @@ use crate::{
     error::{Code, Error, Result},
     ids::{ActId, DocumentId, Feed, MeetingId},
     meeting::{
-        Programme, content_hash,
+        Programme,
+        act::Act,
+        content_hash,
         drafting::{self, DraftStep, apply_elsewhere, place_of, settled},
         ruling::{DraftRuling, Ruling, Statement},
     },
@@ -41,20 +43,31 @@ impl Store {
     pub fn drafts(&mut self) -> Result<Vec<Draft>> {
         self.check_secretary()?;
         let query = "SELECT feed FROM document WHERE substr(feed, 1, 1) = x'02' ORDER BY feed";
-        let feeds = {
+        let mut meetings: BTreeSet<MeetingId> = {
             let mut statement = self.connection.prepare_cached(query).map_err(sql)?;
             let rows = statement.query_map([], |row| row.get::<_, Vec<u8>>(0));
             rows.map_err(sql)?
-                .map(|feed| column(&feed.map_err(sql)?, Feed::from_slice))
-                .collect::<Result<Vec<Feed>>>()?
+                .map(|feed| {
+                    let feed = column(&feed.map_err(sql)?, Feed::from_slice)?;
+                    Ok(if let Feed::Draft(meeting) = feed {
+                        Some(meeting)
+                    } else {
+                        None
+                    })
+                })
+                .filter_map(Result::transpose)
+                .collect::<Result<_>>()?
         };
-        let mut drafts = Vec::new();
-        for feed in feeds {
-            if let Feed::Draft(meeting) = feed {
-                drafts.push(self.draft(meeting)?);
-            }
-        }
-        Ok(drafts)
+        let begun = self.pending_acts(None, |_| false)?.into_iter();
+        meetings.extend(
+            begun
+                .filter(|(_, act)| begins(act))
+                .map(|(_, act)| act.meeting),
+        );
+        meetings
+            .into_iter()
+            .map(|meeting| self.draft(meeting))
+            .collect()
     }
 
     /// Returns the draft of a meeting, own steps included.
@@ -69,21 +82,29 @@ impl Store {
             Some(id) => self.load_document(id)?.map(|document| (id, document)),
             None => None,
         };
-        let Some((id, document)) = document else {
-            return Err(Error::new(Code::MeetingUnknown, meeting));
+        let programme = match document {
+            Some((id, document)) => {
+                let content = document.to_json();
+                self.keep_open(id, document);
+                Some(settled(&content?)?)
+            }
+            None => None,
         };
-        let content = document.to_json();
-        self.keep_open(id, document);
+        // Where the office's document is not here, all that was done to it was done here.
+        let is_here = programme.is_some();
+        if !is_here && !self.has_begun(meeting)? {
+            return Err(Error::new(Code::MeetingUnknown, meeting));
+        }
         let mut draft = Draft {
             meeting,
-            programme: settled(&content?)?,
+            programme: programme.unwrap_or_default(),
             published: self.shown_number(Feed::Programme(meeting))?.unwrap_or(0),
             pending: Vec::new(),
             set_aside: Vec::new(),
         };
         let records = self.records(Some(feed))?;
         let known: BTreeSet<ActId> = records.iter().map(|(_, record)| record.act).collect();
-        for (_, act) in self.pending_acts(Some(meeting), |act| known.contains(&act))? {
+        for (_, act) in self.pending_acts(Some(meeting), |act| is_here && known.contains(&act))? {
             if let Some(Ruling::Draft(DraftRuling::DraftStep { step, place })) = act.ruling {
                 let programme = &mut draft.programme;
                 if apply_elsewhere(programme, &step, place.as_deref()).is_err() {
@@ -93,6 +114,26 @@ impl Store {
             }
         }
         Ok(draft)
+    }
+
+    /// Begins the draft of a meeting that the office does not have, whose id is random. It is signed and on disk
+    /// when this returns; after an error nothing has changed.
+    ///
+    /// # Errors
+    /// [`Code::DraftStepInvalid`] for anything but [`DraftStep::Begin`], and for what in it cannot be; otherwise
+    /// as [`Store::put_draft_step`].
+    pub fn put_begun(
+        &mut self,
+        meeting: MeetingId,
+        step: DraftStep,
+        ids: (ActId, DocumentId),
+        now: Timestamp,
+    ) -> Result<Changed> {
+        self.check_secretary()?;
+        drafting::apply(&mut Programme::default(), &step)?;
+        let (step, place) = (Box::new(step), None);
+        let ruling = DraftRuling::DraftStep { step, place };
+        self.put_draft_ruling((meeting, ruling), String::new(), ids, now)
     }
 
     /// Takes a step in the draft of a meeting. It is signed and on disk when this returns; after an error
@@ -154,7 +195,13 @@ impl Store {
 
     /// Says whether there is a draft of a meeting here.
     pub(super) fn has_draft(&self, meeting: MeetingId) -> Result<bool> {
-        self.draft_document(meeting).map(|found| found.is_some())
+        Ok(self.draft_document(meeting)?.is_some() || self.has_begun(meeting)?)
+    }
+
+    /// Says whether a draft of a meeting has begun on this device.
+    fn has_begun(&self, meeting: MeetingId) -> Result<bool> {
+        let own = self.pending_acts(Some(meeting), |_| false)?;
+        Ok(own.iter().any(|(_, act)| begins(act)))
     }
 
     fn draft_document(&self, meeting: MeetingId) -> Result<Option<DocumentId>> {
@@ -167,5 +214,15 @@ impl Store {
             })
             .map_err(sql)?;
         id.map(|id| column(&id, DocumentId::from_slice)).transpose()
+    }
+}
+
+/// Says whether a draft begins with an act.
+pub(super) fn begins(act: &Act) -> bool {
+    match &act.ruling {
+        Some(Ruling::Draft(DraftRuling::DraftStep { step, .. })) => {
+            matches!(**step, DraftStep::Begin { .. })
+        }
+        Some(_) | None => false,
     }
 }

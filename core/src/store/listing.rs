@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Changed, Durability, NoteTarget, Store, column, inbox::meeting_id, outbox::put_pending, signed,
-    sql, unsigned,
+    Changed, Durability, NoteTarget, Store, column, drafts::begins, inbox::meeting_id,
+    outbox::put_pending, signed, sql, unsigned,
 };
 use crate::{
     error::{Code, Error, Result},
@@ -311,7 +311,7 @@ impl Store {
         }
         // A draft is written before anything is published.
         let known = match &act.ruling {
-            Some(Ruling::Draft(_)) => self.has_draft(act.meeting)?,
+            Some(Ruling::Draft(_)) => begins(act) || self.has_draft(act.meeting)?,
             Some(_) | None => merged(&self.parts(act.meeting)?).is_some(),
         };
         if !known {

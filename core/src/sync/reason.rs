@@ -136,6 +136,11 @@ reasons! {
         vi: "Bước sửa dự thảo này không còn áp dụng được: mục đã bị người khác bỏ, hoặc không có nhóm mang tên đó.", remedy_vi: "Đồng bộ, xem lại dự thảo rồi sửa lại nếu vẫn cần.",
         en: "This step in the draft does not follow any more: somebody else has removed the item, or no circle has that name.", remedy_en: "Sync, look at the draft again, and take the step again if it is still needed.",
     }
+    /// Another meeting has the id under which a draft was begun.
+    MeetingTaken = "meeting_taken" {
+        vi: "Đã có cuộc họp khác mang mã này nên dự thảo không bắt đầu được.", remedy_vi: "Đồng bộ, rồi sửa dự thảo đã có hoặc bắt đầu lại với mã khác.",
+        en: "Another meeting has this id, so the draft could not begin.", remedy_en: "Sync, then write in the draft that is there, or begin again under another id.",
+    }
     /// The draft is not the one that was on the screen.
     DraftChanged = "draft_changed" {
         vi: "Dự thảo ở văn phòng khác với bản đang hiện trên thiết bị khi bạn công bố.", remedy_vi: "Đồng bộ, xem lại dự thảo rồi công bố lại.",

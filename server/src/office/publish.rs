@@ -37,7 +37,7 @@ use write::{Author, change_document, close_papers, write_part};
 pub(super) use back::{Back, change_back, publication_back};
 pub use drafting::{Draft, Drafted};
 pub use proposal::{Difference, Proposal, Review};
-pub(super) use ruled::{carry_out, has_draft, why_not};
+pub(super) use ruled::{begins, carry_out, has_draft, why_not};
 pub(super) use write::paper_title;
 
 /// Characters of the note of a publication.

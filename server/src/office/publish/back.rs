@@ -2,7 +2,7 @@
 
 use nghisu_core::{
     Result,
-    ids::{DocumentId, Feed},
+    ids::{DocumentId, Feed, MeetingId},
     meeting::{
         Programme, content_hash,
         publication::{SignedPublication, programme_of},
@@ -51,7 +51,30 @@ pub(crate) fn change_back(
             saved,
         },
     )?;
+    if let Feed::Draft(meeting) = feed {
+        // A draft says how its author calls the meeting.
+        let content = open.to_json()?;
+        let external_id = content["meeting"]["id"].as_str().unwrap_or_default();
+        name_meeting(tx, meeting, external_id)?;
+    }
     Ok(true)
+}
+
+/// Notes a meeting that the office has lost, under its author's id if no other meeting has it.
+fn name_meeting(tx: &Tx<'_>, meeting: MeetingId, external_id: &str) -> Result<()> {
+    if tx.meetings()?.iter().any(|known| known.id == meeting) {
+        return Ok(());
+    }
+    let is_free = !external_id.is_empty() && tx.meeting_of_external_id(external_id)?.is_none();
+    let external_id = if is_free {
+        external_id.to_owned()
+    } else {
+        meeting.to_string()
+    };
+    tx.add_meeting(&MeetingRow {
+        id: meeting,
+        external_id,
+    })
 }
 
 /// Says whether the part was published anew since the office was restored.
@@ -99,13 +122,8 @@ pub(crate) fn publication_back(
         tx.add_abandoned(feed, meeting, number, publication.content, at)?;
         return Ok(Back::Abandoned);
     };
-    if !tx.meetings()?.iter().any(|known| known.id == meeting) {
-        // Its author's own id was in the draft alone.
-        tx.add_meeting(&MeetingRow {
-            id: meeting,
-            external_id: meeting.to_string(),
-        })?;
-    }
+    // Its author's own id is in the draft alone.
+    name_meeting(tx, meeting, "")?;
     let names = programme
         .items
         .values()

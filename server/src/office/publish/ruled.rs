@@ -15,7 +15,7 @@ use super::{
     Author, NOTE_CHARS_MAX, draft, find_meeting, publishes, work_out, write_part, write_programme,
 };
 use crate::{
-    db::Tx,
+    db::{Tx, rows::MeetingRow},
     office::{log::Appending, office_row},
 };
 
@@ -35,7 +35,7 @@ pub(in crate::office) fn why_not(
         return Ok(None);
     }
     let Some(draft) = draft(tx, meeting)? else {
-        return Ok(Some("meeting_unknown"));
+        return why_not_begun(tx, meeting, ruling);
     };
     match ruling {
         DraftRuling::DraftStep { step, place } => {
@@ -73,6 +73,41 @@ pub(in crate::office) fn why_not(
     }
 }
 
+/// Says whether a draft begins with a ruling.
+pub(in crate::office) fn begins(ruling: &DraftRuling) -> bool {
+    match ruling {
+        DraftRuling::DraftStep { step, .. } => matches!(**step, DraftStep::Begin { .. }),
+        DraftRuling::Publish { .. } => false,
+    }
+}
+
+/// Returns the draft that begins with a ruling, if it can be one.
+fn begun(ruling: &DraftRuling) -> Option<Programme> {
+    let DraftRuling::DraftStep { step, .. } = ruling else {
+        return None;
+    };
+    let mut programme = Programme::default();
+    let begun = begins(ruling) && apply_elsewhere(&mut programme, step, None).is_ok();
+    begun.then_some(programme)
+}
+
+/// Returns why no draft of a meeting that has none begins with a ruling, if so.
+fn why_not_begun(
+    tx: &Tx<'_>,
+    meeting: MeetingId,
+    ruling: &DraftRuling,
+) -> Result<Option<&'static str>> {
+    if !begins(ruling) {
+        return Ok(Some("meeting_unknown"));
+    }
+    let Some(programme) = begun(ruling) else {
+        return Ok(Some("draft_step"));
+    };
+    let taken = tx.meetings()?.iter().any(|it| it.id == meeting)
+        || tx.meeting_of_external_id(&programme.meeting.id)?.is_some();
+    Ok(taken.then_some("meeting_taken"))
+}
+
 /// Returns the draft after a step, if it follows.
 fn takes(
     tx: &Tx<'_>,
@@ -88,7 +123,10 @@ fn takes(
             step: ItemStep::Add { new, .. },
             ..
         } => new.circle.as_ref(),
-        DraftStep::Item { .. } | DraftStep::Paper { .. } | DraftStep::Meeting { .. } => None,
+        DraftStep::Begin { .. }
+        | DraftStep::Item { .. }
+        | DraftStep::Paper { .. }
+        | DraftStep::Meeting { .. } => None,
     };
     let mut after = draft.clone();
     // A mistyped name would close an item to everybody.
@@ -109,10 +147,20 @@ pub(in crate::office) fn carry_out(
     ruling: &DraftRuling,
 ) -> Result<()> {
     let (tx, signer) = (log.tx, log.signer());
-    let meeting = find_meeting(tx, &record.meeting.to_string())?;
-    let Some(before) = draft(tx, meeting.id)? else {
+    let Some(before) = draft(tx, record.meeting)? else {
+        let begun = begun(ruling);
+        let holds = why_not_begun(tx, record.meeting, ruling)?.is_none();
+        if let Some(programme) = begun.filter(|_| holds) {
+            let meeting = MeetingRow {
+                id: record.meeting,
+                external_id: programme.meeting.id.clone(),
+            };
+            tx.add_meeting(&meeting)?;
+            write_programme(log, signer, &meeting, None, &programme)?;
+        }
         return Ok(());
     };
+    let meeting = find_meeting(tx, &record.meeting.to_string())?;
     match ruling {
         DraftRuling::DraftStep { step, place } => {
             if let Some(after) = takes(tx, &before, (step, place.as_deref()))? {
