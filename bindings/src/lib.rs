@@ -1,15 +1,18 @@
 //! The core for Kotlin, Swift and Python: translation only. It decides nothing.
 //!
 //! - `records` holds the values that cross: immutable, one record a screen.
+//! - `body` is the body itself: its terms, organisations, people, posts and rules.
 //! - `cancel` stops calls that wait for the network.
 //! - `course` is how a meeting stands, and what the chair and secretaries rule.
 //! - `devices` are those of one owner, and whether this one may be used.
+//! - `drafts` are programmes that secretaries write step by step.
 //! - `editor` is a note on a screen that other devices write too.
 //! - `enrolment` shows the six digits and waits for the office.
 //! - `error` has one case for each thing that an app can do about an error.
 //! - `publications` says who answers for what was published, and what does not fit.
 //! - `listener` tells the app what changed.
 //! - `logging` gives the library's log to the app.
+//! - `minutes` are typed by secretaries and approved by the chair.
 //! - `own_data` takes out, destroys and counts what is the owner's own.
 //! - `pace` is about the automatic sync: when it may run, and how it stands.
 //! - `signer` is the phone's key store, if that holds the device's key.
@@ -19,14 +22,17 @@
 //! An object is only what has a life: a [`Device`], a [`Subscription`], a [`NoteEditor`] and a
 //! [`CancelHandle`].
 
+mod body;
 mod cancel;
 mod course;
 mod devices;
+mod drafts;
 mod editor;
 mod enrolment;
 mod error;
 mod listener;
 mod logging;
+mod minutes;
 mod own_data;
 mod pace;
 mod publications;
@@ -48,6 +54,7 @@ use zeroize::Zeroizing;
 
 pub use cancel::CancelHandle;
 pub use devices::{OwnDevice, OwnDeviceState, Standing};
+pub use drafts::{item_types, meeting_states};
 pub use editor::{Came, NoteEditor, moved_position};
 pub use enrolment::{EnrolmentListener, PendingEnrolment};
 pub use error::NghisuError;
@@ -57,14 +64,17 @@ pub use own_data::StorageUse;
 pub use pace::{SyncListener, SyncPace, SyncProblem, SyncStatus};
 pub use publications::{Alert, AlertKind, PublishedBy};
 pub use records::{
-    Act, ActKind, ActState, Allotted, Attendance, BeforeOthers, Change, Course, DayStep,
-    DeviceConfig, DeviceStatus, Downloaded, Durability, Floor, FloorRuling, FollowUp,
-    FollowedPetition, FollowedTask, Heading, Holder, Identity, Language, MeetingSummary, NotSent,
-    Note, NoteTarget, Outcome, OutcomeTask, Paper, PaperFile, Participant, PetitionState, Presence,
-    ProgrammeItem, ProgrammeScreen, Question, QuestionState, Receipt, RecordedSpeech, RecordedVote,
-    Registration, Role, Roll, Ruled, Ruling, RulingRecord, Salvage, SetAside, Speaker,
-    SpeakingList, SpeakingState, Splice, Spoke, Step, SyncReport, TaskState, VoteResult,
-    WhySetAside, Word,
+    Act, ActKind, ActState, Allotted, Attendance, BeforeOthers, BodyOnDay, BodyRule, BodyRules,
+    BodyStatement, Change, Course, DateParts, DayStep, DeviceConfig, DeviceStatus, Downloaded,
+    Draft, DraftItem, DraftPaper, DraftStep, Durability, Duty, DutyPeriod, Floor, FloorRuling,
+    FollowUp, FollowedPetition, FollowedTask, Heading, HeldMembership, HeldOrganisation, HeldTerm,
+    Holder, Identity, ItemStep, Language, MeetingStep, MeetingSummary, Membership, Minutes,
+    MinutesApproval, MinutesState, NewItem, NotSent, Note, NoteTarget, Organisation, OtherBody,
+    Outcome, OutcomeTask, Paper, PaperFile, PaperStep, PartOfDay, Participant, Person,
+    PetitionState, Predecessor, Presence, ProgrammeItem, ProgrammeScreen, Question, QuestionState,
+    Receipt, RecordedSpeech, RecordedVote, Registration, Role, Roll, Ruled, Ruling, RulingRecord,
+    Salvage, SetAside, Speaker, SpeakingList, SpeakingState, Splice, Spoke, Step, SyncReport,
+    TaskState, Term, Timing, UnplacedWords, VoteResult, Weekday, WhySetAside, Word, WorkCalendar,
 };
 pub use signer::{DeviceSigner, SignerError};
 pub use vault::{VaultState, VaultStatus, WaitingDevice};

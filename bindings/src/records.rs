@@ -4,7 +4,33 @@
 //! more than the fields of a record do. Ids are texts as the core prints them. Times are milliseconds
 //! of Unix time in UTC. What people read comes in the language that was asked for.
 
+/// Makes an enum that has the cases of one of the core's.
+macro_rules! same {
+    ($($(#[$doc:meta])* $name:ident of $core:ty { $($(#[$case_doc:meta])* $case:ident,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+        pub enum $name {
+            $($(#[$case_doc])* $case,)*
+        }
+
+        impl From<$core> for $name {
+            fn from(value: $core) -> Self {
+                match value { $(<$core>::$case => Self::$case,)* }
+            }
+        }
+
+        impl From<$name> for $core {
+            fn from(value: $name) -> Self {
+                match value { $($name::$case => Self::$case,)* }
+            }
+        }
+    )*};
+}
+
+mod body;
 mod course;
+mod draft;
+mod minutes;
 mod programme;
 mod ruling;
 
@@ -20,15 +46,26 @@ use nghisu_core::{
 
 use crate::devices::Standing;
 
+pub use body::{
+    BodyOnDay, BodyRule, BodyRules, BodyStatement, Duty, DutyPeriod, HeldMembership,
+    HeldOrganisation, HeldTerm, Membership, Organisation, OtherBody, Person, Predecessor, Term,
+    Weekday, WorkCalendar,
+};
 pub use course::{
     Allotted, Attendance, BeforeOthers, Course, DayStep, Floor, FollowUp, FollowedPetition,
     FollowedTask, Holder, Question, RecordedSpeech, RecordedVote, Registration, Roll, RulingRecord,
     SetAside, Speaker, SpeakingList, Spoke, Step, WhySetAside,
 };
+pub use draft::{
+    DateParts, Draft, DraftItem, DraftPaper, DraftStep, ItemStep, MeetingStep, NewItem, PaperStep,
+    PartOfDay, Timing,
+};
+pub use minutes::{Minutes, MinutesApproval, MinutesState, UnplacedWords};
 pub use programme::{
     Heading, MeetingSummary, Outcome, OutcomeTask, Paper, PaperFile, Participant, ProgrammeItem,
     ProgrammeScreen, Word,
 };
+pub(crate) use ruling::day;
 pub use ruling::{
     FloorRuling, PetitionState, Presence, QuestionState, Ruled, Ruling, SpeakingState, TaskState,
     VoteResult,
@@ -235,8 +272,8 @@ pub enum Change {
         /// The note.
         note: String,
     },
-    /// Acts or receipts of a meeting, or how it stands: its course, and the tasks and petitions of which
-    /// something was stated in it.
+    /// Acts or receipts of a meeting, or how it stands: its course, its minutes, its draft, and the tasks and
+    /// petitions of which something was stated in it.
     Acts {
         /// The meeting.
         meeting: String,

@@ -96,7 +96,7 @@ pub struct Heading {
 }
 
 impl Heading {
-    fn new(meeting: meeting::Meeting, language: Language) -> Self {
+    pub(crate) fn new(meeting: meeting::Meeting, language: Language) -> Self {
         let spoken = language.into();
         Self {
             title: meeting.title,
@@ -132,7 +132,7 @@ pub struct Participant {
     pub group: Option<String>,
 }
 
-fn participants(all: Vec<meeting::Participant>) -> Vec<Participant> {
+pub(crate) fn participants(all: Vec<meeting::Participant>) -> Vec<Participant> {
     all.into_iter()
         .map(|one| Participant {
             person: one.person,
@@ -361,7 +361,7 @@ fn outcomes(programme: &Programme, language: Language) -> Vec<Outcome> {
         .collect()
 }
 
-fn written(date: Option<PartialDate>, language: Language) -> Option<String> {
+pub(crate) fn written(date: Option<PartialDate>, language: Language) -> Option<String> {
     date.map(|date| date.written(language.into()))
 }
 

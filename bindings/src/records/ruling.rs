@@ -179,28 +179,6 @@ impl From<ruling::VoteResult> for VoteResult {
     }
 }
 
-macro_rules! same {
-    ($($(#[$doc:meta])* $name:ident of $core:ty { $($(#[$case_doc:meta])* $case:ident,)* })*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
-        pub enum $name {
-            $($(#[$case_doc])* $case,)*
-        }
-
-        impl From<$core> for $name {
-            fn from(value: $core) -> Self {
-                match value { $(<$core>::$case => Self::$case,)* }
-            }
-        }
-
-        impl From<$name> for $core {
-            fn from(value: $name) -> Self {
-                match value { $($name::$case => Self::$case,)* }
-            }
-        }
-    )*};
-}
-
 same! {
     /// Whether, and how, somebody is there.
     Presence of ruling::Presence {
@@ -457,7 +435,7 @@ fn person_id(text: &str) -> Result<PersonId, Error> {
         .map_err(|_| Error::new(Code::PersonUnknown, text))
 }
 
-fn day(text: &str) -> Result<Day, Error> {
+pub(crate) fn day(text: &str) -> Result<Day, Error> {
     text.parse().map_err(|_| {
         let detail = format_args!("{text:?}; expected a day such as 2026-12-24");
         Error::new(Code::StatementInvalid, detail)

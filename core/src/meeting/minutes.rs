@@ -6,7 +6,11 @@
 //! which only the office and its secretaries read. The chair, and after his approval everybody, gets the text
 //! alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::{self, Write},
+    str::FromStr,
+};
 
 use minicbor::{Decode, Encode};
 use serde::Serialize;
@@ -156,13 +160,56 @@ pub struct Minutes {
     pub set_aside: Vec<Unplaced>,
 }
 
-/// Which text is shown: it may change at every sync, and with everything that is typed.
+/// Which text is shown: it may change at every sync, and with everything that is typed. Prints as one word,
+/// which reads as the same version; the empty one prints as nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Version {
     /// The acts that have made it, as far as none of them follows another.
     pub(crate) acts: Vec<ActId>,
     /// How much of what this device has typed last, and not stated yet, is in it.
     pub(crate) typed: u64,
+}
+
+/// A text that is no version of minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no version of minutes")]
+pub struct VersionError;
+
+/// Begins what was typed last in a version's word.
+const TYPED: char = '+';
+/// Stands between the acts of a version's word.
+const BETWEEN: char = '.';
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, act) in self.acts.iter().enumerate() {
+            if index > 0 {
+                f.write_char(BETWEEN)?;
+            }
+            act.fmt(f)?;
+        }
+        if self.typed > 0 {
+            write!(f, "{TYPED}{}", self.typed)?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Version {
+    type Err = VersionError;
+
+    fn from_str(text: &str) -> Result<Self, VersionError> {
+        let (acts, typed) = match text.split_once(TYPED) {
+            Some((acts, typed)) => (acts, typed.parse().map_err(|_| VersionError)?),
+            None => (text, 0),
+        };
+        let acts = acts.split(BETWEEN).filter(|_| !acts.is_empty());
+        let acts = acts.map(|act| act.parse().map_err(|_| VersionError));
+        Ok(Self {
+            acts: acts.collect::<Result<_, _>>()?,
+            typed,
+        })
+    }
 }
 
 /// Words that have no place in the text.
@@ -452,6 +499,25 @@ mod tests {
     fn typed(transcript: &mut Transcript, n: u8, base: &[u8], splices: &[Splice]) {
         let base: Vec<ActId> = base.iter().copied().map(act).collect();
         transcript.take(act(n), None, (&base, splices)).unwrap();
+    }
+
+    #[test]
+    fn a_version_is_the_same_after_its_way_through_a_word() {
+        for (acts, typed) in [
+            (vec![], 0),
+            (vec![], 3),
+            (vec![act(1)], 0),
+            (vec![act(1), act(2)], 12),
+        ] {
+            let version = Version { acts, typed };
+            let word = version.to_string();
+            assert_eq!(word.parse(), Ok(version), "{word:?}");
+            assert!(!word.contains(char::is_whitespace), "{word:?}");
+        }
+        assert_eq!(Version::default().to_string(), "");
+        for word in [".", "+", "+x", "x", &format!("{}.", act(1))] {
+            assert_eq!(word.parse::<Version>(), Err(VersionError), "{word:?}");
+        }
     }
 
     #[test]
