@@ -1,19 +1,16 @@
 """The course of a meeting at a real office: who rules it on one device, and who sees it on another."""
 
 import asyncio
-import tempfile
 import time
-import unittest
 from contextlib import aclosing
-from pathlib import Path
 
+from at_office import AtOffice
 from nghisu import (
     ActKind,
     BeforeOthers,
     Change,
     Course,
     Device,
-    DeviceConfig,
     FloorRuling,
     Language,
     NghisuError,
@@ -29,39 +26,12 @@ from nghisu import (
     Word,
 )
 from nghisu_device import changes
-from office import Office
 
 VI, EN = Language.VIETNAMESE, Language.ENGLISH
 BUDGET = "du-toan"
 
 
-class CourseTest(unittest.IsolatedAsyncioTestCase):
-    maxDiff = None
-
-    def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-        self.office = Office(self.folder / "office")
-        self.addCleanup(self.office.stop)
-
-    async def enrolled(self, name: str, role: str = "delegate") -> Device:
-        """Opens somebody's device, enrols it and syncs; the test's end shuts it down."""
-        device = await Device.open(DeviceConfig(directory=str(self.folder / name), device_name="Máy tính"))
-        self.addAsyncCleanup(device.shut_down)
-        await device.enrol(await asyncio.to_thread(self.office.invitation, name, role))
-        await device.sync_now()
-        return device
-
-    async def sitting(self) -> tuple[Device, Device, str]:
-        """The device of a secretary, that of a delegate, and the meeting."""
-        secretary, alice = await self.enrolled("Thư ký 1", "secretary"), await self.enrolled("alice")
-        (meeting,) = await alice.meetings(VI)
-        return secretary, alice, meeting.id
-
-    async def person(self, device: Device) -> str:
-        return (await device.status()).identity.person
-
+class CourseTest(AtOffice):
     async def test_a_secretary_without_a_network_calls_the_roll_and_a_delegate_whose_device_shows_it(self) -> None:
         secretary, alice, meeting = await self.sitting()
         who = await self.person(alice)

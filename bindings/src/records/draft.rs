@@ -504,3 +504,117 @@ fn paper_id(text: &str) -> Result<PaperId, Error> {
         Error::new(Code::DraftStepInvalid, detail)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use nghisu_core::{
+        ids::{ActId, MeetingId},
+        meeting::Programme,
+    };
+
+    use super::*;
+
+    fn parts() -> DateParts {
+        DateParts {
+            year: Some(2026),
+            month: Some(7),
+            day: Some(9),
+            part_of_day: Some(PartOfDay::Morning),
+            time: Some("08:05".to_owned()),
+            text: Some("sáng ngày khai mạc".to_owned()),
+        }
+    }
+
+    #[test]
+    fn the_parts_of_a_date_are_the_same_after_their_way_to_the_core_and_back() {
+        let none = || DateParts {
+            year: Some(2026),
+            ..DateParts::default()
+        };
+        for part_of_day in [PartOfDay::Morning, PartOfDay::Afternoon, PartOfDay::Evening] {
+            let given = DateParts {
+                part_of_day: Some(part_of_day),
+                ..parts()
+            };
+            let crossed = PartialDate::try_from(given.clone()).unwrap();
+            assert_eq!(DateParts::from(&crossed), given);
+        }
+        let crossed = PartialDate::try_from(none()).unwrap();
+        assert_eq!(DateParts::from(&crossed), none());
+    }
+
+    #[test]
+    fn a_step_with_a_date_or_an_id_that_cannot_be_says_so() {
+        let retime = |timing| DraftStep::Item {
+            item: "a".to_owned(),
+            step: ItemStep::Retime { timing },
+        };
+        let wrong = |begins| Timing {
+            begins: Some(begins),
+            ..Timing::default()
+        };
+        let remove = |paper: &str| DraftStep::Paper {
+            paper: paper.to_owned(),
+            step: PaperStep::Remove,
+        };
+        let nowhere = DraftStep::Item {
+            item: String::new(),
+            step: ItemStep::Open,
+        };
+        let feb = DateParts {
+            month: Some(2),
+            day: Some(30),
+            ..DateParts::default()
+        };
+        for (step, code, detail) in [
+            (retime(wrong(feb)), Code::DraftStepInvalid, "day 30"),
+            (
+                retime(wrong(DateParts::default())),
+                Code::DraftStepInvalid,
+                "the date says nothing",
+            ),
+            (remove(""), Code::DraftStepInvalid, "paper \"\""),
+            (nowhere, Code::ItemUnknown, ""),
+        ] {
+            let error = drafting::DraftStep::try_from(step).unwrap_err();
+            assert_eq!(error.code(), code);
+            assert!(error.detail().starts_with(detail), "{}", error.detail());
+        }
+    }
+
+    #[test]
+    fn a_draft_is_one_screen_with_its_items_in_order_and_its_steps_that_wait() {
+        let json = r#"{"meeting": {"title": "T", "when": {"year": 2026, "month": 7}},
+            "items": {"b": {"order_key": "V", "title": "B", "papers": ["p", "gone"], "circle": "thường trực",
+                            "when": {"time": "08:05", "day": 9, "month": 7}, "minutes": 10},
+                      "a": {"order_key": "W", "title": "A", "type": "vote"}},
+            "papers": {"p": {"title": "P"}, "q": {"title": "Q", "number": "1"}}}"#;
+        let act = ActId::from_bytes([3; 16]);
+        let draft = store::Draft {
+            meeting: MeetingId::from_bytes([7; 16]),
+            programme: Programme::from_json(&json.parse().unwrap()).unwrap(),
+            published: 3,
+            pending: vec![act],
+            set_aside: vec![act],
+        };
+
+        let shown = Draft::new(draft, Language::Vietnamese);
+
+        assert_eq!(
+            (shown.published, &shown.pending, &shown.set_aside),
+            (3, &vec![act.to_string()], &vec![act.to_string()])
+        );
+        let titles: Vec<&str> = shown.items.iter().map(|it| it.title.as_str()).collect();
+        assert_eq!(titles, ["B", "A"]);
+        let first = &shown.items[0];
+        assert_eq!(first.circle.as_deref(), Some("thường trực"));
+        assert_eq!(first.begins.as_deref(), Some("8h05 ngày 9/7"));
+        assert_eq!(first.timing.minutes, Some(10));
+        let ids = |papers: &[DraftPaper]| -> Vec<String> {
+            papers.iter().map(|paper| paper.id.clone()).collect()
+        };
+        assert_eq!(ids(&first.papers), ["p"]);
+        assert_eq!(ids(&shown.other_papers), ["q"]);
+        assert_eq!(shown.begins.unwrap().month, Some(7));
+    }
+}

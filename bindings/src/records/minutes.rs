@@ -86,3 +86,53 @@ impl Minutes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nghisu_core::{
+        ids::{ActId, PersonId},
+        time::Timestamp,
+    };
+
+    use super::*;
+
+    #[test]
+    fn minutes_cross_with_all_that_a_screen_shows_of_them() {
+        let (act, person) = (ActId::from_bytes([3; 16]), PersonId::from_bytes([4; 16]));
+        let shown = minutes::Minutes {
+            state: states::MinutesState::Approved,
+            text: "Khai mạc.".to_owned(),
+            version: format!("{act}+2").parse().unwrap(),
+            approval: Some(minutes::Approval {
+                act,
+                by: None,
+                at: Timestamp::from_unix_ms(5),
+            }),
+            set_aside: vec![minutes::Unplaced {
+                act,
+                by: Some(person),
+                text: "Bế mạc.".to_owned(),
+            }],
+        };
+
+        let crossed = Minutes::new(shown, Language::English);
+
+        let expected = Minutes {
+            state: MinutesState::Approved,
+            state_text: "approved".to_owned(),
+            text: "Khai mạc.".to_owned(),
+            version: format!("{act}+2"),
+            approval: Some(MinutesApproval {
+                act: act.to_string(),
+                by: None,
+                at_ms: 5,
+            }),
+            set_aside: vec![UnplacedWords {
+                act: act.to_string(),
+                by: Some(person.to_string()),
+                text: "Bế mạc.".to_owned(),
+            }],
+        };
+        assert_eq!(crossed, expected);
+    }
+}
