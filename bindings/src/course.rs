@@ -4,7 +4,7 @@ use nghisu_core::meeting::ruling::Statement;
 
 use crate::{
     Device, Result,
-    records::{Course, FloorRuling, FollowUp, Language, Ruling, item_id, meeting_id},
+    records::{Course, FloorRuling, FollowUp, Language, Obligation, Ruling, item_id, meeting_id},
 };
 
 #[uniffi::export]
@@ -28,6 +28,18 @@ impl Device {
         self.run(|client| async move {
             let follow_up = client.follow_up().await?;
             Ok(FollowUp::new(follow_up, language))
+        })
+        .await
+    }
+
+    /// Returns what the body has to do by a day and whether it has, what is due first first: what its rules ask
+    /// for around the meetings that are read here, answers to questions, tasks and petitions. Overdue is what was
+    /// due before today and has no `done_on` up to today. Read it again after `Change::Acts` of whatever meeting
+    /// and `Change::Everything`.
+    pub async fn obligations(&self, language: Language) -> Result<Vec<Obligation>> {
+        self.run(|client| async move {
+            let all = client.obligations().await?.into_iter();
+            Ok(all.map(|it| Obligation::new(it, language)).collect())
         })
         .await
     }

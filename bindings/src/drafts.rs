@@ -1,6 +1,6 @@
 //! Drafts of programmes: secretaries write them step by step, also offline, and publish them.
 
-use nghisu_core::meeting::{ItemType, State};
+use nghisu_core::meeting::{ItemType, Kind, State};
 
 use crate::{
     Device, Result,
@@ -12,6 +12,16 @@ use crate::{
 pub fn item_types(language: Language) -> Vec<Word> {
     let types = ItemType::WORDS.iter().copied().filter_map(ItemType::parse);
     types
+        .map(|it| Word::new(it.word(), it.text(language.into())))
+        .collect()
+}
+
+/// Returns what kinds of gathering a meeting can be, in the order in which they are offered: the words by which
+/// drafts begin.
+#[uniffi::export]
+pub fn meeting_kinds(language: Language) -> Vec<Word> {
+    let kinds = Kind::WORDS.iter().copied().filter_map(Kind::parse);
+    kinds
         .map(|it| Word::new(it.word(), it.text(language.into())))
         .collect()
 }
@@ -45,6 +55,19 @@ impl Device {
         self.run(|client| async move {
             let draft = client.draft(meeting).await?;
             Ok(Draft::new(draft, language))
+        })
+        .await
+    }
+
+    /// Begins the draft of a meeting that the office does not have, under an id by which its author names it, such
+    /// as "kh-3", with a word of `meeting_kinds`; returns the meeting. It is signed and on disk then, with or
+    /// without a network, and a draft like any other here at once. Where another meeting has that id, the office
+    /// refuses it and all steps in it. It fails with `InvalidInput` for an id, a kind or a title that cannot be,
+    /// and with `NotAllowed` for others than secretaries.
+    pub async fn begin_draft(&self, id: String, kind: String, title: String) -> Result<String> {
+        self.run(|client| async move {
+            let meeting = client.begin_draft(&id, kind.into(), &title).await?;
+            Ok(meeting.to_string())
         })
         .await
     }

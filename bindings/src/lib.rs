@@ -54,7 +54,7 @@ use zeroize::Zeroizing;
 
 pub use cancel::CancelHandle;
 pub use devices::{OwnDevice, OwnDeviceState, Standing};
-pub use drafts::{item_types, meeting_states};
+pub use drafts::{item_types, meeting_kinds, meeting_states};
 pub use editor::{Came, NoteEditor, moved_position};
 pub use enrolment::{EnrolmentListener, PendingEnrolment};
 pub use error::NghisuError;
@@ -69,12 +69,13 @@ pub use records::{
     Draft, DraftItem, DraftPaper, DraftStep, Durability, Duty, DutyPeriod, Floor, FloorRuling,
     FollowUp, FollowedPetition, FollowedTask, Heading, HeldMembership, HeldOrganisation, HeldTerm,
     Holder, Identity, ItemStep, Language, MeetingStep, MeetingSummary, Membership, Minutes,
-    MinutesApproval, MinutesState, NewItem, NotSent, Note, NoteTarget, Organisation, OtherBody,
-    Outcome, OutcomeTask, Paper, PaperFile, PaperStep, PartOfDay, Participant, Person,
-    PetitionState, Predecessor, Presence, ProgrammeItem, ProgrammeScreen, Question, QuestionState,
-    Receipt, RecordedSpeech, RecordedVote, Registration, Role, Roll, Ruled, Ruling, RulingRecord,
-    Salvage, SetAside, Speaker, SpeakingList, SpeakingState, Splice, Spoke, Step, SyncReport,
-    TaskState, Term, Timing, UnplacedWords, VoteResult, Weekday, WhySetAside, Word, WorkCalendar,
+    MinutesApproval, MinutesState, NewItem, NotSent, Note, NoteTarget, Obligation, Organisation,
+    OtherBody, Outcome, OutcomeTask, Owed, Paper, PaperFile, PaperStep, PartOfDay, Participant,
+    Person, PetitionState, Predecessor, Presence, ProgrammeItem, ProgrammeScreen, Question,
+    QuestionState, Receipt, RecordedSpeech, RecordedVote, Registration, Role, Roll, Ruled, Ruling,
+    RulingRecord, Salvage, SetAside, Speaker, SpeakingList, SpeakingState, Splice, Spoke, Step,
+    SyncReport, TaskState, Term, Timing, UnplacedWords, VoteResult, Weekday, WhySetAside, Word,
+    WorkCalendar,
 };
 pub use signer::{DeviceSigner, SignerError};
 pub use vault::{VaultState, VaultStatus, WaitingDevice};

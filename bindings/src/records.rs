@@ -53,8 +53,8 @@ pub use body::{
 };
 pub use course::{
     Allotted, Attendance, BeforeOthers, Course, DayStep, Floor, FollowUp, FollowedPetition,
-    FollowedTask, Holder, Question, RecordedSpeech, RecordedVote, Registration, Roll, RulingRecord,
-    SetAside, Speaker, SpeakingList, Spoke, Step, WhySetAside,
+    FollowedTask, Holder, Obligation, Owed, Question, RecordedSpeech, RecordedVote, Registration,
+    Roll, RulingRecord, SetAside, Speaker, SpeakingList, Spoke, Step, WhySetAside,
 };
 pub use draft::{
     DateParts, Draft, DraftItem, DraftPaper, DraftStep, ItemStep, MeetingStep, NewItem, PaperStep,

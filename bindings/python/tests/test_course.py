@@ -11,9 +11,11 @@ from nghisu import (
     Change,
     Course,
     Device,
+    Duty,
     FloorRuling,
     Language,
     NghisuError,
+    Owed,
     PetitionState,
     Presence,
     QuestionState,
@@ -230,6 +232,14 @@ class CourseTest(AtOffice):
         self.assertEqual((petition.id, petition.owner, petition.text), (heard, "UBND huyện", "Đề nghị sửa đường thôn"))
         self.assertEqual((petition.due, petition.state), ("2027-01-15", PetitionState.TRANSFERRED))
         self.assertEqual([step.state.word for step in petition.steps], ["recorded", "received", "transferred"])
+        notice, papers, of_task, of_petition = await alice.obligations(VI)
+        self.assertEqual(notice.owed, Owed.DUTY(duty=Duty.PUBLIC_NOTICE, meeting=meeting))
+        self.assertEqual((notice.due, notice.owner, papers.owed.duty), ("2026-07-03", None, Duty.PAPERS))
+        self.assertEqual(
+            (of_task.owed, of_task.text, of_task.owner, of_task.due, of_task.done_on),
+            (Owed.TASK(task=task), "nhiệm vụ: Lập dự án", "UBND xã", "2026-12-24", None),
+        )
+        self.assertEqual((of_petition.owed, of_petition.due), (Owed.PETITION(petition=heard), "2027-01-15"))
 
         await secretary.rule(meeting, Ruling.TASK_STEP(task=task, state=TaskState.DONE), text="Đã lập")
         await secretary.rule(meeting, Ruling.PETITION_STEP(petition=heard, state=PetitionState.RESOLVED, due=None))

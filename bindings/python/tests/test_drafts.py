@@ -19,6 +19,7 @@ from nghisu import (
     Timing,
     Word,
     item_types,
+    meeting_kinds,
     meeting_states,
 )
 
@@ -87,6 +88,31 @@ class DraftsTest(AtOffice):
         for device in (secretary, other):
             (shown,) = await device.drafts(VI)
             self.assertEqual((shown.published, shown.pending, titles(shown)), (2, [], titles(draft)))
+
+    async def test_a_draft_begins_offline_and_what_cannot_be_is_refused(self) -> None:
+        secretary, other, alice, _ = await self.secretaries()
+        self.assertIn(Word(word="briefing", text="hội nghị giao ban"), meeting_kinds(VI))
+        await asyncio.to_thread(self.office.stop)
+        meeting = await secretary.begin_draft("gb-1", "briefing", "Hội nghị giao ban")
+        await secretary.draft_step(meeting, of_item("m1", ItemStep.ADD(after=None, new_item=NewItem(title="Khai mạc"))))
+        draft = await secretary.draft(meeting, VI)
+        self.assertEqual((draft.published, len(draft.pending), titles(draft)), (0, 2, ["Khai mạc"]))
+        for id, kind, words in (("", "briefing", "1 to 256 bytes"), ("gb-2", "feast", 'kind "feast"')):
+            with self.assertRaises(NghisuError.InvalidInput) as caught:
+                await secretary.begin_draft(id, kind, "Hội nghị")
+            self.assertIn(words, caught.exception.detail)
+        with self.assertRaises(NghisuError.NotAllowed):
+            await alice.begin_draft("gb-3", "briefing", "Hội nghị")
+        taken = await other.begin_draft("gb-1", "briefing", "Hội nghị khác")
+
+        await asyncio.to_thread(self.office.start)
+        await self.meet(secretary, other, alice)
+        (refused,) = await other.acts(taken)
+        self.assertEqual(refused.state.code, "meeting_taken")
+        self.assertEqual(titles(await other.draft(meeting, VI)), ["Khai mạc"])
+        await secretary.publish(meeting)
+        await self.meet(secretary, alice)
+        self.assertEqual((await alice.programme(meeting, VI)).heading.title, "Hội nghị giao ban")
 
     async def test_every_step_does_what_it_says(self) -> None:
         secretary, _, meeting = await self.sitting()

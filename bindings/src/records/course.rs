@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use nghisu_core::{
     ids::{DeviceId, MeetingId},
     meeting::{
-        ItemId, course, follow_up,
+        ItemId, course, deadlines, follow_up, owed,
         ruling::Record,
         speaking,
         states::{History, State},
@@ -14,7 +14,7 @@ use nghisu_core::{
 };
 
 use super::{
-    ActKind, Language, Word, ms,
+    ActKind, Duty, Language, Word, ms,
     ruling::{PetitionState, Presence, QuestionState, Ruled, SpeakingState, TaskState, VoteResult},
 };
 
@@ -284,6 +284,52 @@ pub struct FollowUp {
     pub set_aside: Vec<SetAside>,
 }
 
+/// Something that the body has to do by a day.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct Obligation {
+    /// What it is.
+    pub owed: Owed,
+    /// The same for people, without who has it.
+    pub text: String,
+    /// Who has it; none where the body has it as such, or nobody has been named.
+    pub owner: Option<String>,
+    /// By the end of which day, as "2026-12-24": such texts sort as days do.
+    pub due: String,
+    /// On which day it was done, which may have been too late, or is going to be.
+    pub done_on: Option<String>,
+}
+
+/// What the body has to do.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
+pub enum Owed {
+    /// What its rules ask for around a meeting.
+    Duty {
+        /// What.
+        duty: Duty,
+        /// The meeting.
+        meeting: String,
+    },
+    /// The answer to a question.
+    Answer {
+        /// The meeting in which it was put.
+        meeting: String,
+        /// The question slip.
+        question: String,
+        /// Its number in the meeting's series.
+        number: u64,
+    },
+    /// A task.
+    Task {
+        /// Its id.
+        task: String,
+    },
+    /// The answer to what voters have asked for.
+    Petition {
+        /// Its id.
+        petition: String,
+    },
+}
+
 /// A task. It is overdue from the day after `due` on, until it is done.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct FollowedTask {
@@ -358,6 +404,41 @@ impl Course {
             conclusions: all(course.conclusions, RulingRecord::from),
             minutes_approved: course.minutes.map(RulingRecord::from),
             set_aside: all(course.set_aside, SetAside::from),
+        }
+    }
+}
+
+impl Obligation {
+    pub(crate) fn new(obligation: deadlines::Obligation<owed::Owed>, language: Language) -> Self {
+        Self {
+            text: obligation.what.text(language.into()),
+            owner: obligation.what.owner().map(str::to_owned),
+            owed: obligation.what.into(),
+            due: obligation.due.to_string(),
+            done_on: obligation.done.map(|day| day.to_string()),
+        }
+    }
+}
+
+impl From<owed::Owed> for Owed {
+    fn from(owed: owed::Owed) -> Self {
+        match owed {
+            owed::Owed::Duty { duty, meeting, .. } => Self::Duty {
+                duty: duty.into(),
+                meeting: meeting.to_string(),
+            },
+            owed::Owed::Answer {
+                meeting,
+                question,
+                number,
+                ..
+            } => Self::Answer {
+                meeting: meeting.to_string(),
+                question: question.to_string(),
+                number,
+            },
+            owed::Owed::Task { id, .. } => Self::Task { task: id },
+            owed::Owed::Petition { id, .. } => Self::Petition { petition: id },
         }
     }
 }

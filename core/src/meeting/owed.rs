@@ -15,6 +15,7 @@ use super::{
     states::QuestionState,
 };
 use crate::{
+    error::Language,
     ids::{ActId, MeetingId},
     time::{Day, Timestamp},
 };
@@ -61,6 +62,38 @@ pub enum Owed {
         /// To whom it went.
         owner: Option<String>,
     },
+}
+
+impl Owed {
+    /// Says it to people, without who has it.
+    pub fn text(&self, language: Language) -> String {
+        let (vi, en, text) = match self {
+            Self::Duty { duty, title, .. } => {
+                return format!("{}: {title}", duty.text(language));
+            }
+            Self::Answer { title, number, .. } => {
+                let words = match language {
+                    Language::Vietnamese => "trả lời phiếu chất vấn số",
+                    Language::English => "answer to question",
+                };
+                return format!("{words} {number}: {title}");
+            }
+            Self::Task { text, .. } => ("nhiệm vụ", "task", text),
+            Self::Petition { text, .. } => ("kiến nghị cử tri", "petition", text),
+        };
+        match language {
+            Language::Vietnamese => format!("{vi}: {text}"),
+            Language::English => format!("{en}: {text}"),
+        }
+    }
+
+    /// Returns who has it; none where the body has it as such, or nobody has been named.
+    pub fn owner(&self) -> Option<&str> {
+        match self {
+            Self::Duty { .. } | Self::Answer { .. } => None,
+            Self::Task { owner, .. } | Self::Petition { owner, .. } => owner.as_deref(),
+        }
+    }
 }
 
 /// A published meeting, as far as deadlines follow from it.

@@ -11,7 +11,7 @@ use nghisu_core::{
 };
 use serde_json::json;
 
-use super::{Data, out, publish::visible, say};
+use super::{Data, out, publish::visible};
 use crate::{Office, clock};
 
 #[derive(Debug, Args)]
@@ -60,23 +60,10 @@ pub(super) fn run(arguments: &DueArguments, language: Language) -> Result<()> {
 }
 
 fn told(owed: &Owed, language: Language) -> String {
-    let of = |what: &str, text: &str, owner: Option<&str>| {
-        let owner = owner.map_or_else(String::new, |owner| format!("  ({})", visible(owner)));
-        format!("{what}: {}{owner}", visible(text))
-    };
-    match owed {
-        Owed::Duty { duty, title, .. } => of(duty.text(language), title, None),
-        Owed::Answer { title, number, .. } => {
-            let what = say(language, "trả lời phiếu chất vấn số", "answer to question");
-            of(&format!("{what} {number}"), title, None)
-        }
-        Owed::Task { text, owner, .. } => {
-            of(say(language, "nhiệm vụ", "task"), text, owner.as_deref())
-        }
-        Owed::Petition { text, owner, .. } => of(
-            say(language, "kiến nghị cử tri", "petition"),
-            text,
-            owner.as_deref(),
-        ),
-    }
+    let owner = owed.owner().map(|owner| format!("  ({owner})"));
+    visible(&format!(
+        "{}{}",
+        owed.text(language),
+        owner.unwrap_or_default()
+    ))
 }
