@@ -13,39 +13,66 @@ import NghisuCore
 @_exported import struct NghisuCore.Allotted
 @_exported import struct NghisuCore.Attendance
 @_exported import enum NghisuCore.BeforeOthers
+@_exported import struct NghisuCore.BodyOnDay
+@_exported import struct NghisuCore.BodyRule
+@_exported import struct NghisuCore.BodyRules
+@_exported import struct NghisuCore.BodyStatement
 @_exported import struct NghisuCore.Came
 @_exported import enum NghisuCore.Change
 @_exported import struct NghisuCore.Course
+@_exported import struct NghisuCore.DateParts
 @_exported import struct NghisuCore.DayStep
 @_exported import struct NghisuCore.DeviceConfig
 @_exported import protocol NghisuCore.DeviceSigner
 @_exported import struct NghisuCore.DeviceStatus
 @_exported import struct NghisuCore.Downloaded
+@_exported import struct NghisuCore.Draft
+@_exported import struct NghisuCore.DraftItem
+@_exported import struct NghisuCore.DraftPaper
+@_exported import enum NghisuCore.DraftStep
 @_exported import enum NghisuCore.Durability
+@_exported import enum NghisuCore.Duty
+@_exported import enum NghisuCore.DutyPeriod
 @_exported import struct NghisuCore.Floor
 @_exported import enum NghisuCore.FloorRuling
 @_exported import struct NghisuCore.FollowUp
 @_exported import struct NghisuCore.FollowedPetition
 @_exported import struct NghisuCore.FollowedTask
 @_exported import struct NghisuCore.Heading
+@_exported import struct NghisuCore.HeldMembership
+@_exported import struct NghisuCore.HeldOrganisation
+@_exported import struct NghisuCore.HeldTerm
 @_exported import struct NghisuCore.Holder
 @_exported import struct NghisuCore.Identity
+@_exported import enum NghisuCore.ItemStep
 @_exported import enum NghisuCore.Language
 @_exported import enum NghisuCore.LogLevel
 @_exported import struct NghisuCore.LogLine
+@_exported import enum NghisuCore.MeetingStep
 @_exported import struct NghisuCore.MeetingSummary
+@_exported import struct NghisuCore.Membership
+@_exported import struct NghisuCore.Minutes
+@_exported import struct NghisuCore.MinutesApproval
+@_exported import enum NghisuCore.MinutesState
+@_exported import struct NghisuCore.NewItem
 @_exported import struct NghisuCore.NotSent
 @_exported import struct NghisuCore.Note
 @_exported import struct NghisuCore.NoteTarget
+@_exported import struct NghisuCore.Organisation
+@_exported import struct NghisuCore.OtherBody
 @_exported import struct NghisuCore.Outcome
 @_exported import struct NghisuCore.OutcomeTask
 @_exported import struct NghisuCore.OwnDevice
 @_exported import enum NghisuCore.OwnDeviceState
 @_exported import struct NghisuCore.Paper
 @_exported import struct NghisuCore.PaperFile
+@_exported import enum NghisuCore.PaperStep
+@_exported import enum NghisuCore.PartOfDay
 @_exported import struct NghisuCore.Participant
 @_exported import struct NghisuCore.PendingEnrolment
+@_exported import struct NghisuCore.Person
 @_exported import enum NghisuCore.PetitionState
+@_exported import struct NghisuCore.Predecessor
 @_exported import enum NghisuCore.Presence
 @_exported import struct NghisuCore.ProgrammeItem
 @_exported import struct NghisuCore.ProgrammeScreen
@@ -77,12 +104,17 @@ import NghisuCore
 @_exported import struct NghisuCore.SyncReport
 @_exported import struct NghisuCore.SyncStatus
 @_exported import enum NghisuCore.TaskState
+@_exported import struct NghisuCore.Term
+@_exported import struct NghisuCore.Timing
+@_exported import struct NghisuCore.UnplacedWords
 @_exported import enum NghisuCore.VaultState
 @_exported import struct NghisuCore.VaultStatus
 @_exported import struct NghisuCore.VoteResult
 @_exported import struct NghisuCore.WaitingDevice
+@_exported import enum NghisuCore.Weekday
 @_exported import enum NghisuCore.WhySetAside
 @_exported import struct NghisuCore.Word
+@_exported import struct NghisuCore.WorkCalendar
 
 /// An act of this person, and what became of it.
 public typealias Act = NghisuCore.Act
@@ -108,6 +140,21 @@ public typealias Attendance = NghisuCore.Attendance
 /// Why somebody stands before those who registered earlier.
 public typealias BeforeOthers = NghisuCore.BeforeOthers
 
+/// A body as it is on one day. Where the ends of something are not known to the day, it may hold or not.
+public typealias BodyOnDay = NghisuCore.BodyOnDay
+
+/// One rule of a period.
+public typealias BodyRule = NghisuCore.BodyRule
+
+/// A body's rules of periods, and the days on which they are in force.
+public typealias BodyRules = NghisuCore.BodyRules
+
+/// What the office has stated of the body: the whole of it, at all times that the office knows of.
+///
+/// First and last days are as exact as they are known: "2026-12-24", "2026-12" or "2026". Without its first day
+/// something has been ever since anybody knows; without its last day it goes on.
+public typealias BodyStatement = NghisuCore.BodyStatement
+
 /// What has come from other devices since the screen was last brought up to date.
 public typealias Came = NghisuCore.Came
 
@@ -118,6 +165,9 @@ public typealias Change = NghisuCore.Change
 ///
 /// Read it again after `Change.acts` of the meeting.
 public typealias Course = NghisuCore.Course
+
+/// The parts of a date, as far as it is known: at least one of them, and parts that fit together.
+public typealias DateParts = NghisuCore.DateParts
 
 /// A step in the life of a task or a petition.
 public typealias DayStep = NghisuCore.DayStep
@@ -138,8 +188,28 @@ public typealias DeviceStatus = NghisuCore.DeviceStatus
 /// What a download of papers did.
 public typealias Downloaded = NghisuCore.Downloaded
 
+/// The draft of a programme as a secretary's device has it, own steps included.
+///
+/// Read it again after `Change.acts` and `Change.meeting` of the meeting.
+public typealias Draft = NghisuCore.Draft
+
+/// An item of a draft.
+public typealias DraftItem = NghisuCore.DraftItem
+
+/// A paper of a draft.
+public typealias DraftPaper = NghisuCore.DraftPaper
+
+/// One step by which a draft is written.
+public typealias DraftStep = NghisuCore.DraftStep
+
 /// How safe something that was written is. Each level holds what the one before it holds.
 public typealias Durability = NghisuCore.Durability
+
+/// What a rule of a period is about.
+public typealias Duty = NghisuCore.Duty
+
+/// How a period is counted from its event.
+public typealias DutyPeriod = NghisuCore.DutyPeriod
 
 /// The floor.
 public typealias Floor = NghisuCore.Floor
@@ -161,11 +231,23 @@ public typealias FollowedTask = NghisuCore.FollowedTask
 /// What is said of a meeting as a whole.
 public typealias Heading = NghisuCore.Heading
 
+/// A post that somebody has on a day, or may have.
+public typealias HeldMembership = NghisuCore.HeldMembership
+
+/// An organisation that is there on a day, or may be.
+public typealias HeldOrganisation = NghisuCore.HeldOrganisation
+
+/// A term that holds on a day, or may hold.
+public typealias HeldTerm = NghisuCore.HeldTerm
+
 /// Who holds the floor.
 public typealias Holder = NghisuCore.Holder
 
 /// Whose device this is, and of which office.
 public typealias Identity = NghisuCore.Identity
+
+/// A step about an item.
+public typealias ItemStep = NghisuCore.ItemStep
 
 /// The language of texts for people.
 public typealias Language = NghisuCore.Language
@@ -176,8 +258,28 @@ public typealias LogLevel = NghisuCore.LogLevel
 /// Something that happened. It holds codes, numbers and ids, and nothing that anybody wrote.
 public typealias LogLine = NghisuCore.LogLine
 
+/// A step about the meeting itself.
+public typealias MeetingStep = NghisuCore.MeetingStep
+
 /// A meeting in the list.
 public typealias MeetingSummary = NghisuCore.MeetingSummary
+
+/// That somebody is in an organisation.
+public typealias Membership = NghisuCore.Membership
+
+/// How the minutes of a meeting stand for whoever asks.
+///
+/// Read it again after `Change.acts` of the meeting.
+public typealias Minutes = NghisuCore.Minutes
+
+/// That minutes were approved.
+public typealias MinutesApproval = NghisuCore.MinutesApproval
+
+/// How far minutes are: biên bản.
+public typealias MinutesState = NghisuCore.MinutesState
+
+/// What a new item says.
+public typealias NewItem = NghisuCore.NewItem
 
 /// Something that the office refused for good.
 public typealias NotSent = NghisuCore.NotSent
@@ -187,6 +289,12 @@ public typealias Note = NghisuCore.Note
 
 /// What a note is about. All parts may be absent: then it stands by itself.
 public typealias NoteTarget = NghisuCore.NoteTarget
+
+/// An organisation.
+public typealias Organisation = NghisuCore.Organisation
+
+/// A body that another one has come from or has gone into.
+public typealias OtherBody = NghisuCore.OtherBody
 
 /// What came out of a meeting.
 public typealias Outcome = NghisuCore.Outcome
@@ -206,6 +314,12 @@ public typealias Paper = NghisuCore.Paper
 /// The file of a paper.
 public typealias PaperFile = NghisuCore.PaperFile
 
+/// A step about a paper.
+public typealias PaperStep = NghisuCore.PaperStep
+
+/// A part of the day, as invitations name it.
+public typealias PartOfDay = NghisuCore.PartOfDay
+
 /// A person with a post, an organisation with a role and a count, or a group without names.
 public typealias Participant = NghisuCore.Participant
 
@@ -213,8 +327,14 @@ public typealias Participant = NghisuCore.Participant
 /// ``Device/resumeEnrolment(onDigits:)``.
 public typealias PendingEnrolment = NghisuCore.PendingEnrolment
 
+/// Somebody.
+public typealias Person = NghisuCore.Person
+
 /// How far a petition is: ý kiến, kiến nghị của cử tri.
 public typealias PetitionState = NghisuCore.PetitionState
+
+/// An organisation that another one has come from.
+public typealias Predecessor = NghisuCore.Predecessor
 
 /// Whether, and how, somebody is there.
 public typealias Presence = NghisuCore.Presence
@@ -314,6 +434,15 @@ public typealias SyncStatus = NghisuCore.SyncStatus
 /// How far a task is: nhiệm vụ.
 public typealias TaskState = NghisuCore.TaskState
 
+/// A term of a body.
+public typealias Term = NghisuCore.Term
+
+/// When something is and how long it takes, as far as it is known.
+public typealias Timing = NghisuCore.Timing
+
+/// Words that have no place in the text.
+public typealias UnplacedWords = NghisuCore.UnplacedWords
+
 /// How the vault stands on this device.
 public typealias VaultState = NghisuCore.VaultState
 
@@ -326,24 +455,35 @@ public typealias VoteResult = NghisuCore.VoteResult
 /// A device that the office says is the owner's, and that opens no notes.
 public typealias WaitingDevice = NghisuCore.WaitingDevice
 
+/// A day of the week.
+public typealias Weekday = NghisuCore.Weekday
+
 /// Why a record was set aside.
 public typealias WhySetAside = NghisuCore.WhySetAside
 
 /// A word of a programme, or of a state: what a program compares, and what people read.
 public typealias Word = NghisuCore.Word
 
+/// Which days a body works on, and where its clocks are.
+public typealias WorkCalendar = NghisuCore.WorkCalendar
+
 extension Act: Identifiable {}
+extension DraftItem: Identifiable {}
+extension DraftPaper: Identifiable {}
 extension FollowedPetition: Identifiable {}
 extension FollowedTask: Identifiable {}
 extension MeetingSummary: Identifiable {}
 extension Note: Identifiable {}
+extension Organisation: Identifiable {}
 extension Outcome: Identifiable {}
 extension OwnDevice: Identifiable {}
 extension Paper: Identifiable {}
+extension Person: Identifiable {}
 extension ProgrammeItem: Identifiable {}
 extension Question: Identifiable {}
 extension Registration: Identifiable {}
 extension RulingRecord: Identifiable {}
+extension Term: Identifiable {}
 
 /// Returns the version of the library.
 public func version() -> String { NghisuCore.version() }

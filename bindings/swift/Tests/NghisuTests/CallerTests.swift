@@ -26,7 +26,7 @@ struct CallerTests {
     static let secondsMax = ProcessInfo.processInfo.environment["NGHISU_CALL_SECONDS"].flatMap(Double.init) ?? 1.5
 
     @Test func the_time_of_every_call_on_its_caller_is_printed_with_many_notes_in_the_store() async throws {
-        try await place.member("Chủ tọa", role: "chair", on: "tablet") { device in
+        try await place.member("Thư ký 1", role: "secretary", on: "tablet") { device in
             let began = Date()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for part in 0..<50 {
@@ -59,6 +59,7 @@ struct CallerTests {
         try await device.fetchPapers()
         let front = [Splice(NSRange(location: 0, length: 0), insert: "a")]
         let swap = [Splice(NSRange(location: 0, length: 1), insert: "b")]
+        let step = DraftStep.item(item: "du-toan", step: .renumber(number: "2"))
         let calls: [(String, @Sendable () async throws -> Void)] = [
             ("version()", { _ = version() }),
             ("movedPosition", { _ = movedPosition(3, splices: front) }),
@@ -90,6 +91,14 @@ struct CallerTests {
             ("receipts", { _ = try await device.receipts(meeting) }),
             ("course", { _ = try await device.course(meeting, language: .vietnamese) }),
             ("followUp", { _ = try await device.followUp(.vietnamese) }),
+            ("minutes", { _ = try await device.minutes(meeting, language: .vietnamese) }),
+            ("drafts", { _ = try await device.drafts(.vietnamese) }),
+            ("draft", { _ = try await device.draft(meeting, language: .vietnamese) }),
+            ("body", { _ = try await device.body(.vietnamese) }),
+            ("body(on:)", { _ = try await device.body(on: "2026-12-24", language: .vietnamese) }),
+            ("due", { _ = try await device.due(.writtenAnswer, event: "2026-12-24") }),
+            ("itemTypes", { _ = itemTypes(.vietnamese) }),
+            ("meetingStates", { _ = meetingStates(.vietnamese) }),
             ("notSent", { _ = try await device.notSent() }),
             ("devices", { _ = try await device.devices() }),
             ("storageUse", { _ = try await device.storageUse() }),
@@ -105,6 +114,14 @@ struct CallerTests {
             ("stateAct", { try await device.stateAct(meeting, kind: .recommendation, text: "Đề nghị") }),
             ("rule", { try await device.rule(meeting, .conclusion, text: "Giao các Ban thực hiện") }),
             ("ruleFloor", { try await device.ruleFloor(meeting, .open, item: "du-toan") }),
+            ("minutes, type", {
+                let shown = try await device.minutes(meeting, language: .vietnamese)
+                let version = shown?.version ?? ""
+                try await device.typeMinutes(meeting, version: version, splices: front, language: .vietnamese)
+            }),
+            ("layMinutes", { try await device.layMinutes(meeting) }),
+            ("draftStep", { try await device.draftStep(meeting, step) }),
+            ("publish", { try await device.publish(meeting) }),
             ("withdraw", { try await device.withdraw(meeting, act: act) }),
         ]
         for (name, call) in calls {

@@ -16,7 +16,7 @@ struct CourseTests {
 
     @Test func a_secretary_without_a_network_calls_the_roll_and_a_delegate_whose_device_shows_it() async throws {
         try await sitting { secretary, alice, meeting in
-            let (who, officer) = (try await person(alice), try await person(secretary))
+            let (who, officer) = (try await place.person(alice), try await place.person(secretary))
             try await alice.stateAct(meeting, kind: .checkIn)
             let registration = try await alice.registerToSpeak(meeting, item: Self.budget, topic: "Kinh phí")
             for device in [alice, secretary] { try await device.syncNow() }
@@ -84,7 +84,7 @@ struct CourseTests {
                 for device in [alice, secretary] { try await device.syncNow() }
                 try await secretary.ruleFloor(meeting, .takeFloor)
                 for device in [secretary, chair] { try await device.syncNow() }
-                let (asker, holder) = (try await person(alice), try await person(chair))
+                let (asker, holder) = (try await place.person(alice), try await place.person(chair))
                 try await chair.ruleFloor(meeting, .takeFloor)
                 try await chair.ruleFloor(meeting, .debate(askedBy: asker), item: Self.budget)
                 try await chair.syncNow()
@@ -201,9 +201,5 @@ struct CourseTests {
                 try await body(secretary, alice, meeting)
             }
         }
-    }
-
-    private func person(_ device: Device) async throws -> String {
-        try #require(try await device.status().identity).person
     }
 }

@@ -69,6 +69,13 @@ final class Office {
         try run("publish")
     }
 
+    /// States what the body is, as this file has it.
+    func stateBody(_ body: String) throws {
+        let file = folder.appending("body.toml")
+        try Data(body.utf8).write(to: file)
+        try run("body", "import", file.path)
+    }
+
     /// Invites one device of a person, who is added the first time; its six digits are compared by nobody.
     func invitation(_ name: String, role: String = "delegate") throws -> String {
         try invited(name, role, "--confirm-at-once")

@@ -48,6 +48,26 @@ final class Place {
         }
     }
 
+    /// Devices of two secretaries and of alice, and the meeting.
+    func secretaries(
+        isolation: isolated (any Actor)? = #isolation,
+        _ body: (_ first: Device, _ second: Device, _ alice: Device, _ meeting: String) async throws -> Void
+    ) async throws {
+        try await member("Thư ký 1", role: "secretary", on: "laptop") { first in
+            try await member("Thư ký 2", role: "secretary", on: "desktop") { second in
+                try await alice { alice in
+                    let meeting = try #require(try await alice.meetings(.vietnamese).first).id
+                    try await body(first, second, alice, meeting)
+                }
+            }
+        }
+    }
+
+    /// Whose device it is.
+    func person(_ device: Device) async throws -> String {
+        try #require(try await device.status().identity).person
+    }
+
     /// Two devices of alice's in one vault, and a note that both have.
     func pair(
         isolation: isolated (any Actor)? = #isolation,
