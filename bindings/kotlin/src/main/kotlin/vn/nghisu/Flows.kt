@@ -104,6 +104,23 @@ public fun Device.courseFlow(meeting: String, language: Language): Flow<Course> 
 public fun Device.followUpFlow(language: Language): Flow<FollowUp> =
     readFlow({ it is Change.Acts }) { followUp(language) }
 
+/** The minutes of a meeting, as [Device.minutes] returns them, and again whenever they may have changed. */
+public fun Device.minutesFlow(meeting: String, language: Language): Flow<Minutes?> =
+    readFlow({ it == Change.Acts(meeting) }) { minutes(meeting, language) }
+
+/** The drafts of all meetings, as [Device.drafts] returns them, and again whenever one was written or published. */
+public fun Device.draftsFlow(language: Language): Flow<List<Draft>> =
+    readFlow({ it is Change.Acts || it is Change.Meeting }) { drafts(language) }
+
+/** The draft of a meeting, as [Device.draft] returns it, and again whenever it was written or published. */
+public fun Device.draftFlow(meeting: String, language: Language): Flow<Draft> =
+    readFlow({ it == Change.Acts(meeting) || it == Change.Meeting(meeting) }) { draft(meeting, language) }
+
+/** What the body is, as [Device.body] returns it, and again whenever the office has stated it anew. */
+public fun Device.bodyFlow(language: Language): Flow<BodyStatement?> =
+    // A statement changes what is due everywhere, so it comes as `Everything`.
+    readFlow({ false }) { body(language) }
+
 /** How far a download of papers is. */
 public data class PapersProgress(
     /** Bytes of papers that are here, of those that were missing at the beginning. */

@@ -67,5 +67,20 @@ abstract class AtOffice {
         }
     }
 
+    /** Devices of two secretaries and of Alice, and the meeting. */
+    protected fun secretaries(block: suspend CoroutineScope.(Device, Device, Device, String) -> Unit) = atMostAMinute {
+        enrolled("laptop", "Thư ký 1", "secretary") { first ->
+            enrolled("desktop", "Thư ký 2", "secretary") { second ->
+                enrolled { alice -> block(first, second, alice, onlyMeeting(alice)) }
+            }
+        }
+    }
+
+    /** Syncs devices, one after the other. */
+    protected suspend fun sync(vararg devices: Device) = devices.forEach { it.syncNow() }
+
+    /** Whose device it is. */
+    protected suspend fun person(device: Device): String = checkNotNull(device.status().identity).person
+
     protected suspend fun onlyMeeting(device: Device): String = device.meetings(Language.VIETNAMESE).single().id
 }

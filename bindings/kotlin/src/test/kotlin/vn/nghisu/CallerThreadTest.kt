@@ -33,7 +33,7 @@ class CallerThreadTest : AtOffice() {
 
     @Test
     fun `who calls reads and writes no file, whatever he calls in a store of ten thousand notes`() = atMost(150 + 60 * CALL_SECONDS_MAX.toLong()) {
-        enrolled(person = "Chủ tọa", role = "chair") { device ->
+        enrolled(person = "Thư ký 1", role = "secretary") { device ->
             val meeting = onlyMeeting(device)
             device.fetchPapers()
             timed("$NOTES notes written") {
@@ -59,6 +59,7 @@ class CallerThreadTest : AtOffice() {
         val editor = device.openEditor(note)
         val act = device.registerToSpeak(meeting, "du-toan", "")
         device.ruleFloor(meeting, FloorRuling.TakeFloor)
+        var minutes = device.typeMinutes(meeting, "", listOf(Splice(0u, 0u, "Ghi biên bản")), Language.VIETNAMESE)
         val quiet = object : ChangeListener, SyncListener {
             override fun changed(change: Change) = Unit
 
@@ -95,6 +96,21 @@ class CallerThreadTest : AtOffice() {
             "followUp" to { device.followUp(Language.VIETNAMESE) },
             "rule" to { device.rule(meeting, Ruling.Conclusion) },
             "ruleFloor" to { device.ruleFloor(meeting, FloorRuling.Open, "du-toan") },
+            "minutes" to { device.minutes(meeting, Language.VIETNAMESE) },
+            "typeMinutes" to {
+                minutes = device.typeMinutes(meeting, minutes.version, listOf(Splice(0u, 1u, "G")), Language.VIETNAMESE)
+            },
+            "layMinutes" to { device.layMinutes(meeting) },
+            "approveMinutes" to { device.approveMinutes(meeting) },
+            "drafts" to { device.drafts(Language.VIETNAMESE) },
+            "draft" to { device.draft(meeting, Language.VIETNAMESE) },
+            "draftStep" to { device.draftStep(meeting, DraftStep.Item("du-toan", ItemStep.Renumber("2"))) },
+            "publish" to { device.publish(meeting) },
+            "itemTypes" to { itemTypes(Language.VIETNAMESE) },
+            "meetingStates" to { meetingStates(Language.VIETNAMESE) },
+            "body" to { device.body(Language.VIETNAMESE) },
+            "bodyOn" to { device.bodyOn("2026-12-24", Language.VIETNAMESE) },
+            "due" to { device.due(Duty.WRITTEN_ANSWER, "2026-12-24") },
             "notSent" to { device.notSent() },
             "alerts" to { device.alerts(Language.VIETNAMESE) },
             "publicationProof" to { device.publicationProof(meeting) },

@@ -184,8 +184,6 @@ class CourseTest : AtOffice() {
         }
     }
 
-    private suspend fun person(device: Device): String = checkNotNull(device.status().identity).person
-
     private companion object {
         const val BUDGET = "du-toan"
     }

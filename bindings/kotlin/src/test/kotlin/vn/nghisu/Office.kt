@@ -70,7 +70,18 @@ class Office(private val folder: Path, address: String = "127.0.0.1:0") : AutoCl
         for ((name, bytes) in papers) folder.resolve(name).writeBytes(bytes)
         val file = folder.resolve("programme.toml").apply { writeText(programme) }
         run("import", "$file")
+        publishDrafts()
+    }
+
+    /** Publishes the drafts as they stand, from the office's console. */
+    fun publishDrafts() {
         run("publish")
+    }
+
+    /** States what the body is, as this file has it. */
+    fun stateBody(body: String) {
+        val file = folder.resolve("body.toml").apply { writeText(body) }
+        run("body", "import", "$file")
     }
 
     /** Invites one device of a person, who is added the first time; its six digits are compared by nobody. */
