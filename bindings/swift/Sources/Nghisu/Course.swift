@@ -13,6 +13,14 @@ extension Device {
         try await calling { try await core.followUp(language: language) }
     }
 
+    /// Returns what the body has to do by a day and whether it has, what is due first first: what its rules ask
+    /// for around the meetings that are read here, answers to questions, tasks and petitions. Overdue is what was
+    /// due before today and has no `doneOn` up to today. Read it again after `Change.acts` and `Change.meeting`
+    /// of whatever meeting.
+    public func obligations(_ language: Language) async throws(NghisuError) -> [Obligation] {
+        try await calling { try await core.obligations(language: language) }
+    }
+
     /// States a ruling of the roll, the record, a task or a petition, and returns the act. It is signed and on
     /// disk then; its number is the office's.
     ///

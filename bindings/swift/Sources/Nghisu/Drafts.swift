@@ -17,6 +17,16 @@ extension Device {
         try await calling { try await core.draft(meeting: meeting, language: language) }
     }
 
+    /// Begins the draft of a meeting that the office does not have, under an id by which its author names it, such
+    /// as "kh-3", with a word of ``meetingKinds(_:)``; returns the meeting. It is signed and on disk then, with or
+    /// without a network. Where another meeting has that id, the office refuses it and all steps in it.
+    ///
+    /// It fails with ``NghisuError/invalidInput(_:)`` for an id, a kind or a title that cannot be, and with
+    /// ``NghisuError/notAllowed(_:)`` for others than secretaries.
+    public func beginDraft(_ id: String, kind: String, title: String) async throws(NghisuError) -> String {
+        try await calling { try await core.beginDraft(id: id, kind: kind, title: title) }
+    }
+
     /// Takes a step in the draft of a meeting, and returns the act. It is signed and on disk then, with or
     /// without a network, and counts here at once; after an error nothing has changed. The office refuses it
     /// if it does not follow any more by then.
@@ -39,6 +49,9 @@ extension Device {
 
 /// Returns what can be done at an item, in the order in which it is offered: the words that steps use.
 public func itemTypes(_ language: Language) -> [Word] { NghisuCore.itemTypes(language: language) }
+
+/// Returns what kinds of gathering a meeting can be: the words by which drafts begin.
+public func meetingKinds(_ language: Language) -> [Word] { NghisuCore.meetingKinds(language: language) }
 
 /// Returns how far a meeting can be, the first one first: the words that steps use.
 public func meetingStates(_ language: Language) -> [Word] { NghisuCore.meetingStates(language: language) }

@@ -58,10 +58,12 @@ import NghisuCore
 @_exported import struct NghisuCore.NotSent
 @_exported import struct NghisuCore.Note
 @_exported import struct NghisuCore.NoteTarget
+@_exported import struct NghisuCore.Obligation
 @_exported import struct NghisuCore.Organisation
 @_exported import struct NghisuCore.OtherBody
 @_exported import struct NghisuCore.Outcome
 @_exported import struct NghisuCore.OutcomeTask
+@_exported import enum NghisuCore.Owed
 @_exported import struct NghisuCore.OwnDevice
 @_exported import enum NghisuCore.OwnDeviceState
 @_exported import struct NghisuCore.Paper
@@ -290,6 +292,9 @@ public typealias Note = NghisuCore.Note
 /// What a note is about. All parts may be absent: then it stands by itself.
 public typealias NoteTarget = NghisuCore.NoteTarget
 
+/// Something that the body has to do by a day.
+public typealias Obligation = NghisuCore.Obligation
+
 /// An organisation.
 public typealias Organisation = NghisuCore.Organisation
 
@@ -301,6 +306,9 @@ public typealias Outcome = NghisuCore.Outcome
 
 /// What somebody is to do after a meeting.
 public typealias OutcomeTask = NghisuCore.OutcomeTask
+
+/// What the body has to do.
+public typealias Owed = NghisuCore.Owed
 
 /// A device of the owner.
 public typealias OwnDevice = NghisuCore.OwnDevice

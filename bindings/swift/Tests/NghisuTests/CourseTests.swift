@@ -158,6 +158,12 @@ struct CourseTests {
         let asked = try #require(before.petitions.first)
         #expect(asked.id == petition && asked.owner == "UBND huyện" && asked.due == "2027-01-15")
         #expect(asked.steps.map(\.state.word) == ["recorded", "received", "transferred"])
+        let owed = try await alice.obligations(.vietnamese)
+        let notice = try #require(owed.first { $0.owed == .duty(duty: .publicNotice, meeting: meeting) })
+        #expect(notice.due == "2026-07-03" && notice.owner == nil)
+        let toDo = try #require(owed.first { $0.owed == .task(task: task) })
+        #expect([toDo.text, toDo.owner, toDo.due, toDo.doneOn] == ["nhiệm vụ: Lập dự án", "UBND xã", "2026-12-24", nil])
+        #expect(owed.contains { $0.owed == .petition(petition: petition) && $0.due == "2027-01-15" })
 
         try await secretary.rule(meeting, .taskStep(task: task, state: .done), text: "Đã lập")
         let resolved = Ruling.petitionStep(petition: petition, state: .resolved, due: nil)

@@ -108,6 +108,31 @@ struct DraftTests {
         }
     }
 
+    @Test func a_draft_begins_offline_and_one_under_an_id_that_is_taken_is_told() async throws {
+        try await place.secretaries { first, second, alice, _ in
+            office.close()
+            let meeting = try await first.beginDraft("gb-1", kind: "briefing", title: "Hội nghị giao ban")
+            let opening = ItemStep.add(after: nil, newItem: NewItem(title: "Khai mạc"))
+            try await first.draftStep(meeting, .item(item: "m1", step: opening))
+            let taken = try await second.beginDraft("gb-1", kind: "briefing", title: "Hội nghị khác")
+            let begun = try await first.draft(meeting, language: .vietnamese)
+            #expect(begun.published == 0 && begun.pending.count == 2 && begun.items.map(\.title) == ["Khai mạc"])
+            for (id, kind) in [("", "briefing"), ("gb-2", "feast")] {
+                try await failure("invalidInput") { try await first.beginDraft(id, kind: kind, title: "Hội nghị") }
+            }
+            try await failure("notAllowed") { try await alice.beginDraft("gb-3", kind: "briefing", title: "Hội nghị") }
+
+            try office.start()
+            for device in [first, second, alice] { try await device.syncNow() }
+            let act = try #require(try await second.acts(taken).first).id
+            #expect(try await refusal(second, taken, act) == "meeting_taken")
+            try await first.publish(meeting)
+            for device in [first, alice] { try await device.syncNow() }
+            #expect(try await alice.programme(meeting, language: .vietnamese).heading.title == "Hội nghị giao ban")
+            #expect(meetingKinds(.vietnamese).contains(Word(word: "briefing", text: "hội nghị giao ban")))
+        }
+    }
+
     @Test func the_words_of_steps_are_offered_in_both_languages() {
         let types = itemTypes(.english)
         #expect(types.prefix(2) == [Word(word: "speech", text: "speech"), Word(word: "report", text: "report")])

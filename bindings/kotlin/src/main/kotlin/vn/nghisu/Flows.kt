@@ -104,6 +104,10 @@ public fun Device.courseFlow(meeting: String, language: Language): Flow<Course> 
 public fun Device.followUpFlow(language: Language): Flow<FollowUp> =
     readFlow({ it is Change.Acts }) { followUp(language) }
 
+/** What the body has to do by a day, as [Device.obligations] returns it, and again whenever it may have changed. */
+public fun Device.obligationsFlow(language: Language): Flow<List<Obligation>> =
+    readFlow({ it is Change.Acts || it is Change.Meeting }) { obligations(language) }
+
 /** The minutes of a meeting, as [Device.minutes] returns them, and again whenever they may have changed. */
 public fun Device.minutesFlow(meeting: String, language: Language): Flow<Minutes?> =
     readFlow({ it == Change.Acts(meeting) }) { minutes(meeting, language) }

@@ -140,6 +140,8 @@ class CourseTest : AtOffice() {
         assertEquals(Spoke(1_000, 2_000) to "Đại biểu tổ 3", speech.spoke to speech.record.addressee)
         assertEquals(5uL, course.conclusions.single().number)
         follows(alice.followUp(Language.VIETNAMESE), task, heard)
+        owes(alice.obligations(Language.VIETNAMESE), meeting, task, heard)
+        val met = async { alice.obligationsFlow(Language.VIETNAMESE).first { all -> all.all { it.doneOn != null } } }
 
         secretary.rule(meeting, Ruling.TaskStep(task, TaskState.DONE), text = "Đã lập")
         secretary.rule(meeting, Ruling.PetitionStep(heard, PetitionState.RESOLVED, due = null))
@@ -149,6 +151,17 @@ class CourseTest : AtOffice() {
         assertEquals(TaskState.DONE to ended.tasks.single().steps.last().on, ended.tasks.single().run { state to doneOn })
         assertEquals(PetitionState.RESOLVED, ended.petitions.single().state)
         assertEquals(emptyList<SetAside>(), ended.setAside)
+        assertEquals(ended.tasks.single().doneOn, met.await().single { it.owed == Owed.Task(task) }.doneOn)
+    }
+
+    private fun owes(all: List<Obligation>, meeting: String, task: String, heard: String) {
+        val owed = all.map { it.owed }
+        val notice = all.single { it.owed == Owed.Duty(Duty.PUBLIC_NOTICE, meeting) }
+        assertEquals("2026-07-03" to null, notice.due to notice.owner)
+        val given = all.single { it.owed == Owed.Task(task) }
+        assertEquals(listOf("nhiệm vụ: Lập dự án", "UBND xã", "2026-12-24", null), given.run { listOf(text, owner, due, doneOn) })
+        assertTrue(Owed.Petition(heard) in owed)
+        assertEquals(all.map { it.due }.sorted(), all.map { it.due })
     }
 
     private fun follows(followUp: FollowUp, task: String, heard: String) {

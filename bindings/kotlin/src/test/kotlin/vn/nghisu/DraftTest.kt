@@ -112,6 +112,28 @@ class DraftTest : AtOffice() {
         }
 
     @Test
+    fun `a draft begins offline, and one under an id that is taken is told`() = secretaries { first, second, alice, _ ->
+        office.close()
+        val meeting = first.beginDraft("gb-1", "briefing", "Hội nghị giao ban")
+        first.draftStep(meeting, DraftStep.Item("m1", ItemStep.Add(null, NewItem("Khai mạc"))))
+        val taken = second.beginDraft("gb-1", "briefing", "Hội nghị khác")
+        val begun = first.draft(meeting, Language.VIETNAMESE)
+        assertEquals(Triple(0uL, 2, listOf("Khai mạc")), begun.run { Triple(published, pending.size, items.map { it.title }) })
+        for ((id, kind) in listOf("" to "briefing", "gb-2" to "feast")) {
+            failure<NghisuException.InvalidInput> { first.beginDraft(id, kind, "Hội nghị") }
+        }
+        failure<NghisuException.NotAllowed> { alice.beginDraft("gb-3", "briefing", "Hội nghị") }
+
+        office.open()
+        sync(first, second, alice)
+        assertEquals("meeting_taken", (second.acts(taken).single().state as ActState.Refused).code)
+        first.publish(meeting)
+        sync(first, alice)
+        assertEquals("Hội nghị giao ban", alice.programme(meeting, Language.VIETNAMESE).heading.title)
+        assertTrue(Word("briefing", "hội nghị giao ban") in meetingKinds(Language.VIETNAMESE))
+    }
+
+    @Test
     fun `the words of steps are offered in both languages`() {
         val types = itemTypes(Language.ENGLISH)
         assertEquals(listOf(Word("speech", "speech"), Word("report", "report")), types.take(2))
