@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     ids::{Hash, MeetingId},
-    meeting::states::TaskState,
+    meeting::{body::Body, deadlines::Rules, states::TaskState},
 };
 
 const CHAIR: u8 = 1;
@@ -467,4 +467,30 @@ fn tasks_and_petitions_keep_all_their_steps_and_who_has_them() {
         .map(|it| it.record.number)
         .collect();
     assert_eq!(aside, [4, 9, 10]);
+}
+
+#[test]
+fn the_day_of_a_step_is_that_of_the_bodys_clocks_when_the_office_had_it() {
+    let given = || Record {
+        // 19:00 in UTC on 1 June 2027.
+        received_at: Timestamp::from_unix_ms(1_811_876_400_000),
+        ..record(
+            SECRETARY,
+            1,
+            Ruling::Task(TaskRuling::Task {
+                conclusion: None,
+                due: None,
+            }),
+        )
+    };
+    let on = |clocks| {
+        let follow_up = FollowUp::of([given()], clocks);
+        follow_up.tasks[0].history.steps()[0].on.to_string()
+    };
+    assert_eq!(on(Clocks::default()), "2027-06-02");
+    let mut body: Body = serde_json::from_value(serde_json::json!({"name": "HĐND"})).unwrap();
+    let mut rules = Rules::vietnamese();
+    rules.calendar.utc_offset_minutes = 0;
+    body.rules.push(rules);
+    assert_eq!(on(Clocks(Some(&body))), "2027-06-01");
 }
