@@ -95,6 +95,7 @@ voting = true
 term = "xviii"
 from = "2025-07-01"
 until = "2026"
+id = "https://hdnd.example/membership/1"
 
 [[membership]]
 person = "alice"

@@ -4,6 +4,8 @@
     reason = "the helpers below the tests are tests too"
 )]
 
+#[path = "oparl/bodies.rs"]
+mod bodies;
 #[path = "oparl/exports.rs"]
 mod exports;
 #[path = "oparl/planted.rs"]

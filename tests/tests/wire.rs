@@ -662,6 +662,7 @@ const SCHEMA_OPTIONAL: &[(&str, i128)] = &[
     ("membership", 5),
     ("membership", 6),
     ("membership", 7),
+    ("membership", 8),
     ("rules", 0),
     ("rules", 1),
     ("rule", 2),

@@ -20,7 +20,7 @@ use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use super::deadlines::{Duty, Rules};
-pub use super::programme::{OrganisationKey, PersonKey, TermKey};
+pub use super::programme::{MembershipKey, OrganisationKey, PersonKey, TermKey};
 use crate::{
     cbor,
     error::{Code, Error, Language, Result},
@@ -257,6 +257,10 @@ pub struct Membership {
     #[n(7)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<PartialDay>,
+    /// Its address at the source that it was imported from: by that a newer state of it is known again.
+    #[n(8)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<MembershipKey>,
 }
 
 /// Of what a body is the council.

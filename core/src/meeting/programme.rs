@@ -96,6 +96,8 @@ text_ids! {
     OrganisationKey,
     /// A person of a body, by the id that the office has given it in its file.
     PersonKey,
+    /// A membership of a body, by its address at the source that it was imported from.
+    MembershipKey,
 }
 
 /// A text that cannot be an author's id.

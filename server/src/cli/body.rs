@@ -17,14 +17,14 @@ use serde_json::json;
 use super::{Data, out, publish::visible, ruling::shown, say, write_out};
 use crate::{
     Office, clock,
-    import::body::{read, written},
+    import::body::{read_over, written},
 };
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BodyCommand {
     /// State what the body is: terms, organisations, people, posts and rules, from one file
     Import {
-        /// The whole body: TOML, as export writes it
+        /// The whole body: TOML, as export writes it; or objects of OParl 1.1 in JSON, laid over what is stated
         #[arg(value_name = "FILE")]
         file: PathBuf,
         #[command(flatten)]
@@ -76,8 +76,12 @@ fn duty(word: &str) -> Result<Duty, String> {
 pub(super) fn run(command: BodyCommand, language: Language) -> Result<()> {
     match command {
         BodyCommand::Import { file, data } => {
-            let body = read(&file, language)?;
             let office = Office::open(&data.data)?;
+            let before = match office.body()? {
+                Some(stated) => stated.body,
+                None => Body::named(&office.body_name()?),
+            };
+            let body = read_over(&file, &before, language)?;
             let (word, stated) = match office.state_body(body, clock::now())? {
                 Some(stated) => (say(language, "đã nhập", "imported"), stated),
                 None => (say(language, "không đổi", "unchanged"), known(&office)?),

@@ -2,6 +2,10 @@
 //!
 //! It is [`Body`] as it stands, so that what is written out is read in again as it was. A key that nobody
 //! knows is an error, and whatever cannot be is named with its line before anything is written.
+//!
+//! A file in JSON is one of OParl instead: see [`oparl`].
+
+mod oparl;
 
 use std::path::Path;
 
@@ -12,7 +16,7 @@ use nghisu_core::{
 };
 use unicode_normalization::UnicodeNormalization;
 
-use super::{file_name, line_of, text_of};
+use super::{file_name, is_json, line_of, text_of};
 
 /// Mistakes that are named at once.
 const FAULTS_SHOWN: usize = 10;
@@ -26,6 +30,20 @@ pub fn read(path: &Path, language: Language) -> Result<Body> {
     let text = text_of(path, &name, Code::BodyFile)?;
     let text: String = text.nfc().collect();
     parse(&name, &text, language)
+}
+
+/// Reads a body from a file like [`read`], or one of OParl 1.1, which is laid over what is stated already.
+/// The content says which it is.
+///
+/// # Errors
+/// [`Code::BodyFile`] with the places.
+pub fn read_over(path: &Path, before: &Body, language: Language) -> Result<Body> {
+    let name = file_name(path);
+    let text = text_of(path, &name, Code::BodyFile)?;
+    if is_json(&text) {
+        return oparl::parse(&name, &text, before, language);
+    }
+    read(path, language)
 }
 
 fn parse(name: &str, text: &str, language: Language) -> Result<Body> {

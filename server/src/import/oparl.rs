@@ -312,8 +312,9 @@ fn depth(value: &Value) -> usize {
     }
 }
 
-fn found(name: &str, path: &str, value: Option<&Value>, expected: &str) -> Error {
-    let found = match value {
+/// Says what was found, in a few words.
+pub(super) fn shown(value: Option<&Value>) -> String {
+    match value {
         None => "nothing".to_owned(),
         Some(Value::Object(_)) => "an object".to_owned(),
         Some(Value::Array(_)) => "a list".to_owned(),
@@ -321,7 +322,11 @@ fn found(name: &str, path: &str, value: Option<&Value>, expected: &str) -> Error
         Some(value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_))) => {
             value.to_string()
         }
-    };
+    }
+}
+
+fn found(name: &str, path: &str, value: Option<&Value>, expected: &str) -> Error {
+    let found = shown(value);
     let path = if path.is_empty() {
         String::new()
     } else {

@@ -74,12 +74,23 @@ impl Office {
 
 /// Returns the statement that counts.
 pub(super) fn newest(tx: &Tx<'_>) -> Result<Option<BodyStatement>> {
+    Ok(BodyStatement::newest(read(tx, tx.body_statements()?)?))
+}
+
+/// Returns all statements, the one that counts last.
+pub(super) fn history(tx: &Tx<'_>) -> Result<Vec<BodyStatement>> {
+    let mut stated = read(tx, tx.all_body_statements()?)?;
+    stated.sort_by(BodyStatement::order);
+    Ok(stated)
+}
+
+fn read(tx: &Tx<'_>, seqs: Vec<u64>) -> Result<Vec<BodyStatement>> {
     let log = office_row(tx)?.log;
-    let stated = tx.body_statements()?.into_iter().map(|seq| {
+    let stated = seqs.into_iter().map(|seq| {
         let envelope = original(&tx.envelope_at(seq)?.unwrap_or_default())?;
         BodyStatement::decode(envelope.payload(), envelope.header().feed, log)
     });
-    Ok(BodyStatement::newest(stated.collect::<Result<Vec<_>>>()?))
+    stated.collect()
 }
 
 /// Takes up a statement that a device has brought back and that stands in the log at `place`.

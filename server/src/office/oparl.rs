@@ -7,7 +7,11 @@
 //! When an object was made, changed or taken away follows from the publications, replayed in the order
 //! in which they were made. What came from OParl keeps its id and every field; what we have made has ids
 //! below the base that the office is asked for.
+//!
+//! What the office states of its body is public too, but for accounts; the statements are replayed among the
+//! publications.
 
+mod body;
 mod objects;
 mod pages;
 
@@ -21,12 +25,12 @@ use nghisu_core::{
     document::Document,
     ids::{Feed, Hash, MeetingId},
     limits::UTC_OFFSET_MS,
-    meeting::{ItemId, PaperId, Programme, content_hash, publication::Publication},
+    meeting::{ItemId, PaperId, Programme, body::Body, content_hash, publication::Publication},
     time::Timestamp,
 };
 use serde_json::{Map, Value};
 
-use super::{Office, office_row};
+use super::{Office, body::history, office_row};
 use crate::db::{Tx, rows::MeetingRow};
 
 pub use pages::{Filter, PublicBody};
@@ -100,7 +104,8 @@ impl Office {
         let known = self.public.known.lock();
         let mut known = known.unwrap_or_else(PoisonError::into_inner);
         self.db.read(|tx| {
-            let now = (tx.count_publications()?, office_row(tx)?.body_name);
+            let stated = tx.all_body_statements()?.len();
+            let now = (tx.count_publications()?, stated, office_row(tx)?.body_name);
             match &*known {
                 Some((then, public)) if *then == now => Ok(Some(public.clone())),
                 Some(_) | None => {
@@ -120,8 +125,8 @@ pub(super) struct Public {
     known: Mutex<Option<Known>>,
 }
 
-/// How many publications there were, what the body was called, and what was public then.
-type Known = ((u64, String), Arc<PublicBody>);
+/// How many publications and statements of the body there were, what it was called, and what was public then.
+type Known = ((u64, usize, String), Arc<PublicBody>);
 
 impl Public {
     pub(super) fn at(base: Base) -> Self {
@@ -137,22 +142,56 @@ fn read(tx: &Tx<'_>, base: &Base) -> Result<PublicBody> {
     for meeting in tx.meetings()? {
         states.extend(states_of(tx, base, &meeting)?);
     }
-    states.sort_by_key(|state| (state.at, state.meeting, state.number));
+    let mut stated = None;
+    for statement in history(tx)? {
+        // A clock that was put back does not put an older statement in front.
+        let before = stated.as_ref().map(|it: &Stated| (it.first, it.newest));
+        let at = before.map_or(statement.stated_at, |(_, at)| at.max(statement.stated_at));
+        states.push(State {
+            at,
+            source: Source::Body,
+            number: statement.number,
+            objects: body::of(base, &statement.body),
+            files: Files::new(),
+        });
+        stated = Some(Stated {
+            first: before.map_or(at, |(first, _)| first),
+            newest: at,
+            body: statement.body,
+        });
+    }
+    states.sort_by_key(|state| (state.at, state.source, state.number));
     let mut ledger = Ledger::default();
     for state in states {
         ledger.take(base, state);
     }
     let name = office_row(tx)?.body_name;
-    Ok(PublicBody::new(base.clone(), &name, ledger))
+    Ok(PublicBody::new(base.clone(), &name, stated, ledger))
+}
+
+/// What the office states of its body, and since when it does.
+struct Stated {
+    first: Timestamp,
+    newest: Timestamp,
+    body: Body,
+}
+
+/// Who has said something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Source {
+    /// The office, of its body.
+    Body,
+    /// The publications of a meeting.
+    Meeting(MeetingId),
 }
 
 type Objects = BTreeMap<String, Value>;
 type Files = BTreeMap<String, PublicFile>;
 
-/// What one publication made public of its meeting.
+/// What one publication made public of its meeting, or one statement of the body.
 struct State {
     at: Timestamp,
-    meeting: MeetingId,
+    source: Source,
     number: u64,
     objects: Objects,
     files: Files,
@@ -186,7 +225,7 @@ fn states_of(tx: &Tx<'_>, base: &Base, meeting: &MeetingRow) -> Result<Vec<State
         let (objects, files) = objects::of(base, meeting.id, &programme, &hidden);
         states.push(State {
             at: publication.published_at,
-            meeting: meeting.id,
+            source: Source::Meeting(meeting.id),
             number: publication.number,
             objects,
             files,
@@ -290,14 +329,14 @@ fn note_addresses(value: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-/// What the publications have said of every object so far.
+/// What the publications and the statements have said of every object so far.
 #[derive(Default)]
 struct Ledger {
-    /// Of each object what each meeting says of it, with the number of the step that said it.
-    said: BTreeMap<String, BTreeMap<MeetingId, (u64, Value)>>,
+    /// Of each object what each source says of it, with the number of the step that said it.
+    said: BTreeMap<String, BTreeMap<Source, (u64, Value)>>,
     marks: BTreeMap<String, Mark>,
-    meetings: BTreeMap<MeetingId, BTreeSet<String>>,
-    files: BTreeMap<MeetingId, Files>,
+    sources: BTreeMap<Source, BTreeSet<String>>,
+    files: BTreeMap<Source, Files>,
     steps: u64,
 }
 
@@ -314,8 +353,8 @@ impl Ledger {
     fn take(&mut self, base: &Base, state: State) {
         self.steps += 1;
         let ids: BTreeSet<String> = state.objects.keys().cloned().collect();
-        let before = self.meetings.insert(state.meeting, ids).unwrap_or_default();
-        self.files.insert(state.meeting, state.files);
+        let before = self.sources.insert(state.source, ids).unwrap_or_default();
+        self.files.insert(state.source, state.files);
         let mut objects = state.objects;
         let gone: Vec<String> = before
             .into_iter()
@@ -323,13 +362,13 @@ impl Ledger {
             .collect();
         for id in gone {
             if let Some(said) = self.said.get_mut(&id) {
-                said.remove(&state.meeting);
+                said.remove(&state.source);
             }
             self.mark(base, &id, state.at);
         }
         while let Some((id, value)) = objects.pop_first() {
             let said = self.said.entry(id.clone()).or_default();
-            said.insert(state.meeting, (self.steps, value));
+            said.insert(state.source, (self.steps, value));
             self.mark(base, &id, state.at);
         }
     }

@@ -340,7 +340,11 @@ impl Body {
         let terms: BTreeSet<_> = self.terms.iter().map(|term| &term.id).collect();
         let mut same: BTreeMap<_, Vec<Validity>> = BTreeMap::new();
         let list = Some(List::Membership);
+        let mut ids = BTreeSet::new();
         for (index, membership) in self.memberships.iter().enumerate() {
+            if let Some(id) = membership.id.as_ref().filter(|id| !ids.insert(*id)) {
+                found.at(list, index, Wrong::IdTwice(id.to_string()));
+            }
             let (place, validity) = ((List::Membership, index), membership.validity());
             found.validity(list, index, validity);
             if !persons.contains(&membership.person) {

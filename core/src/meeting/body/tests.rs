@@ -43,6 +43,7 @@ fn member(of: (&str, &str), post: Option<&str>, period: (&str, &str)) -> Members
         term: None,
         from: period.0.parse().ok(),
         until: period.1.parse().ok(),
+        id: None,
     }
 }
 
@@ -309,6 +310,13 @@ fn what_cannot_be_is_named_with_its_place() {
     assert_eq!(
         change(&|body| body.memberships.push(body.memberships[2].clone())),
         fault(List::Membership, 6, Wrong::Twice)
+    );
+    assert_eq!(
+        change(&|body| {
+            body.memberships[1].id = "m-1".parse().ok();
+            body.memberships[4].id = "m-1".parse().ok();
+        }),
+        fault(List::Membership, 4, Wrong::IdTwice("m-1".to_owned()))
     );
     assert_eq!(
         change(&|body| body.terms[1].from = "2025-01-01".parse().ok()),

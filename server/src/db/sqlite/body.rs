@@ -27,4 +27,11 @@ impl Tx<'_> {
             |row| uint(row, 0),
         )
     }
+
+    /// Returns where all statements of the body stand in the log.
+    pub(crate) fn all_body_statements(&self) -> Result<Vec<u64>> {
+        self.all("SELECT seq FROM body_statement ORDER BY seq", [], |row| {
+            uint(row, 0)
+        })
+    }
 }

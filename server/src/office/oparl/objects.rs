@@ -63,7 +63,7 @@ struct Build<'a> {
     files: Files,
 }
 
-type Fields = Map<String, Value>;
+pub(super) type Fields = Map<String, Value>;
 
 impl Build<'_> {
     /// Takes an object and all that it embeds.
@@ -405,7 +405,7 @@ impl Build<'_> {
     }
 }
 
-fn object(class: &str, id: &str) -> Fields {
+pub(super) fn object(class: &str, id: &str) -> Fields {
     let mut fields = Map::new();
     fields.insert("id".to_owned(), json!(id));
     fields.insert("type".to_owned(), json!(format!("{TYPES}{class}")));

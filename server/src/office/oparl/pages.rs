@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use nghisu_core::time::{Day, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::{Base, Files, Ledger, Mark, PublicFile, TYPES, class_of, written};
+use super::{
+    Base, Files, Ledger, Mark, PublicFile, Stated, TYPES, body::describe, class_of, written,
+};
 
 /// Objects of a page.
 const PAGE_OBJECTS: usize = 100;
@@ -134,7 +136,7 @@ pub struct PublicBody {
 }
 
 impl PublicBody {
-    pub(super) fn new(base: Base, name: &str, ledger: Ledger) -> Self {
+    pub(super) fn new(base: Base, name: &str, stated: Option<Stated>, ledger: Ledger) -> Self {
         let mut lists: BTreeMap<&'static str, Vec<Entry>> = CLASSES
             .iter()
             .map(|class| (class.list, Vec::new()))
@@ -151,7 +153,8 @@ impl PublicBody {
         let times = ledger
             .marks
             .values()
-            .map(|mark| (mark.created, mark.modified));
+            .map(|mark| (mark.created, mark.modified))
+            .chain(stated.iter().map(|it| (it.first, it.newest)));
         let times = times.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         let with_times = |mut object: Value| {
             if let Some((created, modified)) = times {
@@ -173,6 +176,9 @@ impl PublicBody {
             "system": base.at("system.json"),
             "name": name,
         }));
+        if let (Some(stated), Value::Object(fields)) = (&stated, &mut body) {
+            describe(fields, &stated.body);
+        }
         for class in CLASSES {
             body[class.key] = json!(base.at(&format!("{}.json", class.list)));
         }
