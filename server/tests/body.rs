@@ -4,7 +4,11 @@
 #[path = "support/console.rs"]
 mod console;
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 use nghisu_core::time::Timestamp;
 use nghisu_server::{Office, RootKey};
@@ -54,6 +58,38 @@ duty = "written_answer"
 period = { after = { days = 10, rolls = true } }
 source = "72/2025/QH15"
 "#;
+
+/// The same council as another system has it.
+fn rat() -> Value {
+    let object = |class: &str, id: &str, fields: Value| {
+        let mut object = json!({
+            "id": format!("https://rat.example/{id}"),
+            "type": format!("https://schema.oparl.org/1.1/{class}"),
+            "modified": "2026-01-01T08:00:00+07:00",
+        });
+        let own = fields.as_object().unwrap().clone();
+        object.as_object_mut().unwrap().extend(own);
+        object
+    };
+    json!([
+        object("Body", "b", json!({"name": "HĐND tỉnh Mới"})),
+        object(
+            "LegislativeTerm",
+            "t/1",
+            json!({"name": "Khóa XIX", "startDate": "2026-05-01"})
+        ),
+        object("Organization", "o/1", json!({"name": "HĐND tỉnh"})),
+        object(
+            "Person",
+            "p/1",
+            json!({"name": "Đại biểu tổ 3", "phone": ["ZQ1X"], "membership": [
+                object("Membership", "m/1", json!({
+                    "organization": "https://rat.example/o/1", "role": "Chủ tịch", "startDate": "2026-05-20",
+                })),
+            ]}),
+        ),
+    ])
+}
 
 struct Place {
     folder: TempDir,
@@ -215,6 +251,183 @@ fn what_cannot_be_is_named_with_its_line_in_both_languages_and_changes_nothing()
     );
     let missing = place.refused("en", &["body", "import", "none.toml"], 1);
     assert!(missing.contains("none.toml"), "{missing}");
+}
+
+/// The lines that stand in one text alone, and those in the other alone.
+fn changes<'a>(before: &'a str, after: &'a str) -> (Vec<&'a str>, Vec<&'a str>) {
+    let without = |all: &'a str, other: &str| -> Vec<&'a str> {
+        let lines = all.lines();
+        lines
+            .filter(|line| !other.lines().any(|it| it == *line))
+            .collect()
+    };
+    (without(before, after), without(after, before))
+}
+
+#[test]
+fn a_body_of_another_system_is_read_and_a_newer_state_changes_what_it_says_alone() {
+    let place = Place::new();
+    let import = ["body", "import", "rat.json"];
+    place.file("rat.json", &rat().to_string());
+    assert_eq!(place.must(&import), "imported  1  HĐND tỉnh Mới\n");
+    let seq = place.seq();
+    assert_eq!(place.must(&import), "unchanged  1  HĐND tỉnh Mới\n");
+    assert_eq!(place.seq(), seq);
+    let shown = place.must(&["body", "show", "--on", "2026-06-01"]);
+    for line in [
+        "term: Khóa XIX",
+        "HĐND tỉnh",
+        "  Đại biểu tổ 3  Chủ tịch  2026-05-20–…",
+    ] {
+        assert!(shown.lines().any(|it| it == line), "{line}:\n{shown}");
+    }
+    let export = || place.must(&["body", "export", "-"]);
+    let before = export();
+    assert!(!before.contains("ZQ1X"), "{before}");
+
+    // One page of it, a year on; `modified` is what it was.
+    let mut person = rat()[3].clone();
+    person["membership"][0]["endDate"] = json!("2027-05-19");
+    place.file(
+        "rat.json",
+        &json!({"data": [person], "links": {}}).to_string(),
+    );
+    assert_eq!(place.must(&import), "imported  2  HĐND tỉnh Mới\n");
+    let ended = export();
+    assert_eq!(
+        changes(&before, &ended),
+        (vec![], vec!["until = \"2027-05-19\""])
+    );
+    let gone = json!({
+        "id": "https://rat.example/t/1", "type": "https://schema.oparl.org/1.1/LegislativeTerm",
+        "deleted": true, "created": "2026-01-01T08:00:00+07:00", "modified": "2027-06-30T23:59:00+07:00",
+    });
+    place.file("rat.json", &gone.to_string());
+    assert_eq!(place.must(&import), "imported  3  HĐND tỉnh Mới\n");
+    assert_eq!(
+        changes(&ended, &export()),
+        (vec![], vec!["until = \"2027-06-30\""])
+    );
+    // What it says in our own format is the same body.
+    place.file("body.toml", &export());
+    assert_eq!(
+        place.must(&["body", "import", "body.toml"]),
+        "unchanged  3  HĐND tỉnh Mới\n"
+    );
+}
+
+#[test]
+fn what_cannot_be_in_a_body_of_another_system_is_named_with_its_place_and_changes_nothing() {
+    let place = Place::new();
+    place.file("rat.json", &rat().to_string());
+    place.must(&["body", "import", "rat.json"]);
+    let import = ["body", "import", "wrong.json"];
+    let refused = |language: &str, text: &str| {
+        place.file("wrong.json", text);
+        place.refused(language, &import, 1)
+    };
+    let with = |at: &str, value: Value| {
+        let mut objects = rat();
+        *objects.pointer_mut(at).unwrap() = value;
+        objects.to_string()
+    };
+    for (text, says) in [
+        (
+            with("/1/startDate", json!("01.05.2026")),
+            "wrong.json: [1].startDate: found \"01.05.2026\"; expected a day like \"2026-12-07\"",
+        ),
+        (
+            with(
+                "/3/membership/0/organization",
+                json!("https://rat.example/o/9"),
+            ),
+            "wrong.json: [3].membership[0]: there is no organisation \"https://rat.example/o/9\"",
+        ),
+        (
+            with("/2/id", json!("")),
+            "wrong.json: [2].id: found \"\"; expected an address",
+        ),
+        (
+            with("/0/name", json!(7)),
+            "wrong.json: [0].name: found 7; expected a text",
+        ),
+        (
+            "[{\"id\":".to_owned(),
+            "wrong.json:1: EOF while parsing a value; expected JSON",
+        ),
+        (
+            "[]".to_owned(),
+            "wrong.json: found nothing; expected a Body, LegislativeTerm",
+        ),
+        (
+            "{}".to_owned(),
+            "wrong.json: type: found nothing; expected a type of OParl",
+        ),
+        (
+            format!("{{\"a\": {}", "[".repeat(100_000)),
+            "wrong.json:1: recursion limit exceeded",
+        ),
+    ] {
+        let complaint = refused("en", &text);
+        assert!(complaint.contains(says), "{says}:\n{complaint}");
+    }
+    let nowhere = with(
+        "/3/membership/0/organization",
+        json!("https://rat.example/o/9"),
+    );
+    let vietnamese = refused("vi", &nowhere);
+    assert!(
+        vietnamese
+            .contains("wrong.json: [3].membership[0]: không có tổ chức “https://rat.example/o/9”"),
+        "{vietnamese}"
+    );
+    let file = place.file("wrong.json", "");
+    fs::write(&file, b"{\n\"name\": \"\xff\"}").unwrap();
+    let complaint = place.refused("en", &import, 1);
+    assert!(
+        complaint.contains("wrong.json:2: bytes that are no text"),
+        "{complaint}"
+    );
+    // Each piece of it, as a broken line leaves one behind.
+    let whole = rat().to_string();
+    for at in (1..whole.len())
+        .step_by(97)
+        .filter(|at| whole.is_char_boundary(*at))
+    {
+        let complaint = refused("en", &whole[..at]);
+        assert!(complaint.contains("wrong.json:1: EOF"), "{complaint}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_body_is_read_from_a_pipe_in_either_format() {
+    let place = Place::new();
+    for (text, says) in [
+        (BODY.to_owned(), "imported  1  HĐND tỉnh Mới\n"),
+        (rat()[2].to_string(), "imported  2  HĐND tỉnh Mới\n"),
+    ] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_nghisu"))
+            .current_dir(place.folder.path())
+            .args([
+                "body",
+                "import",
+                "/dev/stdin",
+                "--data",
+                "office",
+                "--lang",
+                "en",
+            ])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), text.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), says, "{complaint}");
+    }
 }
 
 #[test]

@@ -148,7 +148,9 @@ source = "72/2025/QH15"
 pub fn read(folder: &Path, text: &str) -> Body {
     let file = folder.join("body.toml");
     fs::write(&file, text).unwrap();
-    import::body::read(&file, Language::English).unwrap()
+    let file = import::body::BodyFile::open(&file).unwrap();
+    file.over(&Body::named("Cơ quan"), Language::English)
+        .unwrap()
 }
 
 /// Lets the office state [`BODY`] under this name, with somebody's account in it.

@@ -17,7 +17,7 @@ use serde_json::json;
 use super::{Data, out, publish::visible, ruling::shown, say, write_out};
 use crate::{
     Office, clock,
-    import::body::{read_over, written},
+    import::body::{BodyFile, written},
 };
 
 #[derive(Debug, Subcommand)]
@@ -77,12 +77,9 @@ pub(super) fn run(command: BodyCommand, language: Language) -> Result<()> {
     match command {
         BodyCommand::Import { file, data } => {
             let office = Office::open(&data.data)?;
-            let before = match office.body()? {
-                Some(stated) => stated.body,
-                None => Body::named(&office.body_name()?),
-            };
-            let body = read_over(&file, &before, language)?;
-            let (word, stated) = match office.state_body(body, clock::now())? {
+            let file = BodyFile::open(&file)?;
+            let lay = move |before: &Body| file.over(before, language);
+            let (word, stated) = match office.state_body_over(lay, clock::now())? {
                 Some(stated) => (say(language, "đã nhập", "imported"), stated),
                 None => (say(language, "không đổi", "unchanged"), known(&office)?),
             };

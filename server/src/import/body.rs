@@ -11,7 +11,8 @@ use std::path::Path;
 
 use ::toml::de::{DeTable, DeValue};
 use nghisu_core::{
-    Code, Error, Language, Result,
+    Code, Error, Language, Result, cbor,
+    limits::BODY_BYTES_MAX,
     meeting::body::{Body, Fault},
 };
 use unicode_normalization::UnicodeNormalization;
@@ -21,29 +22,47 @@ use super::{file_name, is_json, line_of, text_of};
 /// Mistakes that are named at once.
 const FAULTS_SHOWN: usize = 10;
 
-/// Reads a body from a file, and tells in this language what cannot be.
-///
-/// # Errors
-/// [`Code::BodyFile`] with the places.
-pub fn read(path: &Path, language: Language) -> Result<Body> {
-    let name = file_name(path);
-    let text = text_of(path, &name, Code::BodyFile)?;
-    let text: String = text.nfc().collect();
-    parse(&name, &text, language)
+/// A file that says what a body is. The content says whether it is TOML or OParl.
+#[derive(Debug)]
+pub struct BodyFile {
+    name: String,
+    text: String,
 }
 
-/// Reads a body from a file like [`read`], or one of OParl 1.1, which is laid over what is stated already.
-/// The content says which it is.
-///
-/// # Errors
-/// [`Code::BodyFile`] with the places.
-pub fn read_over(path: &Path, before: &Body, language: Language) -> Result<Body> {
-    let name = file_name(path);
-    let text = text_of(path, &name, Code::BodyFile)?;
-    if is_json(&text) {
-        return oparl::parse(&name, &text, before, language);
+impl BodyFile {
+    /// Takes up a file, once: it may be a pipe.
+    ///
+    /// # Errors
+    /// [`Code::BodyFile`] if it cannot be read, or is no text.
+    pub fn open(path: &Path) -> Result<Self> {
+        let name = file_name(path);
+        let text = text_of(path, &name, Code::BodyFile)?;
+        Ok(Self { name, text })
     }
-    read(path, language)
+
+    /// Returns the body of a file in TOML, or `before` with the objects of OParl 1.1 laid over it, and tells in
+    /// this language what cannot be.
+    ///
+    /// # Errors
+    /// [`Code::BodyFile`] with the places; [`Code::TooLarge`].
+    pub fn over(&self, before: &Body, language: Language) -> Result<Body> {
+        let Self { name, text } = self;
+        if is_json(text) {
+            return oparl::parse(name, text, before, language);
+        }
+        let text: String = text.nfc().collect();
+        parse(name, &text, language)
+    }
+}
+
+/// Refuses what no statement can hold, before each part of it is compared with each.
+fn fits(name: &str, body: &Body) -> Result<()> {
+    let length = cbor::encode(body).len();
+    if length <= BODY_BYTES_MAX {
+        return Ok(());
+    }
+    let detail = format!("{name}: {length} bytes; expected at most {BODY_BYTES_MAX}");
+    Err(Error::new(Code::TooLarge, detail))
 }
 
 fn parse(name: &str, text: &str, language: Language) -> Result<Body> {
@@ -53,6 +72,7 @@ fn parse(name: &str, text: &str, language: Language) -> Result<Body> {
         let why = error.message().replace('\n', "; ");
         Error::new(Code::BodyFile, format!("{name}:{line}: {why}"))
     })?;
+    fits(name, &body)?;
     let faults = body.faults();
     if faults.is_empty() {
         return Ok(body);
@@ -81,7 +101,7 @@ fn offset_of(root: &DeTable<'_>, fault: &Fault) -> Option<usize> {
     Some(entries.get(fault.index)?.span().start)
 }
 
-/// Writes a body as a file that [`read`] reads.
+/// Writes a body as a file that [`BodyFile`] reads.
 ///
 /// # Errors
 /// [`Code::Internal`] for what no file of this kind can say.

@@ -25,16 +25,34 @@ impl Office {
     /// [`Code::BodyFile`] if something in it cannot be, or names an account that is not there;
     /// [`Code::TooLarge`]; [`Code::OfficeHealing`].
     pub fn state_body(&self, body: Body, now: Timestamp) -> Result<Option<BodyStatement>> {
-        if let Some(fault) = body.faults().first() {
-            let fault = fault.text(Language::English);
-            return Err(Error::new(Code::BodyFile, fault));
-        }
+        self.state_body_over(move |_| Ok(body), now)
+    }
+
+    /// States what `lay` makes of the body as it is stated, so that nothing is lost of what somebody states
+    /// meanwhile. Where nothing is stated yet, it is given one that has nothing but a name.
+    ///
+    /// # Errors
+    /// As [`Office::state_body`], and those of `lay`.
+    pub fn state_body_over(
+        &self,
+        lay: impl FnOnce(&Body) -> Result<Body> + Send + 'static,
+        now: Timestamp,
+    ) -> Result<Option<BodyStatement>> {
         let keys = self.keys.clone();
         self.db.write(move |tx| {
             let mut log = Appending::begin(tx, &keys, now)?;
             no_healing(tx)?;
-            if newest(tx)?.is_some_and(|stated| stated.body == body) {
+            let before = newest(tx)?.map(|stated| stated.body);
+            let body = match &before {
+                Some(before) => lay(before)?,
+                None => lay(&Body::named(&log.office.body_name))?,
+            };
+            if before.as_ref() == Some(&body) {
                 return Ok(None);
+            }
+            if let Some(fault) = body.faults().first() {
+                let fault = fault.text(Language::English);
+                return Err(Error::new(Code::BodyFile, fault));
             }
             for person in &body.persons {
                 if let Some(account) = person.account

@@ -8,7 +8,7 @@ use nghisu_core::{
     meeting::body::{Body, Membership, OrganisationKind},
     trust::decide::Role,
 };
-use nghisu_server::import::body::read_over;
+use nghisu_server::import::body::BodyFile;
 use nghisu_server::office::oparl::{Base, Filter, PublicBody};
 use nghisu_tests::{
     body::state,
@@ -23,7 +23,7 @@ use super::{exports::URL, planted::set, schemas};
 
 const OF: &str = "https://rat.example/";
 
-fn object(class: &str, id: &str, fields: Value) -> Value {
+pub(super) fn object(class: &str, id: &str, fields: Value) -> Value {
     let mut object = json!({
         "id": format!("{OF}{id}"),
         "type": format!("https://schema.oparl.org/1.1/{class}"),
@@ -38,12 +38,12 @@ fn object(class: &str, id: &str, fields: Value) -> Value {
     object
 }
 
-fn address(id: &str) -> String {
+pub(super) fn address(id: &str) -> String {
     format!("{OF}{id}")
 }
 
 /// A body with some of its objects embedded and some beside it, as pages and as lists.
-fn source() -> Value {
+pub(super) fn source() -> Value {
     let alice = object(
         "Person",
         "p/1",
@@ -93,17 +93,20 @@ fn source() -> Value {
     })
 }
 
-fn laid(value: &Value, before: &Body) -> Result<Body, String> {
+pub(super) fn laid(value: &Value, before: &Body) -> Result<Body, String> {
     let folder = folder();
     let file = folder.path().join("rat.json");
     fs::write(&file, value.to_string()).unwrap();
-    read_over(&file, before, Language::English).map_err(|error| {
-        assert_eq!(error.code(), Code::BodyFile);
-        error.detail().to_owned()
-    })
+    BodyFile::open(&file)
+        .unwrap()
+        .over(before, Language::English)
+        .map_err(|error| {
+            assert_eq!(error.code(), Code::BodyFile);
+            error.detail().to_owned()
+        })
 }
 
-fn nothing() -> Body {
+pub(super) fn nothing() -> Body {
     Body::named("Cơ quan")
 }
 
@@ -299,6 +302,16 @@ fn faults() -> Vec<(&'static str, Value, &'static str)> {
             "body.legislativeTerm[0].endDate: found \"2031-02-30\"; expected a day like \"2026-12-07\"",
         ),
         (
+            "/body/legislativeTerm/0/nghisu:legislature",
+            json!("19"),
+            "body.legislativeTerm[0].nghisu:legislature: found \"19\"; expected a number",
+        ),
+        (
+            "/body/legislativeTerm/0/nghisu:legislature",
+            json!(5_000_000_000_u64),
+            "body.legislativeTerm[0].nghisu:legislature: found 5000000000; expected a number",
+        ),
+        (
             "/body/legislativeTerm/0/endDate",
             json!("2025-01-01"),
             "body.legislativeTerm[0]: until is before from",
@@ -328,6 +341,12 @@ fn faults() -> Vec<(&'static str, Value, &'static str)> {
             "/organizations/data/2/id",
             json!(address("o/1")),
             "organizations.data[2]: found \"https://rat.example/o/1, which says something else at \
+             organizations.data[0]\"; expected one state of each object",
+        ),
+        (
+            "/persons/1/id",
+            json!(address("o/1")),
+            "persons[1]: found \"https://rat.example/o/1, which says something else at \
              organizations.data[0]\"; expected one state of each object",
         ),
         (
@@ -393,11 +412,155 @@ fn a_planted_fault_in_each_class_is_refused_with_its_place() {
 }
 
 #[test]
+fn what_one_object_says_in_two_places_is_put_together() {
+    let mut objects = json!([
+        source()["organizations"]["data"][0],
+        source()["persons"][0],
+        object(
+            "Membership",
+            "m/1",
+            json!({"person": address("p/1"), "endDate": "2031-04-30", "nghisu:term": ""}),
+        ),
+        source()["persons"][1],
+    ]);
+    // One that stands in its organisation need not name it.
+    objects[0]["membership"] = json!([
+        address("m/1"),
+        object(
+            "Membership",
+            "m/2",
+            json!({"person": address("p/2"), "role": "Thư ký"})
+        )
+    ]);
+    let body = laid(&objects, &nothing()).unwrap();
+    let posts: Vec<_> = body
+        .memberships
+        .iter()
+        .map(|it| {
+            let (from, until) = (it.from.map(|it| it.to_string()), it.until);
+            let until = until.map(|it| it.to_string());
+            (
+                it.organisation.as_str(),
+                it.post.as_deref(),
+                it.voting,
+                from,
+                until,
+            )
+        })
+        .collect();
+    let council = address("o/1");
+    let day = |day: &str| Some(day.to_owned());
+    assert_eq!(
+        posts,
+        [
+            (council.as_str(), Some("Thư ký"), None, None, None,),
+            (
+                council.as_str(),
+                Some("Chủ tịch"),
+                Some(true),
+                day("2025-07-01"),
+                day("2031-04-30"),
+            ),
+        ]
+    );
+    set(
+        &mut objects,
+        "/0/membership/1/organization",
+        json!(address("o/2")),
+    );
+    let error = laid(&objects, &nothing()).unwrap_err();
+    assert!(
+        error.starts_with(
+            "rat.json: [0].membership[1].organization: found \"https://rat.example/o/2\"; \
+             expected the organisation that it stands in, https://rat.example/o/1"
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_address_is_the_same_however_its_letters_are_composed() {
+    let (composed, decomposed) = ("o/\u{1ec7}", "o/e\u{323}\u{302}");
+    let objects = |of: &str, named: &str| {
+        json!([
+            object("Organization", of, json!({"name": "HĐND"})),
+            source()["persons"][1],
+            object(
+                "Membership",
+                "m/1",
+                json!({"person": address("p/2"), "organization": address(named)})
+            ),
+        ])
+    };
+    let body = laid(&objects(decomposed, decomposed), &nothing()).unwrap();
+    assert_eq!(body.organisations[0].id.as_str(), address(composed));
+    for (of, named) in [(composed, decomposed), (decomposed, composed)] {
+        assert_eq!(laid(&objects(of, named), &body).unwrap(), body);
+    }
+}
+
+#[test]
+fn a_post_that_begins_when_its_organisation_has_ended_is_told_so() {
+    let mut source = source();
+    set(
+        &mut source,
+        "/organizations/data/0/endDate",
+        json!("2025-06-30"),
+    );
+    let error = laid(&source, &nothing()).unwrap_err();
+    assert_eq!(
+        error,
+        "rat.json: persons[0].membership[0]: it goes on after the organisation \
+         \"https://rat.example/o/1\" has ended; set until"
+    );
+}
+
+#[test]
+fn what_is_larger_than_any_body_is_refused_before_each_part_of_it_is_compared_with_each() {
+    let folder = folder();
+    let file = folder.path().join("rat.json");
+    let person = |number: u32| object("Person", &format!("p/{number}"), json!({}));
+    let objects: Vec<Value> = (0..20_000).map(person).collect();
+    fs::write(&file, json!(objects).to_string()).unwrap();
+    let error = BodyFile::open(&file)
+        .unwrap()
+        .over(&nothing(), Language::English)
+        .unwrap_err();
+    assert_eq!(error.code(), Code::TooLarge);
+    assert!(error.detail().starts_with("rat.json: "), "{error}");
+    assert!(
+        error.detail().ends_with("expected at most 262144"),
+        "{error}"
+    );
+    let term = |number: u32| format!("[[term]]\nid = \"{number}\"\nname = \"Khóa\"\n");
+    let terms: String = (0..20_000).map(term).collect();
+    fs::write(&file, format!("name = \"HĐND\"\n{terms}")).unwrap();
+    let error = BodyFile::open(&file)
+        .unwrap()
+        .over(&nothing(), Language::English)
+        .unwrap_err();
+    assert_eq!(error.code(), Code::TooLarge);
+}
+
+#[test]
 fn a_file_without_a_body_or_with_two_of_them_is_refused() {
     let deleted = json!({"id": address("m/1"), "type": "x/Membership", "deleted": true});
     let error = laid(&deleted, &nothing()).unwrap_err();
     assert!(
         error.starts_with("rat.json: modified: found nothing; expected the time"),
+        "{error}"
+    );
+    let mut deleted = deleted;
+    set(
+        &mut deleted,
+        "/modified",
+        json!("2026-10-011T08:00:00+07:00"),
+    );
+    let error = laid(&deleted, &nothing()).unwrap_err();
+    assert!(
+        error.starts_with(
+            "rat.json: modified: found \"2026-10-011T08:00:00+07:00\"; expected the time"
+        ),
         "{error}"
     );
     let two = json!([source()["body"], source()["body"]]);
@@ -422,7 +585,12 @@ fn the_organisations_of_a_real_council_are_taken_over_and_a_second_time_change_n
         return;
     };
     let file = folder.join("organizations.json");
-    let read = |before: &Body| read_over(&file, before, Language::English).unwrap();
+    let read = |before: &Body| {
+        BodyFile::open(&file)
+            .unwrap()
+            .over(before, Language::English)
+            .unwrap()
+    };
     let body = read(&Body::named("Karlsruhe"));
     assert_eq!(
         (body.name.as_str(), body.organisations.len()),
@@ -434,7 +602,77 @@ fn the_organisations_of_a_real_council_are_taken_over_and_a_second_time_change_n
     assert_eq!(read(&body), body);
 }
 
-fn export(public: &PublicBody) -> Export {
+#[test]
+fn the_specification_s_own_body_organisation_and_person_are_taken_over() {
+    let Some(folder) = data("oparl-spec-examples") else {
+        return;
+    };
+    let example = |name: &str| -> Value {
+        let text = fs::read(folder.join(format!("{name}-01.json"))).unwrap();
+        serde_json::from_slice(&text).unwrap()
+    };
+    let [body, organisation, person] = ["Body", "Organization", "Person"].map(example);
+    let of = |id: u32| {
+        let mut organisation = organisation.clone();
+        set(
+            &mut organisation,
+            "/id",
+            json!(format!("https://oparl.example.org/organizations/{id}")),
+        );
+        organisation
+    };
+    let objects = json!([
+        example("System"),
+        body,
+        of(5),
+        of(9),
+        person,
+        example("Meeting")
+    ]);
+    let body = laid(&objects, &nothing()).unwrap();
+    assert_eq!(
+        (
+            body.name.as_str(),
+            body.terms[0].name.as_str(),
+            body.organisations.len()
+        ),
+        ("Stadt Köln, kreisfreie Stadt", "21. Wahlperiode", 2)
+    );
+    // Degrees belong to the name, and stand in it already.
+    assert_eq!(
+        (
+            body.persons[0].name.as_str(),
+            body.persons[0].honorific.as_deref()
+        ),
+        ("Prof. Dr. Max Mustermann", Some("Ratsfrau"))
+    );
+    let posts = body.memberships.iter();
+    let posts: Vec<_> = posts
+        .map(|it| (it.post.as_deref(), it.voting, it.until.is_some()))
+        .collect();
+    assert_eq!(
+        posts,
+        [
+            (Some("Vorsitzende"), Some(true), false),
+            (Some("Sachkundige Bürgerin"), Some(false), true)
+        ]
+    );
+    let text = serde_json::to_string(&body).unwrap();
+    for word in ["max@mustermann.de", "+493012345678", "ris@", "male"] {
+        assert!(!text.contains(word), "{word}: {text}");
+    }
+    assert_eq!(laid(&objects, &body).unwrap(), body);
+    // Without the person's organisations it is told which is missing.
+    let error = laid(&json!([objects[1], objects[4]]), &nothing()).unwrap_err();
+    assert!(
+        error.starts_with(
+            "rat.json: [1].membership[0]: there is no organisation \"https://oparl.example.org/organizations/5\""
+        ),
+        "{error}"
+    );
+}
+
+pub(super) fn export(public: &PublicBody) -> Export {
     let documents = public.documents().into_iter();
     let files = public.files().map(|(path, _)| format!("{URL}/{path}"));
     Export {
@@ -517,7 +755,7 @@ fn a_stated_body_is_given_out_and_read_elsewhere_but_for_what_oparl_cannot_say()
     let read = other.office.state_body(read, NOW).unwrap().unwrap().body;
     assert_eq!(laid(&json!(documents), &read).unwrap(), read);
     let expected = as_read_elsewhere(&stated.body);
-    let mut without_new_ids = sorted(read.clone());
+    let mut without_new_ids = sorted(read);
     for (read, of) in without_new_ids
         .memberships
         .iter_mut()

@@ -7,7 +7,12 @@
 //!
 //! People's addresses, numbers, pictures, births, deaths and sex have no place in a body and are left out.
 
-use std::collections::BTreeMap;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, btree_map::Entry},
+    fmt,
+    str::FromStr,
+};
 
 use nghisu_core::{
     Code, Error, Language, Result,
@@ -15,12 +20,12 @@ use nghisu_core::{
         Body, Level, List, Membership, Organisation, OrganisationKey, OrganisationKind, Person,
         PersonKey, Term,
     },
-    time::{Day, PartialDay},
+    time::{Day, PartialDay, Validity},
 };
 use serde_json::{Map, Value};
 use unicode_normalization::UnicodeNormalization;
 
-use super::FAULTS_SHOWN;
+use super::{FAULTS_SHOWN, fits};
 
 /// Classes of OParl that a file may have beside those of a body.
 const OTHERS: [&str; 7] = [
@@ -43,6 +48,9 @@ const KINDS: [(&str, OrganisationKind); 7] = [
     ("verwaltungsbereich", OrganisationKind::Department),
 ];
 
+/// What a key of a body has to be.
+const ADDRESS: &str = "an address of 1 to 256 bytes";
+
 /// Reads the objects of a JSON text and lays them over `before`.
 pub(super) fn parse(name: &str, text: &str, before: &Body, language: Language) -> Result<Body> {
     let value: Value = serde_json::from_str(text).map_err(|error| {
@@ -60,11 +68,7 @@ pub(super) fn parse(name: &str, text: &str, before: &Body, language: Language) -
         let expected = "a Body, LegislativeTerm, Organization, Person or Membership of OParl";
         return Err(source.found("", None, expected));
     }
-    let mut laid = Laid {
-        body: before.clone(),
-        places: BTreeMap::new(),
-        ended: Vec::new(),
-    };
+    let mut laid = Laid::over(before);
     if let Some(place) = source.body {
         laid.body(&place)?;
     }
@@ -75,12 +79,12 @@ pub(super) fn parse(name: &str, text: &str, before: &Body, language: Language) -
         Class::Person,
         Class::Membership,
     ] {
-        for (place, owner) in source.objects.values().filter(|(it, _)| it.class == class) {
+        for place in source.objects.iter().filter(|it| it.class == class) {
             match class {
                 Class::LegislativeTerm => laid.term(place)?,
                 Class::Organization => laid.organisation(place)?,
                 Class::Person => laid.person(place)?,
-                Class::Membership => laid.membership(place, *owner)?,
+                Class::Membership => laid.membership(place)?,
             }
         }
     }
@@ -111,7 +115,17 @@ struct Object<'a> {
     name: &'a str,
     path: String,
     class: Class,
-    fields: &'a Map<String, Value>,
+    id: String,
+    /// All that the file says of it, at one place or at several.
+    fields: Cow<'a, Map<String, Value>>,
+    within: Within,
+}
+
+/// In whom and in what a membership is embedded.
+#[derive(Debug, Clone, Default)]
+struct Within {
+    person: Option<String>,
+    organisation: Option<String>,
 }
 
 /// All objects of a file, in the order in which they stand there.
@@ -119,9 +133,8 @@ struct Object<'a> {
 struct Source<'a> {
     name: &'a str,
     body: Option<Object<'a>>,
-    /// With the person in whom a membership is embedded.
-    objects: BTreeMap<usize, (Object<'a>, Option<&'a str>)>,
-    known: BTreeMap<(Class, &'a str), usize>,
+    objects: Vec<Object<'a>>,
+    known: BTreeMap<String, usize>,
 }
 
 impl<'a> Source<'a> {
@@ -159,7 +172,7 @@ impl<'a> Source<'a> {
                 Some(list @ Value::Array(_)) if !fields.contains_key("type") => {
                     self.any(&under(path, "data"), list, expected)
                 }
-                Some(_) | None => self.object(path, fields, expected, None),
+                Some(_) | None => self.object(path, fields, expected, Within::default()),
             },
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
                 Err(self.found(path, Some(value), "an object of OParl"))
@@ -172,7 +185,7 @@ impl<'a> Source<'a> {
         path: &str,
         fields: &'a Map<String, Value>,
         expected: Option<Class>,
-        owner: Option<&'a str>,
+        within: Within,
     ) -> Result<()> {
         let object_type = fields.get("type");
         let word = object_type.and_then(Value::as_str).unwrap_or_default();
@@ -188,16 +201,18 @@ impl<'a> Source<'a> {
             let expected = format!("the type {}", expected.map_or("", Class::word));
             return Err(self.found(&under(path, "type"), object_type, &expected));
         }
-        let object = |class| Object {
+        let mut object = Object {
             name: self.name,
             path: path.to_owned(),
-            class,
-            fields,
+            class: class.unwrap_or(Class::Organization),
+            id: String::new(),
+            fields: Cow::Borrowed(fields),
+            within,
         };
-        let Some(class) = class else {
+        if class.is_none() {
             if word == "Body" && self.body.is_none() {
                 // A body's own fields are read like those of any of its objects.
-                self.body = Some(object(Class::Organization));
+                self.body = Some(object);
                 return self.lists(path, fields);
             }
             if OTHERS.contains(&word) {
@@ -208,33 +223,55 @@ impl<'a> Source<'a> {
                 _other => "a type of OParl 1.1",
             };
             return Err(self.found(&under(path, "type"), object_type, expected));
-        };
-        let object = object(class);
-        let id = object.id()?;
-        self.embedded(path, fields, class, id)?;
-        let same = self.known.get(&(class, id)).copied();
-        if let Some((other, _)) = same.and_then(|at| self.objects.get(&at)) {
-            // One that is embedded may leave out whose it is.
-            let differs = fields
-                .iter()
-                .any(|(key, value)| other.fields.get(key).is_some_and(|it| it != value));
-            if differs {
-                let detail = format!("{id}, which says something else at {}", other.path);
-                let what = Value::from(detail);
-                return Err(self.found(path, Some(&what), "one state of each object"));
-            }
         }
-        match same.and_then(|at| self.objects.get_mut(&at)) {
-            Some((known, of)) => {
-                if known.fields.len() < fields.len() {
-                    *known = object;
-                }
-                *of = of.or(owner);
+        object.id = object.read_id()?;
+        self.embedded(&object, fields)?;
+        self.known_again(object)
+    }
+
+    /// Puts an object beside the others, or together with what is said of it elsewhere.
+    fn known_again(&mut self, object: Object<'a>) -> Result<()> {
+        let at = match self.known.entry(object.id.clone()) {
+            Entry::Occupied(at) => *at.get(),
+            Entry::Vacant(place) => {
+                place.insert(self.objects.len());
+                self.objects.push(object);
+                return Ok(());
             }
-            None => {
-                let at = self.objects.len();
-                self.known.insert((class, id), at);
-                self.objects.insert(at, (object, owner));
+        };
+        let Some(known) = self.objects.get_mut(at) else {
+            return Ok(());
+        };
+        // Its memberships are read each by itself, as objects or not at all.
+        let mut fields = object.fields.iter().filter(|(key, _)| *key != "membership");
+        let differs =
+            fields.any(|(key, value)| known.fields.get(key).is_some_and(|it| it != value));
+        let Within {
+            person,
+            organisation,
+        } = object.within;
+        let [of_person, of_organisation] = [
+            (person, &mut known.within.person),
+            (organisation, &mut known.within.organisation),
+        ]
+        .map(|(of, known)| {
+            let same = of.is_none() || known.is_none() || of == *known;
+            *known = known.take().or(of);
+            same
+        });
+        if differs || !of_person || !of_organisation {
+            let detail = format!("{}, which says something else at {}", object.id, known.path);
+            let what = Value::from(detail);
+            return Err(self.found(&object.path, Some(&what), "one state of each object"));
+        }
+        if object
+            .fields
+            .keys()
+            .any(|key| !known.fields.contains_key(key))
+        {
+            let all = known.fields.to_mut();
+            for (key, value) in object.fields.into_owned() {
+                all.entry(key).or_insert(value);
             }
         }
         Ok(())
@@ -258,17 +295,20 @@ impl<'a> Source<'a> {
     }
 
     /// Takes the memberships that a person or an organisation embeds.
-    fn embedded(
-        &mut self,
-        path: &str,
-        fields: &'a Map<String, Value>,
-        class: Class,
-        id: &'a str,
-    ) -> Result<()> {
-        if !matches!(class, Class::Person | Class::Organization) {
-            return Ok(());
-        }
-        let path = under(path, "membership");
+    fn embedded(&mut self, of: &Object<'a>, fields: &'a Map<String, Value>) -> Result<()> {
+        let id = Some(of.id.clone());
+        let within = match of.class {
+            Class::Person => Within {
+                person: id,
+                organisation: None,
+            },
+            Class::Organization => Within {
+                person: None,
+                organisation: id,
+            },
+            Class::LegislativeTerm | Class::Membership => return Ok(()),
+        };
+        let path = under(&of.path, "membership");
         let list = match fields.get("membership") {
             None | Some(Value::Null) => return Ok(()),
             Some(Value::Array(list)) => list,
@@ -280,8 +320,7 @@ impl<'a> Source<'a> {
             let path = format!("{path}[{index}]");
             match one {
                 Value::Object(fields) => {
-                    let owner = (class == Class::Person).then_some(id);
-                    self.object(&path, fields, Some(Class::Membership), owner)?;
+                    self.object(&path, fields, Some(Class::Membership), within.clone())?;
                 }
                 Value::String(_) => {}
                 Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
@@ -308,24 +347,27 @@ impl Class {
     }
 }
 
-impl<'a> Object<'a> {
-    fn id(&self) -> Result<&'a str> {
+impl Object<'_> {
+    /// Its address, in the letters in which others name it.
+    fn read_id(&self) -> Result<String> {
         let value = self.fields.get("id");
-        let id = value.and_then(Value::as_str);
+        let id = value.and_then(Value::as_str).map(plain);
         // The bounds of a key, of whichever class.
-        let fits = |id: &&str| id.parse::<PersonKey>().is_ok();
+        let fits = |id: &String| id.parse::<PersonKey>().is_ok();
         id.filter(fits)
-            .ok_or_else(|| self.found("id", value, "an address of 1 to 256 bytes"))
+            .ok_or_else(|| self.found("id", value, ADDRESS))
+    }
+
+    fn own_key<K: FromStr>(&self) -> Result<K> {
+        let key = self.id.parse().ok();
+        key.ok_or_else(|| self.found("id", self.fields.get("id"), ADDRESS))
     }
 
     /// A text that says something; OParl forbids `null` and empty texts, and real data has both.
     fn text(&self, key: &str) -> Result<Option<String>> {
         match self.fields.get(key) {
             None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => {
-                let text: String = text.trim().nfc().collect();
-                Ok(Some(text).filter(|text| !text.is_empty()))
-            }
+            Some(Value::String(text)) => Ok(Some(plain(text)).filter(|text| !text.is_empty())),
             other => Err(self.found(key, other, "a text")),
         }
     }
@@ -354,10 +396,37 @@ impl<'a> Object<'a> {
         }
     }
 
-    fn key<K: std::str::FromStr>(&self, key: &str) -> Result<Option<K>> {
-        self.read(key, "an address of 1 to 256 bytes", |text| {
-            text.parse().ok()
-        })
+    fn key<K: FromStr>(&self, key: &str) -> Result<Option<K>> {
+        self.read(key, ADDRESS, |text| text.parse().ok())
+    }
+
+    /// The same of a membership, which need not name what it is embedded in.
+    fn key_or<K>(&self, key: &str, what: &str, within: Option<&String>) -> Result<Option<K>>
+    where
+        K: FromStr + PartialEq + fmt::Display,
+    {
+        let (named, within) = (
+            self.key::<K>(key)?,
+            within.and_then(|it| it.parse::<K>().ok()),
+        );
+        match (named, within) {
+            (Some(named), Some(within)) if named != within => {
+                let expected = format!("the {what} that it stands in, {within}");
+                Err(self.found(key, self.fields.get(key), &expected))
+            }
+            (named, within) => Ok(named.or(within)),
+        }
+    }
+
+    fn number(&self, key: &str) -> Result<Option<u32>> {
+        match self.fields.get(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => {
+                let number = value.as_u64().and_then(|it| it.try_into().ok());
+                let number = number.ok_or_else(|| self.found(key, Some(value), "a number"))?;
+                Ok(Some(number))
+            }
+        }
     }
 
     /// A day, or as much of it as a field of our own says.
@@ -380,7 +449,11 @@ impl<'a> Object<'a> {
             return Ok(None);
         }
         let expected = "the time of the deletion, like \"2026-12-07T08:00:00+07:00\"";
-        let day = self.read("modified", expected, |text| text.get(..10)?.parse().ok())?;
+        let day = self.read("modified", expected, |text| {
+            let (day, clock) = text.split_at_checked(10)?;
+            let day = day.parse().ok();
+            day.filter(|_| clock.is_empty() || clock.starts_with('T'))
+        })?;
         match day {
             Some(day) => Ok(Some(day)),
             None => Err(self.found("modified", None, expected)),
@@ -410,8 +483,8 @@ impl<'a> Object<'a> {
         Ok(None)
     }
 
-    /// How somebody is addressed, with his titles.
-    fn honorific(&self) -> Result<Option<String>> {
+    /// How somebody is addressed, with the titles that do not stand in his name already, as they should.
+    fn honorific(&self, name: &str) -> Result<Option<String>> {
         let mut words: Vec<String> = self.text("formOfAddress")?.into_iter().collect();
         match self.fields.get("title") {
             None | Some(Value::Null) => {}
@@ -421,7 +494,8 @@ impl<'a> Object<'a> {
                         let key = format!("title[{index}]");
                         return Err(self.found(&key, Some(title), "a text"));
                     };
-                    words.extend(Some(title.trim().nfc().collect()));
+                    let title = plain(title);
+                    words.extend(Some(title).filter(|it| !name.contains(it.as_str())));
                 }
             }
             other => return Err(self.found("title", other, "a list of texts")),
@@ -451,13 +525,43 @@ fn kinds() -> impl Iterator<Item = OrganisationKind> {
 /// What is stated already, with what was read laid over it.
 struct Laid {
     body: Body,
+    /// Where an entry of a list stands in it.
+    known: BTreeMap<(Class, String), usize>,
     /// Where an entry of a list came from.
     places: BTreeMap<(&'static str, usize), String>,
     /// Organisations and people that were taken away, and on which day.
-    ended: Vec<(String, Day)>,
+    ended: BTreeMap<(Class, String), Day>,
 }
 
 impl Laid {
+    fn over(before: &Body) -> Self {
+        let mut known = BTreeMap::new();
+        for (at, it) in before.terms.iter().enumerate() {
+            known.insert((Class::LegislativeTerm, it.id.to_string()), at);
+        }
+        for (at, it) in before.organisations.iter().enumerate() {
+            known.insert((Class::Organization, it.id.to_string()), at);
+        }
+        for (at, it) in before.persons.iter().enumerate() {
+            known.insert((Class::Person, it.id.to_string()), at);
+        }
+        for (at, it) in before.memberships.iter().enumerate() {
+            let id = it.id.as_ref().map(ToString::to_string);
+            known.extend(id.map(|id| ((Class::Membership, id), at)));
+        }
+        Self {
+            body: before.clone(),
+            known,
+            places: BTreeMap::new(),
+            ended: BTreeMap::new(),
+        }
+    }
+
+    /// Returns where an object stands already.
+    fn at(&self, from: &Object<'_>) -> Option<usize> {
+        self.known.get(&(from.class, from.id.clone())).copied()
+    }
+
     fn body(&mut self, from: &Object<'_>) -> Result<()> {
         if let Some(day) = from.deleted()? {
             end(self.body.from, &mut self.body.until, day);
@@ -483,10 +587,7 @@ impl Laid {
     }
 
     fn term(&mut self, from: &Object<'_>) -> Result<()> {
-        let terms = &mut self.body.terms;
-        let known = terms
-            .iter()
-            .position(|it| it.id.as_str() == from.fields["id"]);
+        let (known, terms) = (self.at(from), &mut self.body.terms);
         if let Some(day) = from.deleted()? {
             if let Some(term) = known.and_then(|at| terms.get_mut(at)) {
                 end(term.from, &mut term.until, day);
@@ -494,14 +595,11 @@ impl Laid {
             return Ok(());
         }
         let before = known.and_then(|at| terms.get(at));
-        let ((since, until), number) = (from.period()?, from.fields.get("nghisu:legislature"));
-        let number = number.and_then(Value::as_u64);
+        let ((since, until), number) = (from.period()?, from.number("nghisu:legislature")?);
         let term = Term {
-            id: required(from, "id")?,
+            id: from.own_key()?,
             name: from.text("name")?.unwrap_or_default(),
-            legislature: number
-                .and_then(|number| number.try_into().ok())
-                .or_else(|| before.and_then(|it| it.legislature)),
+            legislature: number.or_else(|| before.and_then(|it| it.legislature)),
             from: since,
             until,
         };
@@ -511,14 +609,11 @@ impl Laid {
     }
 
     fn organisation(&mut self, from: &Object<'_>) -> Result<()> {
-        let all = &mut self.body.organisations;
-        let known = all
-            .iter()
-            .position(|it| it.id.as_str() == from.fields["id"]);
+        let (known, all) = (self.at(from), &mut self.body.organisations);
         if let Some(day) = from.deleted()? {
             if let Some(organisation) = known.and_then(|at| all.get_mut(at)) {
                 end(organisation.from, &mut organisation.until, day);
-                self.ended.push((organisation.id.to_string(), day));
+                self.ended.insert((from.class, from.id.clone()), day);
             }
             return Ok(());
         }
@@ -527,7 +622,7 @@ impl Laid {
         let ((since, until), external) = (from.period()?, from.text("externalBody")?.is_some());
         let own = from.flag("nghisu:external")?;
         let organisation = Organisation {
-            id: required(from, "id")?,
+            id: from.own_key()?,
             name: from.text("name")?.unwrap_or_default(),
             short_name: from.text("shortName")?,
             kind: from.kind()?.or_else(|| before.and_then(|it| it.kind)),
@@ -543,22 +638,18 @@ impl Laid {
     }
 
     fn person(&mut self, from: &Object<'_>) -> Result<()> {
-        let all = &mut self.body.persons;
-        let known = all
-            .iter()
-            .position(|it| it.id.as_str() == from.fields["id"]);
+        let (known, all) = (self.at(from), &mut self.body.persons);
         if let Some(day) = from.deleted()? {
             // Who somebody was does not end; what he is does.
-            let id = known.and_then(|at| all.get(at)).map(|it| it.id.to_string());
-            self.ended.extend(id.map(|id| (id, day)));
+            self.ended.insert((from.class, from.id.clone()), day);
             return Ok(());
         }
         let before = known.and_then(|at| all.get(at));
-        let sort_key = from.text("nghisu:sortKey")?;
+        let (name, sort_key) = (from.full_name()?, from.text("nghisu:sortKey")?);
         let person = Person {
-            id: required(from, "id")?,
-            name: from.full_name()?,
-            honorific: from.honorific()?,
+            id: from.own_key()?,
+            honorific: from.honorific(&name)?,
+            name,
             sort_key: sort_key.or_else(|| before?.sort_key.clone()),
             account: before.and_then(|it| it.account),
         };
@@ -567,12 +658,8 @@ impl Laid {
         Ok(())
     }
 
-    fn membership(&mut self, from: &Object<'_>, owner: Option<&str>) -> Result<()> {
-        let all = &mut self.body.memberships;
-        let known = all.iter().position(|it| {
-            let id = it.id.as_ref();
-            id.is_some_and(|id| id.as_str() == from.fields["id"])
-        });
+    fn membership(&mut self, from: &Object<'_>) -> Result<()> {
+        let (known, all) = (self.at(from), &mut self.body.memberships);
         if let Some(day) = from.deleted()? {
             if let Some(membership) = known.and_then(|at| all.get_mut(at)) {
                 end(membership.from, &mut membership.until, day);
@@ -581,19 +668,15 @@ impl Laid {
         }
         let before = known.and_then(|at| all.get(at));
         let (since, until) = from.period()?;
-        let Some(organisation) = from.key("organization")? else {
+        let within = &from.within;
+        let organisation = within.organisation.as_ref();
+        let organisation = from.key_or("organization", "organisation", organisation)?;
+        let Some(organisation) = organisation else {
             // OParl allows a post in nothing, and a body has no place for it.
             return Ok(());
         };
-        let person = from.key("person")?;
-        let owner = owner.and_then(|owner| owner.parse().ok());
-        if let (Some(person), Some(owner)) = (&person, &owner)
-            && person != owner
-        {
-            let expected = format!("the person that it stands in, {owner}");
-            return Err(from.found("person", from.fields.get("person"), &expected));
-        }
-        let Some(person) = person.or(owner) else {
+        let person = from.key_or("person", "person", within.person.as_ref())?;
+        let Some(person) = person else {
             return Err(from.found("person", None, "the address of a person"));
         };
         let term = from.key("nghisu:term")?;
@@ -606,7 +689,7 @@ impl Laid {
             term: term.or_else(|| before?.term.clone()),
             from: since,
             until,
-            id: Some(required(from, "id")?),
+            id: Some(from.own_key()?),
         };
         let at = put(all, known, membership);
         self.place(List::Membership, at, from);
@@ -615,27 +698,35 @@ impl Laid {
 
     /// In an organisation that is no more nobody is a member, and neither is anybody who was taken away.
     fn end_memberships(&mut self) {
-        let body = &mut self.body;
+        let (known, body) = (&self.known, &mut self.body);
         for membership in &mut body.memberships {
-            let mut all = body.organisations.iter();
-            let organisation = all.find(|it| it.id == membership.organisation);
-            if membership.until.is_none() {
-                membership.until = organisation.and_then(|it| it.until);
+            let person = (Class::Person, membership.person.to_string());
+            let organisation = (Class::Organization, membership.organisation.to_string());
+            let at = known.get(&organisation);
+            let until = at.and_then(|at| body.organisations.get(*at)?.until);
+            let validity = Validity {
+                from: membership.from,
+                until,
+            };
+            // One that has begun when it was over already is wrong, and is told so.
+            if membership.until.is_none() && validity.can_be() {
+                membership.until = until;
             }
-            let of = [membership.person.as_str(), membership.organisation.as_str()];
-            for (id, day) in &self.ended {
-                if of.contains(&id.as_str()) {
+            for of in [person, organisation] {
+                if let Some(day) = self.ended.get(&of) {
                     end(membership.from, &mut membership.until, *day);
                 }
             }
         }
     }
 
-    fn place(&mut self, list: List, index: usize, from: &Object<'_>) {
-        self.places.insert((list.word(), index), from.path.clone());
+    fn place(&mut self, list: List, at: usize, from: &Object<'_>) {
+        self.known.insert((from.class, from.id.clone()), at);
+        self.places.insert((list.word(), at), from.path.clone());
     }
 
     fn sound(self, name: &str, language: Language) -> Result<Body> {
+        fits(name, &self.body)?;
         let faults = self.body.faults();
         if faults.is_empty() {
             return Ok(self.body);
@@ -665,12 +756,6 @@ fn end(from: Option<PartialDay>, until: &mut Option<PartialDay>, day: Day) {
     }
 }
 
-fn required<K: std::str::FromStr>(from: &Object<'_>, key: &str) -> Result<K> {
-    let value = from.fields.get(key);
-    let known = value.and_then(Value::as_str).and_then(|it| it.parse().ok());
-    known.ok_or_else(|| from.found(key, value, "an address of 1 to 256 bytes"))
-}
-
 /// Puts an entry in the place of what it is a newer state of, or at the end.
 fn put<T>(all: &mut Vec<T>, known: Option<usize>, one: T) -> usize {
     match known.and_then(|at| Some((at, all.get_mut(at)?))) {
@@ -683,6 +768,11 @@ fn put<T>(all: &mut Vec<T>, known: Option<usize>, one: T) -> usize {
             all.len() - 1
         }
     }
+}
+
+/// A text as it is compared and kept.
+fn plain(text: &str) -> String {
+    text.trim().nfc().collect()
 }
 
 fn under(path: &str, key: &str) -> String {
