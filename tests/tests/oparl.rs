@@ -12,6 +12,8 @@ mod exports;
 mod planted;
 #[path = "oparl/served.rs"]
 mod served;
+#[path = "oparl/stated.rs"]
+mod stated;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -71,6 +71,20 @@ impl Base {
     fn path<'a>(&self, address: &'a str) -> Option<&'a str> {
         address.strip_prefix(&self.0)
     }
+
+    /// Returns the path below it at which an object of that id has a file of its own. Ids may come from
+    /// anybody: none leads out of the folder, or to the place of the system, the body or a list.
+    fn file<'a>(&self, id: &'a str) -> Option<&'a str> {
+        self.path(id).filter(|path| {
+            let plain = |part: &str| {
+                let plain = |c: u8| c.is_ascii_alphanumeric() || b"-_~".contains(&c);
+                !part.is_empty() && part.bytes().all(plain)
+            };
+            path.rsplit_once('/').is_some_and(|(folder, name)| {
+                folder.split('/').all(plain) && name.strip_suffix(".json").is_some_and(plain)
+            })
+        })
+    }
 }
 
 /// A file that belongs to a public paper.
@@ -151,8 +165,7 @@ fn read(tx: &Tx<'_>, base: &Base) -> Result<PublicBody> {
             at,
             source: Source::Body,
             number: statement.number,
-            objects: body::of(base, &statement.body),
-            files: Files::new(),
+            says: Says::Body(Box::new(statement.body.clone())),
         });
         stated = Some(Stated {
             first: before.map_or(at, |(first, _)| first),
@@ -193,8 +206,13 @@ struct State {
     at: Timestamp,
     source: Source,
     number: u64,
-    objects: Objects,
-    files: Files,
+    says: Says,
+}
+
+/// The objects and files of it. Those of a body are made when its turn comes: each statement has all of them.
+enum Says {
+    Body(Box<Body>),
+    Meeting(Objects, Files),
 }
 
 /// Returns what each publication of the open part has made public, as far as the document still says it.
@@ -227,8 +245,7 @@ fn states_of(tx: &Tx<'_>, base: &Base, meeting: &MeetingRow) -> Result<Vec<State
             at: publication.published_at,
             source: Source::Meeting(meeting.id),
             number: publication.number,
-            objects,
-            files,
+            says: Says::Meeting(objects, files),
         });
     }
     Ok(states)
@@ -346,16 +363,21 @@ struct Mark {
     modified: Timestamp,
     /// As it was said last.
     value: Value,
+    /// Whether it is the body's statement that said so.
+    stated: bool,
     deleted: bool,
 }
 
 impl Ledger {
     fn take(&mut self, base: &Base, state: State) {
         self.steps += 1;
-        let ids: BTreeSet<String> = state.objects.keys().cloned().collect();
+        let (mut objects, files) = match state.says {
+            Says::Body(body) => (body::of(base, &body), Files::new()),
+            Says::Meeting(objects, files) => (objects, files),
+        };
+        let ids: BTreeSet<String> = objects.keys().cloned().collect();
         let before = self.sources.insert(state.source, ids).unwrap_or_default();
-        self.files.insert(state.source, state.files);
-        let mut objects = state.objects;
+        self.files.insert(state.source, files);
         let gone: Vec<String> = before
             .into_iter()
             .filter(|id| !objects.contains_key(id))
@@ -375,40 +397,46 @@ impl Ledger {
 
     fn mark(&mut self, base: &Base, id: &str, at: Timestamp) {
         let said = self.said.get(id);
-        let merged = said.and_then(|said| merged(base.path(id).is_some(), said.values()));
+        let merged = said.and_then(|said| merged(base.path(id).is_some(), said));
         let mark = self.marks.entry(id.to_owned()).or_insert_with(|| Mark {
             created: at,
             modified: at,
-            value: merged.clone().unwrap_or_default(),
+            value: Value::Null,
+            stated: false,
             deleted: false,
         });
         match merged {
-            Some(value) if mark.deleted || mark.value != value => {
-                mark.value = value;
-                mark.deleted = false;
-                mark.modified = at;
+            Some((source, value)) => {
+                mark.stated = source == Source::Body;
+                if mark.deleted || mark.value != value {
+                    mark.value = value;
+                    mark.deleted = false;
+                    mark.modified = at;
+                }
             }
             None if !mark.deleted => {
                 mark.deleted = true;
                 mark.modified = at;
             }
-            Some(_) | None => {}
+            None => {}
         }
     }
 }
 
-/// Puts together what several meetings say of one object. Of our own their lists are added up; what was
-/// imported is taken as it came last.
-fn merged<'a>(own: bool, said: impl Iterator<Item = &'a (u64, Value)>) -> Option<Value> {
-    let mut said: Vec<_> = said.collect();
-    said.sort_by_key(|(step, _)| std::cmp::Reverse(*step));
-    let mut said = said.into_iter().map(|(_, value)| value);
-    let mut newest = said.next()?.clone();
+/// Puts together what several say of one object, and returns who said it last. Of our own their lists are
+/// added up; what was imported is taken as it came last.
+fn merged(own: bool, said: &BTreeMap<Source, (u64, Value)>) -> Option<(Source, Value)> {
+    let mut said: Vec<_> = said.iter().collect();
+    said.sort_by_key(|(_, (step, _))| std::cmp::Reverse(*step));
+    let mut said = said.into_iter().map(|(source, (_, value))| (source, value));
+    let (source, mut newest) = said
+        .next()
+        .map(|(source, value)| (*source, value.clone()))?;
     if own && let Value::Object(fields) = &mut newest {
-        said.filter_map(Value::as_object)
+        said.filter_map(|(_, value)| value.as_object())
             .for_each(|other| add_lists(fields, other));
     }
-    Some(newest)
+    Some((source, newest))
 }
 
 fn add_lists(fields: &mut Map<String, Value>, other: &Map<String, Value>) {
@@ -435,6 +463,20 @@ fn add_lists(fields: &mut Map<String, Value>, other: &Map<String, Value>) {
 /// Returns the class that an object's `type` names.
 fn class_of(value: &Value) -> Option<&str> {
     value.get("type")?.as_str()?.strip_prefix(TYPES)
+}
+
+/// Says whether a text is an address that others can follow (RFC 3986).
+fn is_address(text: &str) -> bool {
+    let rest = text.strip_prefix("https://");
+    let rest = rest.or_else(|| text.strip_prefix("http://")).unwrap_or("");
+    let allowed = |c: u8| c.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&c);
+    let is_escape = |rest: &str| {
+        let hex = rest.as_bytes().get(..2);
+        hex.is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
+    };
+    rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')
+        && rest.bytes().all(allowed)
+        && rest.split('%').skip(1).all(is_escape)
 }
 
 /// Returns a time as OParl writes it, in the body's zone.
@@ -479,6 +521,31 @@ mod tests {
             "https://ví",
         ] {
             assert!(Base::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_nobody_can_follow_is_none() {
+        for right in [
+            "https://rat.example",
+            "http://[::1]:7443/a?b=%C3%AD#c",
+            "https://rat.example/oparl/bodies/0001/organizations/at/883022",
+        ] {
+            assert!(is_address(right), "{right}");
+        }
+        for wrong in [
+            "",
+            "rat.example",
+            "ftp://rat.example",
+            "https://",
+            "https:///x",
+            "https://rat.example/a b",
+            "https://rat.example/ví",
+            "https://rat.example/%",
+            "https://rat.example/%4",
+            "https://rat.example/%zz",
+        ] {
+            assert!(!is_address(wrong), "{wrong}");
         }
     }
 

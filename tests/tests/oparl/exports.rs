@@ -134,7 +134,7 @@ fn read(folder: &Path) -> Export {
 }
 
 /// Every object of a list, over all of its pages.
-fn listed(export: &Export, list: &str) -> Vec<Value> {
+pub(super) fn listed(export: &Export, list: &str) -> Vec<Value> {
     let mut all = Vec::new();
     let mut next = Some(format!("{URL}/{list}.json"));
     while let Some(url) = next {

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Asks as a reader does who sees the office at [`URL`], through a proxy. Returns status and body.
-fn get(office: &Office, url: &str) -> (u16, Vec<u8>) {
+pub(super) fn get(office: &Office, url: &str) -> (u16, Vec<u8>) {
     let path = url.strip_prefix("https://hdnd.example").unwrap();
     let mut stream = TcpStream::connect(office.address()).unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: hdnd.example\r\nconnection: close\r\n\r\n");
@@ -37,14 +37,14 @@ fn get(office: &Office, url: &str) -> (u16, Vec<u8>) {
     (status, answer.split_off(end + 4))
 }
 
-fn document(office: &Office, url: &str) -> Value {
+pub(super) fn document(office: &Office, url: &str) -> Value {
     let (status, body) = get(office, url);
     assert_eq!(status, 200, "{url}");
     serde_json::from_slice(&body).unwrap()
 }
 
 /// The pages of a list, from the first one on.
-fn pages(office: &Office, first: &str) -> Vec<(String, Value)> {
+pub(super) fn pages(office: &Office, first: &str) -> Vec<(String, Value)> {
     let mut pages = Vec::new();
     let mut next = Some(first.to_owned());
     while let Some(url) = next {
@@ -55,7 +55,7 @@ fn pages(office: &Office, first: &str) -> Vec<(String, Value)> {
     pages
 }
 
-fn ids(pages: &[(String, Value)], deleted: bool) -> BTreeSet<String> {
+pub(super) fn ids(pages: &[(String, Value)], deleted: bool) -> BTreeSet<String> {
     let objects = pages
         .iter()
         .flat_map(|(_, page)| page["data"].as_array().unwrap());
@@ -101,7 +101,7 @@ fn addresses(value: &Value, found: &mut Vec<String>) {
     }
 }
 
-fn serving() -> Office {
+pub(super) fn serving() -> Office {
     let mut office = Office::start(false);
     office.restart_with(&["--public-oparl", URL]);
     office

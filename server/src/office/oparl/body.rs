@@ -3,7 +3,7 @@
 //! What came from OParl keeps its address. Accounts at the office are nobody else's business, and the rules by
 //! which days are counted have no place in OParl.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nghisu_core::{
     Language,
@@ -13,14 +13,14 @@ use nghisu_core::{
 use serde_json::{Value, json};
 
 use super::{
-    Base, Objects,
+    Base, Objects, is_address,
     objects::{Fields, object},
     segment,
 };
 
 /// Returns the objects of a body by their ids.
 pub(super) fn of(base: &Base, body: &Body) -> Objects {
-    let build = Build { base };
+    let build = Build::of(base, body);
     let mut objects = Objects::new();
     let mut put = |fields: Fields| {
         if let Some(id) = fields.get("id").and_then(Value::as_str) {
@@ -62,9 +62,7 @@ pub(super) fn of(base: &Base, body: &Body) -> Objects {
 pub(super) fn describe(fields: &mut Fields, body: &Body) {
     set(fields, "name", &body.name);
     set_some(fields, "shortName", body.short_name.as_deref());
-    // Any other is no address to a reader.
-    let website = body.website.as_deref();
-    let website = website.filter(|it| is_address(it) && !it.contains(char::is_whitespace));
+    let website = body.website.as_deref().filter(|it| is_address(it));
     set_some(fields, "website", website);
     set_some(fields, "nghisu:level", body.level.map(|it| it.word()));
     set_some(fields, "nghisu:regionCode", body.region_code.as_deref());
@@ -81,16 +79,42 @@ pub(super) fn describe(fields: &mut Fields, body: &Body) {
 
 struct Build<'a> {
     base: &'a Base,
+    /// Addresses that more than one class has.
+    twice: BTreeSet<&'a str>,
 }
 
-impl Build<'_> {
+impl<'a> Build<'a> {
+    fn of(base: &'a Base, body: &'a Body) -> Self {
+        let (mut known, mut twice) = (BTreeSet::new(), BTreeSet::new());
+        let memberships = body.memberships.iter();
+        let ids = (body.terms.iter().map(|it| it.id.as_str()))
+            .chain(body.organisations.iter().map(|it| it.id.as_str()))
+            .chain(body.persons.iter().map(|it| it.id.as_str()))
+            .chain(memberships.filter_map(|it| Some(it.id.as_ref()?.as_str())));
+        twice.extend(ids.filter(|id| !known.insert(*id)));
+        Self { base, twice }
+    }
+
+    /// What came with an address keeps it, unless it is one that cannot be followed, or leads with us to
+    /// something else.
     fn id(&self, what: &str, key: &str) -> String {
-        if is_address(key) {
+        if is_address(key) && !self.twice.contains(key) && self.is_free(what, key) {
             return key.to_owned();
         }
         self.base.at(&format!("body/{what}/{}.json", segment(key)))
     }
 
+    /// Whoever reads what we give out, and has us read that again, names objects of ours.
+    fn is_free(&self, what: &str, address: &str) -> bool {
+        self.base.path(address).is_none_or(|_| {
+            let path = self.base.file(address).and_then(|it| it.rsplit_once('/'));
+            let folder = path.map(|(folder, _)| folder.strip_prefix("body/").unwrap_or(folder));
+            folder == Some(what)
+        })
+    }
+}
+
+impl Build<'_> {
     fn object(&self, class: &str, (what, key): (&str, &str)) -> Fields {
         let mut fields = object(class, &self.id(what, key));
         set(&mut fields, "body", &self.base.at("body.json"));
@@ -178,10 +202,6 @@ impl Build<'_> {
         set_period(&mut fields, of.validity());
         fields
     }
-}
-
-fn is_address(text: &str) -> bool {
-    text.starts_with("https://") || text.starts_with("http://")
 }
 
 fn set(fields: &mut Fields, key: &str, text: &str) {

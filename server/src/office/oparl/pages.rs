@@ -112,6 +112,15 @@ impl Filter {
             && self.created.has(entry.created)
             && self.modified.has(entry.modified)
     }
+
+    /// Of what has no times yet nobody knows that it has not changed.
+    fn takes_times(&self, object: &Value) -> bool {
+        let fits = |key: &str, span: Span| {
+            let at = object[key].as_str().and_then(seconds);
+            at.is_none_or(|at| span.has(at))
+        };
+        fits("created", self.created) && fits("modified", self.modified)
+    }
 }
 
 /// An object as it is given out.
@@ -204,7 +213,7 @@ impl PublicBody {
         let name = path.strip_suffix(".json")?;
         let (list, number) = match name.rsplit_once('-') {
             Some((list, number)) if number.bytes().all(|c| c.is_ascii_digit()) => {
-                (list, number.parse().ok()?)
+                (list, number.parse().unwrap_or(0))
             }
             Some(_) | None => (name, 1),
         };
@@ -241,7 +250,7 @@ impl PublicBody {
             documents.extend(pages.map(|(number, page)| (page_path(list, number), page)));
         }
         for entry in self.lists.values().flatten() {
-            let path = entry.value["id"].as_str().and_then(|id| self.base.path(id));
+            let path = entry.value["id"].as_str().and_then(|id| self.base.file(id));
             documents.extend(path.map(|path| (path.to_owned(), entry.value.clone())));
         }
         documents
@@ -254,7 +263,10 @@ impl PublicBody {
                 let fitting = entries.iter().filter(|entry| filter.takes(entry));
                 fitting.map(|entry| &entry.value).collect()
             }
-            None if list == "bodies" => vec![&self.body],
+            None if list == "bodies" => {
+                let fits = filter.takes_times(&self.body);
+                fits.then_some(&self.body).into_iter().collect()
+            }
             None => return None,
         };
         let pages = values.len().div_ceil(PAGE_OBJECTS).max(1);
@@ -333,15 +345,13 @@ fn entry(base: &Base, id: &str, mark: &Mark, marks: &BTreeMap<String, Mark>) -> 
     }
 }
 
-/// Says of everything that we have made when that was.
+/// Says of everything that we have made when that was, and of what we state of a body from elsewhere.
 fn stamp(base: &Base, value: &mut Value, marks: &BTreeMap<String, Mark>) {
     match value {
         Value::Object(fields) => {
             let id = fields.get("id").and_then(Value::as_str);
-            if let Some(mark) = id
-                .filter(|id| base.path(id).is_some())
-                .and_then(|id| marks.get(id))
-            {
+            let ours = id.and_then(|id| Some((base.path(id).is_some(), marks.get(id)?)));
+            if let Some((_, mark)) = ours.filter(|(own, mark)| *own || mark.stated) {
                 add_times(fields, mark);
             }
             fields
