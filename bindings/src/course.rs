@@ -34,8 +34,8 @@ impl Device {
 
     /// Returns what the body has to do by a day and whether it has, what is due first first: what its rules ask
     /// for around the meetings that are read here, answers to questions, tasks and petitions. Overdue is what was
-    /// due before today and has no `done_on` up to today. Read it again after `Change::Acts` of whatever meeting
-    /// and `Change::Everything`.
+    /// due before today and has no `done_on` up to today. Read it again after `Change::Acts` and
+    /// `Change::Meeting` of whatever meeting.
     pub async fn obligations(&self, language: Language) -> Result<Vec<Obligation>> {
         self.run(|client| async move {
             let all = client.obligations().await?.into_iter();

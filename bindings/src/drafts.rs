@@ -37,8 +37,8 @@ pub fn meeting_states(language: Language) -> Vec<Word> {
 
 #[uniffi::export]
 impl Device {
-    /// Returns the drafts of all meetings, with the steps that were taken on this device. `Change::Acts` of a
-    /// meeting says that its draft may have changed. It fails with `NotAllowed` for others than secretaries.
+    /// Returns the drafts of all meetings, with the steps that were taken on this device. `Change::Acts` and
+    /// `Change::Meeting` of a meeting say that its draft may have changed. It fails with `NotAllowed` for others than secretaries.
     pub async fn drafts(&self, language: Language) -> Result<Vec<Draft>> {
         self.run(|client| async move {
             let drafts = client.drafts().await?.into_iter();
@@ -48,7 +48,7 @@ impl Device {
     }
 
     /// Returns the draft of a meeting, with the steps that were taken on this device. Read it again after
-    /// `Change::Acts` of the meeting. It fails with `NotAllowed` for others than secretaries, and with
+    /// `Change::Acts` and `Change::Meeting` of the meeting. It fails with `NotAllowed` for others than secretaries, and with
     /// `NotFound` for a meeting of which there is none.
     pub async fn draft(&self, meeting: String, language: Language) -> Result<Draft> {
         let meeting = meeting_id(&meeting)?;

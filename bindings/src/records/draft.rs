@@ -16,7 +16,7 @@ use super::{
 
 /// The draft of a programme as a secretary's device has it, own steps included.
 ///
-/// Read it again after `Change::Acts` of the meeting.
+/// Read it again after `Change::Acts` and `Change::Meeting` of the meeting.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct Draft {
     /// The meeting.

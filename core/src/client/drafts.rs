@@ -12,7 +12,8 @@ use crate::{
 
 impl Client {
     /// Returns the drafts of all meetings, with the steps that were taken on this device.
-    /// [`Changed::Acts`](crate::store::Changed::Acts) of a meeting says that its draft may have changed.
+    /// [`Changed::Acts`](crate::store::Changed::Acts) and [`Changed::Meeting`](crate::store::Changed::Meeting)
+    /// of a meeting say that its draft may have changed.
     ///
     /// # Errors
     /// [`Code::NotAllowed`](crate::Code::NotAllowed) for who is no secretary;

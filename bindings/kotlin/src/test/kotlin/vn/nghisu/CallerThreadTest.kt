@@ -60,6 +60,7 @@ class CallerThreadTest : AtOffice() {
         val act = device.registerToSpeak(meeting, "du-toan", "")
         device.ruleFloor(meeting, FloorRuling.TakeFloor)
         var minutes = device.typeMinutes(meeting, "", listOf(Splice(0u, 0u, "Ghi biên bản")), Language.VIETNAMESE)
+        var begun = 0
         val quiet = object : ChangeListener, SyncListener {
             override fun changed(change: Change) = Unit
 
@@ -107,7 +108,7 @@ class CallerThreadTest : AtOffice() {
             "draft" to { device.draft(meeting, Language.VIETNAMESE) },
             "draftStep" to { device.draftStep(meeting, DraftStep.Item("du-toan", ItemStep.Renumber("2"))) },
             "publish" to { device.publish(meeting) },
-            "beginDraft" to { device.beginDraft("gb-1", "briefing", "Giao ban") },
+            "beginDraft" to { device.beginDraft("gb-${++begun}", "briefing", "Giao ban") },
             "meetingKinds" to { meetingKinds(Language.VIETNAMESE) },
             "itemTypes" to { itemTypes(Language.VIETNAMESE) },
             "meetingStates" to { meetingStates(Language.VIETNAMESE) },
