@@ -3,7 +3,7 @@
 //! It is [`Body`] as it stands, so that what is written out is read in again as it was. A key that nobody
 //! knows is an error, and whatever cannot be is named with its line before anything is written.
 //!
-//! A file in JSON is one of OParl instead: see [`oparl`].
+//! A file in JSON is one of OParl instead.
 
 mod oparl;
 
