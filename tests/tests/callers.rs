@@ -13,9 +13,9 @@ use std::{
 };
 
 use nghisu::{
-    ActKind, CancelHandle, Change, ChangeListener, Device, DeviceConfig, EnrolmentListener,
-    FloorRuling, Language, LogLevel, LogLine, LogListener, NghisuError, NoteTarget,
-    ProgressListener, Ruling, Splice, SyncListener, SyncStatus,
+    ActKind, CancelHandle, Change, ChangeListener, Device, DeviceConfig, DraftStep, Duty,
+    EnrolmentListener, FloorRuling, Language, LogLevel, LogLine, LogListener, MeetingStep,
+    NghisuError, NoteTarget, ProgressListener, Ruling, Splice, SyncListener, SyncStatus,
 };
 use nghisu_tests::{disk::Disk, process::Office, vfs};
 use rusqlite::Connection;
@@ -290,6 +290,54 @@ fn preside(calls: &mut Calls, office: &Office, folder: &Path) {
     let course = must!(calls, device.course(meeting, language));
     assert!(course.floor.holder.unwrap().is_this);
     must!(calls, device.follow_up(language));
+    assert_eq!(must!(calls, device.obligations(language)).len(), 1);
+    must!(calls, device.body(language));
+    must!(calls, device.body_on("2026-12-24".into(), language));
+    must!(calls, device.due(Duty::WrittenAnswer, "2026-12-04".into()));
+    draft(calls, &device);
+    minutes(calls, office, &device, folder);
+}
+
+/// Writes and publishes a draft as a secretary does.
+fn draft(calls: &mut Calls, device: &Arc<Device>) {
+    let language = Language::Vietnamese;
+    calls
+        .0
+        .extend(["item_types", "meeting_kinds", "meeting_states"]);
+    let kind = nghisu::meeting_kinds(language)[0].word.clone();
+    assert!(!nghisu::item_types(language).is_empty());
+    let state = nghisu::meeting_states(language)[0].word.clone();
+    let title = "Kỳ họp thứ Hai".to_owned();
+    let meeting = must!(calls, device.begin_draft("kh-2".into(), kind, title));
+    let step = DraftStep::Meeting {
+        step: MeetingStep::State { state },
+    };
+    must!(calls, device.draft_step(meeting.clone(), step));
+    assert_eq!(must!(calls, device.drafts(language)).len(), 2);
+    let draft = must!(calls, device.draft(meeting.clone(), language));
+    assert_eq!(draft.pending.len(), 2);
+    must!(calls, device.publish(meeting, String::new()));
+    must!(calls, device.sync_now(None));
+}
+
+/// Types minutes as a secretary does, and approves them as the chair does.
+fn minutes(calls: &mut Calls, office: &Office, device: &Arc<Device>, folder: &Path) {
+    let language = Language::Vietnamese;
+    office.must(&["person", "add", "Chủ tọa", "--role", "chair"]);
+    let chair = another(calls, office, "Chủ tọa", &folder.join("chair"));
+    let meetings = must!(calls, device.meetings(language));
+    let meeting = meetings[0].id.clone();
+    let shown = must!(calls, device.minutes(meeting.clone(), language));
+    let version = shown.unwrap().version;
+    let typed = vec![splice(0, 0, "Khai mạc lúc 8 giờ.")];
+    must!(
+        calls,
+        device.type_minutes(meeting.clone(), version, typed, language)
+    );
+    must!(calls, device.lay_minutes(meeting.clone()));
+    must!(calls, device.sync_now(None));
+    must!(calls, chair.sync_now(None));
+    must!(calls, chair.approve_minutes(meeting));
 }
 
 /// Opens a device of a person, which is not in the vault.
